@@ -1,0 +1,23 @@
+// Compiled once per CPU level (see NOTE [Levels] in loop.h): puts that level's table together.
+#include "kernels/level.h"
+
+namespace rl {
+
+const KernelTable& level_table() {
+  static const KernelTable table = [] {
+    KernelTable t{};
+    fill_pointwise(t.pointwise);
+    fill_math(t.pointwise);
+    fill_cast(t.pointwise);
+    fill_reduce(t.reduce);
+    fill_sort(t.sort);
+    return t;
+  }();
+  return table;
+}
+
+}  // namespace rl
+
+#define RL_EXPORT_(level) rl_kernels_##level
+#define RL_EXPORT(level) RL_EXPORT_(level)
+extern "C" const void* RL_EXPORT(RL_LEVEL)() { return &rl::level_table(); }

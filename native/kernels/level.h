@@ -1,0 +1,14 @@
+// The pieces of one level's table; included only by the files that are compiled per level.
+#pragma once
+
+#include "kernels/table.h"
+
+namespace rl {
+
+void fill_pointwise(PointwiseTable& t);  // arithmetic, comparison, bits, activations   pointwise.cpp
+void fill_math(PointwiseTable& t);       // transcendental functions                    math.cpp
+void fill_cast(PointwiseTable& t);       // conversions and copies                      cast.cpp
+void fill_reduce(ReduceTable& t);        // reductions, scans, softmax                  reduce.cpp
+void fill_sort(SortTable& t);            // sorting and selection                       sort.cpp
+
+}  // namespace rl

@@ -1,0 +1,21 @@
+// All kernels of one CPU level.
+#pragma once
+
+#include "kernels/pointwise.h"
+#include "kernels/reduce.h"
+#include "kernels/sort.h"
+
+namespace rl {
+
+struct KernelTable {
+  PointwiseTable pointwise;
+  ReduceTable reduce;
+  SortTable sort;
+};
+
+/// The table of the best level that this CPU runs (or the one that RUSHLIGHT_CPU_LEVEL names), chosen on load.
+extern const KernelTable* const kernels;
+/// "baseline", "avx2" or "avx512".
+const char* cpu_level();
+
+}  // namespace rl
