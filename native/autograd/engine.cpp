@@ -1,0 +1,322 @@
+#include "autograd/engine.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "autograd/hooks.h"
+#include "base/threads.h"
+#include "ops/ops.h"
+
+namespace rl {
+namespace {
+
+thread_local int depth = 0;
+std::uint32_t next_run = 0;
+// How many runs of all threads now use the nodes' own slots. There can be one: an inner or a concurrent run that
+// meets the same nodes keeps its numbers in a table of its own.
+bool slots_taken = false;
+
+/// What a run knows of a node.
+struct NodeState {
+  Node* node;
+  std::uint32_t waiting;  // edges into the node that have not delivered yet
+  std::uint32_t grads;    // where its cotangents begin in Run::grads_
+};
+
+/// One backward pass. All its state lives here, in flat arrays by the node's number, so that passes can be nested,
+/// can run in several threads, and leave nothing behind on the nodes.
+class Run {
+ public:
+  explicit Run(BackwardRequest& r) : request_(r) {
+    ++depth;
+    if (!slots_taken) {
+      slots_taken = own_slots_ = true;
+      run_ = ++next_run;
+      if (run_ == 0) run_ = ++next_run;
+    }
+  }
+  ~Run() {
+    for (TensorObject* g : grads_) Py_XDECREF(reinterpret_cast<PyObject*>(g));
+    if (own_slots_) slots_taken = false;
+    --depth;
+  }
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  std::vector<Tensor> run() {
+    const std::size_t n_roots = request_.outputs.size();
+    roots_.reserve(n_roots);
+    for (const Tensor& t : request_.outputs) roots_.push_back(gradient_edge(t));
+    count();
+    if (!request_.inputs.empty()) find_needed();
+    for (std::size_t i = 0; i < n_roots; ++i) {
+      if (roots_[i].fn) deliver(number_of(roots_[i].fn.get()), roots_[i].nr, Tensor(request_.gradients[i]));
+    }
+    for (const EdgeRef& r : roots_) {
+      if (!r.fn) continue;
+      const std::uint32_t i = number_of(r.fn.get());
+      if (states_[i].waiting == 0 && !is_ready_[i]) push(i);
+    }
+    GradMode mode(request_.create_graph);
+    while (!ready_.empty()) execute(pop());
+    return std::move(captured_);
+  }
+
+ private:
+  // --- numbering ------------------------------------------------------------------------------------------------
+  static constexpr std::uint32_t kNone = UINT32_MAX;
+
+  std::uint32_t lookup(Node* n) const {
+    if (own_slots_) return n->run == run_ ? n->number : kNone;
+    auto it = table_.find(n);
+    return it == table_.end() ? kNone : it->second;
+  }
+  std::uint32_t number_of(Node* n) {
+    const std::uint32_t known = lookup(n);
+    if (known != kNone) return known;
+    const auto i = std::uint32_t(states_.size());
+    states_.push_back({n, 0, std::uint32_t(grads_.size())});
+    grads_.resize(grads_.size() + n->output_count(), nullptr);
+    if (own_slots_) {
+      n->run = run_;
+      n->number = i;
+    } else {
+      table_.emplace(n, i);
+    }
+    return i;
+  }
+
+  /// Numbers all nodes that the roots reach and counts the edges into each. The array of states is the queue.
+  void count() {
+    for (const EdgeRef& r : roots_) {
+      if (r.fn) number_of(r.fn.get());
+    }
+    for (std::size_t i = 0; i < states_.size(); ++i) {
+      Node* n = states_[i].node;
+      Edge* edges = n->edges();
+      for (std::uint32_t e = 0; e < n->edge_count(); ++e) {
+        if (edges[e].fn != nullptr) ++states_[number_of(edges[e].fn)].waiting;
+      }
+    }
+    is_ready_.resize(states_.size());
+  }
+
+  /// Marks the nodes from which an input can be reached; the others need not run.
+  void find_needed() {
+    captured_.resize(request_.inputs.size());
+    needed_.assign(states_.size(), false);
+    captures_.reserve(request_.inputs.size());
+    for (std::size_t k = 0; k < request_.inputs.size(); ++k) {
+      EdgeRef e = gradient_edge(request_.inputs[k]);
+      const std::uint32_t i = e.fn ? lookup(e.fn.get()) : kNone;
+      if (i == kNone) continue;
+      captures_.push_back({i, e.nr, k});
+      needed_[i] = true;
+    }
+    std::sort(captures_.begin(), captures_.end(), [](const Capture& a, const Capture& b) { return a.node < b.node; });
+    // Against the edges: a list of predecessors by counting sort, then one sweep from the captured nodes.
+    std::vector<std::uint32_t> start(states_.size() + 1, 0);
+    for (const NodeState& s : states_) {
+      for (std::uint32_t e = 0; e < s.node->edge_count(); ++e) {
+        if (Node* to = s.node->edges()[e].fn) ++start[lookup(to) + 1];
+      }
+    }
+    for (std::size_t i = 1; i < start.size(); ++i) start[i] += start[i - 1];
+    std::vector<std::uint32_t> from(start.back()), at(start.begin(), start.end() - 1);
+    for (std::size_t i = 0; i < states_.size(); ++i) {
+      Node* n = states_[i].node;
+      for (std::uint32_t e = 0; e < n->edge_count(); ++e) {
+        if (Node* to = n->edges()[e].fn) from[at[lookup(to)]++] = std::uint32_t(i);
+      }
+    }
+    std::vector<std::uint32_t> stack;
+    for (const Capture& c : captures_) stack.push_back(c.node);
+    while (!stack.empty()) {
+      const std::uint32_t i = stack.back();
+      stack.pop_back();
+      for (std::uint32_t k = start[i]; k < start[i + 1]; ++k) {
+        if (needed_[from[k]]) continue;
+        needed_[from[k]] = true;
+        stack.push_back(from[k]);
+      }
+    }
+  }
+
+  // --- the queue of ready nodes: highest sequence number first, as PyTorch, so that sums have the same order ---------
+  struct Ready {
+    std::uint64_t sequence;
+    std::uint32_t number;
+    bool operator<(const Ready& o) const { return sequence < o.sequence; }
+  };
+  void push(std::uint32_t i) {
+    is_ready_[i] = true;
+    ready_.push_back({states_[i].node->sequence(), i});
+    if (ready_.size() > 1) std::push_heap(ready_.begin(), ready_.end());
+  }
+  std::uint32_t pop() {
+    if (ready_.size() > 1) std::pop_heap(ready_.begin(), ready_.end());
+    const std::uint32_t i = ready_.back().number;
+    ready_.pop_back();
+    return i;
+  }
+
+  // --- cotangents ----------------------------------------------------------------------------------------------------
+  void deliver(std::uint32_t i, std::uint32_t nr, Tensor g) {
+    TensorObject*& slot = grads_[states_[i].grads + nr];
+    if (slot == nullptr) {
+      slot = reinterpret_cast<TensorObject*>(g.release());
+      return;
+    }
+    Tensor sum = Tensor::steal(std::exchange(slot, nullptr));
+    // In place where nobody else can see the sum so far; another dtype or layout takes the general way.
+    if (!modes.grad && Py_REFCNT(sum.object()) == 1 && sum->storage->refs() == 1 && sum.is_contiguous() && g.dtype() == sum.dtype() &&
+        same(sum.sizes(), g.sizes())) {
+      accumulate(sum, g);
+    } else {
+      sum = add(sum, g);
+    }
+    slot = reinterpret_cast<TensorObject*>(sum.release());
+  }
+
+  void execute(std::uint32_t i) {
+    if ((++executed_ & 255) == 0 && PyErr_CheckSignals() != 0) throw PythonError();
+    Node* n = states_[i].node;
+    const std::uint32_t n_in = n->output_count(), n_edges = n->edge_count();
+    // Few cotangents live on the stack; a node with many (unbind) takes a vector.
+    Tensor small_in[2], small_out[4];
+    std::vector<Tensor> big_in, big_out;
+    Tensor* in = small_in;
+    Tensor* out = small_out;
+    if (n_in > 2) in = (big_in.resize(n_in), big_in.data());
+    if (n_edges > 4) out = (big_out.resize(n_edges), big_out.data());
+    bool any = false;
+    for (std::uint32_t k = 0; k < n_in; ++k) {
+      in[k] = Tensor::steal(std::exchange(grads_[states_[i].grads + k], nullptr));
+      any |= in[k].defined();
+    }
+    const bool run_it = needed_.empty() || needed_[i];
+    if (any && run_it) {
+      NodeRef keep = NodeRef::borrow(n);  // hooks may drop the graph
+      NodeExtra* extra = n->extra();
+      if (extra != nullptr) run_tensor_hooks(n, in);
+      if (n->is_accumulator()) run_leaf_hooks(static_cast<AccumulateGrad*>(n)->variable(), in[0]);
+      if (extra != nullptr && extra->pre_hooks != nullptr) run_pre_hooks(n, in);
+      if (extra != nullptr && !extra->retained.empty()) keep_retained(n, in);
+      bool captured_here = false;
+      for (auto c = std::lower_bound(captures_.begin(), captures_.end(), i, [](const Capture& a, std::uint32_t v) { return a.node < v; });
+           c != captures_.end() && c->node == i; ++c) {
+        captured_here = true;
+        if (request_.accumulate) {
+          if (in[c->nr].defined()) accumulate_grad(request_.inputs[c->input], in[c->nr]);
+        } else {
+          captured_[c->input] = in[c->nr];
+        }
+      }
+      const bool leaf = n->is_accumulator();
+      if (!leaf || request_.inputs.empty()) {
+        if (!captured_here || has_needed_successor(n)) {
+          n->apply(in, out);
+          if (n->extra() != nullptr) after_apply(n, in, out);
+        }
+      }
+    }
+    Edge* edges = n->edges();
+    for (std::uint32_t e = 0; e < n_edges; ++e) {
+      Node* to = edges[e].fn;
+      if (to == nullptr) continue;
+      const std::uint32_t j = lookup(to);
+      if (out[e].defined()) deliver(j, edges[e].nr, std::move(out[e]));
+      if (--states_[j].waiting == 0 && !is_ready_[j]) push(j);
+    }
+    if (!request_.retain_graph && run_it && any) n->release_saved();
+  }
+
+  bool has_needed_successor(Node* n) const {
+    if (needed_.empty()) return true;
+    for (std::uint32_t e = 0; e < n->edge_count(); ++e) {
+      Node* to = n->edges()[e].fn;
+      if (to != nullptr && needed_[lookup(to)]) return true;
+    }
+    return false;
+  }
+
+  /// NOTE [Broadcast]: gradients come back in the output's shape and dtype; here they become the input's.
+  void after_apply(Node* n, Tensor* in, Tensor* out) {
+    NodeExtra* extra = n->extra();
+    if (extra->inputs) {
+      for (std::uint32_t e = 0; e < n->edge_count(); ++e) fit_to_input(extra->inputs[e], out[e]);
+    }
+    if (extra->post_hooks != nullptr) run_post_hooks(n, in, out);
+  }
+
+  struct Capture {
+    std::uint32_t node, nr;
+    std::size_t input;
+  };
+
+  BackwardRequest& request_;
+  bool own_slots_ = false;
+  std::uint32_t run_ = 0;
+  std::uint64_t executed_ = 0;
+  std::vector<EdgeRef> roots_;
+  std::vector<NodeState> states_;
+  std::vector<TensorObject*> grads_;
+  std::vector<bool> is_ready_, needed_;
+  std::vector<Ready> ready_;
+  std::vector<Capture> captures_;
+  std::vector<Tensor> captured_;
+  std::unordered_map<Node*, std::uint32_t> table_;
+};
+
+}  // namespace
+
+void fit_to_input(const InputMeta& meta, Tensor& g) {
+  if (!g.defined()) return;
+  if (!same(g.sizes(), meta.sizes)) g = sum_to(g, meta.sizes);
+  if (g.dtype() != meta.dtype) g = is_complex(g.dtype()) && !is_complex(meta.dtype) ? to(real(g), meta.dtype) : to(g, meta.dtype);
+}
+
+void accumulate_grad(const Tensor& leaf, Tensor& g) {
+  if (leaf->grad == nullptr) {
+    // Taken over if nobody else holds it, else copied: `.grad` must not change with what it came from.
+    Tensor own;
+    if (modes.grad || (Py_REFCNT(g.object()) == 1 && g->storage->refs() == 1 && is_dense(g.sizes(), g.strides()))) {
+      own = modes.grad ? clone(g) : std::move(g);
+    } else {
+      own = clone(g);
+    }
+    leaf->grad = reinterpret_cast<TensorObject*>(own.release());
+    return;
+  }
+  Tensor old = Tensor::borrow(leaf->grad);
+  if (modes.grad) {
+    Tensor sum = add(old, g);
+    TensorObject* before = std::exchange(leaf->grad, reinterpret_cast<TensorObject*>(sum.release()));
+    Py_XDECREF(reinterpret_cast<PyObject*>(before));
+  } else {
+    accumulate(old, g);
+    old->bump_version();
+  }
+}
+
+void AccumulateGrad::apply(Tensor* in, Tensor*) {
+  accumulate_grad(leaf_, in[0]);
+  if (leaf_->extra != nullptr && leaf_->extra->accumulate_hooks != nullptr) run_accumulate_hooks(leaf_);
+}
+
+int backward_depth() { return depth; }
+
+Tensor implicit_gradient(const Tensor& output) {
+  if (output.numel() != 1) fail_runtime("grad can be implicitly created only for scalar outputs");
+  if (is_complex(output.dtype())) {
+    fail_runtime("grad can be implicitly created only for real scalar outputs but got torch.", dtype_name(output.dtype()));
+  }
+  return full(output.sizes(), 1, output.dtype());
+}
+
+std::vector<Tensor> run_backward(BackwardRequest&& request) {
+  Run run(request);
+  return run.run();
+}
+
+}  // namespace rl

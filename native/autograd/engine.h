@@ -1,0 +1,27 @@
+// The backward pass.
+#pragma once
+
+#include <vector>
+
+#include "autograd/node.h"
+
+namespace rl {
+
+struct BackwardRequest {
+  std::vector<Tensor> outputs;      // roots
+  std::vector<Tensor> gradients;    // their cotangents (defined, checked by the engine)
+  std::vector<Tensor> inputs;       // empty: accumulate into all leaves
+  bool retain_graph = false;
+  bool create_graph = false;
+  bool accumulate = true;           // into `.grad`; false: return the gradients of `inputs`
+  bool allow_unused = true;
+};
+
+/// Runs backward. Returns the gradients of `inputs` where `accumulate` is false (null: not reached).
+std::vector<Tensor> run_backward(BackwardRequest&& request);
+/// The cotangent to start from where the user gave none; throws if the output is no scalar.
+Tensor implicit_gradient(const Tensor& output);
+/// How many backward passes this thread is inside of.
+int backward_depth();
+
+}  // namespace rl

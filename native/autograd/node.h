@@ -1,0 +1,263 @@
+// The graph: nodes, edges, saved tensors.
+#pragma once
+
+#include <memory>
+#include <new>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "base/alloc.h"
+#include "tensor/tensor.h"
+
+namespace rl {
+
+class Node;
+
+/// Where a gradient goes next: input `nr` of `fn`. Null: the input needs no gradient.
+struct Edge {
+  Node* fn;
+  std::uint32_t nr;
+};
+
+/// The sizes and dtype of an input, where they differ from the output's. See NOTE [Broadcast].
+struct InputMeta {
+  DimVec sizes;
+  DType dtype;
+};
+
+/// What few nodes have; made on demand.
+struct NodeExtra {
+  PyObject* wrapper = nullptr;           // the Python object that stands for the node, borrowed
+  PyObject* metadata = nullptr;          // dict
+  PyObject* pre_hooks = nullptr;         // dict id -> callable(grad_outputs)
+  PyObject* post_hooks = nullptr;        // dict id -> callable(grad_inputs, grad_outputs)
+  // Hooks on one of the node's outputs, by output: dict id -> callable(grad).
+  std::vector<std::pair<std::uint32_t, PyObject*>> tensor_hooks;
+  // Outputs whose `.grad` is kept: weak references to the tensors.
+  std::vector<std::pair<std::uint32_t, PyObject*>> retained;
+  std::unique_ptr<InputMeta[]> inputs;   // one per edge
+};
+
+/// Visits what a node has saved, for `_saved_…` attributes, the garbage collector and memory reports.
+class SavedTensor;
+struct SavedVisitor {
+  virtual ~SavedVisitor() = default;
+  virtual void tensor(const char* name, SavedTensor& t) = 0;
+};
+
+/// An operator's entry in the graph, made by its forward. Reference-counted by hand under the GIL; its edges follow
+/// it in the same block.
+class Node {
+ public:
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  /// "MulBackward0"
+  virtual const char* name() const = 0;
+  /// The vector-Jacobian product. `in`: one cotangent per output of the forward (undefined ones are null, but not
+  /// all); `out`: one per edge, to be filled where `needs(i)`; null stands for zero.
+  virtual void apply(Tensor* in, Tensor* out) = 0;
+  /// Shows the saved tensors.
+  virtual void visit(SavedVisitor&) {}
+
+  Edge* edges() { return reinterpret_cast<Edge*>(reinterpret_cast<char*>(this) + bytes_); }
+  std::uint32_t edge_count() const { return n_edges_; }
+  std::uint32_t output_count() const { return n_outputs_; }
+  void set_output_count(std::uint32_t n) { n_outputs_ = n; }
+  bool needs(std::uint32_t i) { return edges()[i].fn != nullptr; }
+  std::uint64_t sequence() const { return sequence_; }
+  void set_sequence(std::uint64_t s) { sequence_ = s; }
+
+  void retain() { ++refs_; }
+  std::uint32_t refs() const { return refs_; }
+  NodeExtra* extra() const { return extra_; }
+  NodeExtra& make_extra();
+  bool is_accumulator() const { return flags_ & kAccumulator; }
+  bool is_released() const { return flags_ & kReleased; }
+  bool keeps_nothing() const { return flags_ & kKeepsNothing; }
+  /// Frees the saved tensors; another apply() that wants them raises.
+  virtual void release_saved();
+  /// The code object and instruction of the Python line that made the node; null if unknown.
+  PyObject* code() const { return code_; }
+  int instruction() const { return instruction_; }
+  std::size_t block_bytes() const { return bytes_ + n_edges_ * sizeof(Edge); }
+
+  /// A slot for the run that is numbering nodes: which run, and the node's number in it.
+  std::uint32_t run = 0;
+  std::uint32_t number = 0;
+
+ protected:
+  enum : std::uint16_t { kAccumulator = 1, kReleased = 2, kKeepsNothing = 4 };
+  Node();
+  virtual ~Node();
+
+ private:
+  template <class N, class... A> friend N* make_node(std::uint32_t, A&&...);
+  friend void release(Node*) noexcept;
+  friend void destroy_node(Node*) noexcept;
+
+  std::uint32_t refs_ = 1;
+  std::uint32_t n_edges_ = 0;
+  std::uint64_t sequence_;
+  PyObject* code_ = nullptr;
+  std::int32_t instruction_ = 0;
+  std::uint16_t bytes_ = 0;
+
+ protected:
+  std::uint16_t flags_ = 0;
+
+ private:
+  std::uint32_t n_outputs_ = 1;
+  NodeExtra* extra_ = nullptr;
+};
+
+/// Drops a reference. Freeing is iterative: chains of any length are freed without recursion.
+void release(Node* n) noexcept;
+
+/// A node with room for `n_edges` edges (all null), holding the line that is running now. One reference.
+template <class N, class... A>
+N* make_node(std::uint32_t n_edges, A&&... a) {
+  static_assert(alignof(N) <= 16 && sizeof(N) < 65536);
+  constexpr std::size_t bytes = (sizeof(N) + alignof(Edge) - 1) / alignof(Edge) * alignof(Edge);
+  const std::size_t block = bytes + n_edges * sizeof(Edge);
+  void* p = block <= 512 ? small_alloc(block) : buffer_alloc(block);
+  N* n = new (p) N(std::forward<A>(a)...);
+  n->bytes_ = std::uint16_t(bytes);
+  n->n_edges_ = n_edges;
+  for (std::uint32_t i = 0; i < n_edges; ++i) n->edges()[i] = {nullptr, 0};
+  return n;
+}
+
+/// Owns a reference to a node.
+class NodeRef {
+ public:
+  NodeRef() = default;
+  NodeRef(const NodeRef& o) : p_(o.p_) { if (p_) p_->retain(); }
+  NodeRef(NodeRef&& o) noexcept : p_(std::exchange(o.p_, nullptr)) {}
+  NodeRef& operator=(NodeRef o) noexcept { std::swap(p_, o.p_); return *this; }
+  ~NodeRef() { if (p_) rl::release(p_); }
+  static NodeRef steal(Node* p) { NodeRef r; r.p_ = p; return r; }
+  static NodeRef borrow(Node* p) { if (p) p->retain(); return steal(p); }
+  Node* get() const { return p_; }
+  Node* operator->() const { return p_; }
+  Node* release() { return std::exchange(p_, nullptr); }
+  explicit operator bool() const { return p_ != nullptr; }
+
+ private:
+  Node* p_ = nullptr;
+};
+
+/// A tensor kept for the backward pass, with the version it had.
+///
+/// An input is kept as it is. An output is kept as an alias without history, since output -> node -> output would
+/// be a cycle; `unpack` joins it to the node again.
+class SavedTensor {
+ public:
+  SavedTensor() = default;
+  SavedTensor(const SavedTensor&) = delete;
+  SavedTensor& operator=(const SavedTensor&) = delete;
+  ~SavedTensor();
+
+  void save(const Tensor& input);
+  void save_output(const Tensor& output);
+  /// The tensor; throws PyTorch's errors when it was freed or changed in place since.
+  Tensor unpack(Node* owner);
+  bool saved() const { return tensor_.defined(); }
+  void clear();
+  TensorObject* peek() const { return tensor_.get(); }
+
+ private:
+  Tensor tensor_;
+  std::uint32_t version_ = 0;
+  std::uint32_t output_ = 0;  // 1 + output number, where an output was saved
+  friend class Node;
+};
+
+/// A leaf's end of the graph: adds what arrives to `.grad`.
+class AccumulateGrad final : public Node {
+ public:
+  explicit AccumulateGrad(const Tensor& leaf);
+  ~AccumulateGrad() override;
+  const char* name() const override { return "AccumulateGrad"; }
+  void apply(Tensor* in, Tensor* out) override;
+  const Tensor& variable() const { return leaf_; }
+
+ private:
+  Tensor leaf_;
+};
+
+/// The edge to which a gradient of `t` goes: its grad_fn, or its accumulator (made if need be), or null.
+/// The returned node is borrowed from the tensor for a non-leaf; `gradient_edge` gives a reference of its own.
+struct EdgeRef {
+  NodeRef fn;
+  std::uint32_t nr = 0;
+};
+EdgeRef gradient_edge(const Tensor& t);
+/// Puts the gradient edge of `t` into `node`'s edge `i`, if `t` is tracked.
+void connect(Node* node, std::uint32_t i, const Tensor& t);
+/// Makes `out` a result of `node`, output `nr`. Takes no reference of the caller's.
+void set_history(const Tensor& out, Node* node, std::uint32_t nr = 0);
+
+/// The up-to-date grad_fn of a tensor (a view's is remade after in-place changes of its base); null for a leaf.
+Node* grad_fn(const Tensor& t);
+
+// --- modes, per thread ----------------------------------------------------------------------------------------------
+struct Modes {
+  bool grad = true;
+  bool inference = false;
+  bool torch_function = true;   // off inside a subclass's own handling
+  bool anomaly = false;
+  bool check_nan = false;
+};
+#if defined(__GNUC__) && !defined(__APPLE__)
+extern thread_local Modes modes __attribute__((tls_model("initial-exec")));
+#else
+extern thread_local Modes modes;
+#endif
+
+class GradMode {
+ public:
+  explicit GradMode(bool on) : old_(std::exchange(modes.grad, on)) {}
+  ~GradMode() { modes.grad = old_; }
+  GradMode(const GradMode&) = delete;
+  GradMode& operator=(const GradMode&) = delete;
+
+ private:
+  bool old_;
+};
+
+/// A view whose base has got history through another view since.
+inline bool stale_view(const Tensor& t) {
+  return t->has(kIsView) && t->view_version != t->version() && (t->base->flags & kRequiresGrad);
+}
+/// Does `t` take part in the graph? Null does not.
+inline bool tracked(const Tensor& t) { return t.get() != nullptr && (t.requires_grad() || stale_view(t)); }
+/// Is history to be recorded for an operator on these?
+template <class... T>
+bool recording(const T&... t) { return modes.grad && (tracked(t) || ...); }
+
+// --- recording ---------------------------------------------------------------------------------------------------------
+
+/// Does what an operator on tensors may do when its inputs are tracked: makes the node, connects its edges, gives
+/// `out` its history.
+template <class N, class... T>
+N* record(const Tensor& out, const T&... inputs) {
+  N* n = make_node<N>(sizeof...(T));
+  std::uint32_t i = 0;
+  (connect(n, i++, inputs), ...);
+  set_history(out, n);
+  rl::release(n);  // `out` holds it now
+  return n;
+}
+
+/// NOTE [Broadcast]: a pointwise rule computes gradients of the output's shape and dtype. Where an input was
+/// broadcast or converted, its own sizes and dtype are noted here, and the engine sums and converts once.
+void note_inputs(Node* n, const Tensor& out, std::initializer_list<const Tensor*> inputs);
+
+/// The operator's name as PyTorch's messages spell it: "Exp" of "ExpBackward0".
+std::string operator_name(const Node* n);
+/// "file.py:12"
+std::string describe_line(PyObject* code, int instruction);
+
+}  // namespace rl

@@ -1,0 +1,176 @@
+#include "autograd/views.h"
+
+#include "ops/ops.h"
+
+namespace rl {
+namespace {
+
+/// The gradient of a strided view, as part of its base's: also what a view's own history becomes after its base
+/// was changed through another view.
+struct AsStridedBackward final : Node {
+  DimVec base_sizes, base_strides, sizes, strides;
+  std::int64_t base_offset, offset;  // in bytes
+  DType dtype;
+
+  const char* name() const override { return "AsStridedBackward0"; }
+  void apply(Tensor* in, Tensor* out) override {
+    if (!needs(0)) return;
+    Tensor whole = zeros(base_sizes, in[0].dtype());
+    if (!same(whole.strides(), base_strides)) {
+      Tensor laid = empty_strided(base_sizes, base_strides, in[0].dtype());
+      fill(laid, 0);
+      whole = laid;
+    }
+    Tensor part = as_strided(whole, sizes, strides, (offset - base_offset) / itemsize(dtype));
+    copy_(part, in[0]);
+    out[0] = whole;
+  }
+};
+
+/// The history of a base after one of its views was changed in place.
+///
+/// The gradient of the base loses the changed part to the in-place operator's node `fn`, whose first input is the
+/// old content of that part; its other inputs are this node's other edges.
+class CopySlices final : public Node {
+ public:
+  CopySlices(const Tensor& base, const Tensor& view, Node* fn)
+      : base_sizes_(base.sizes()),
+        sizes_(view.sizes()),
+        strides_(view.strides()),
+        base_strides_(base.strides()),
+        offset_((view->offset - base->offset) / base.itemsize()),
+        fn_(NodeRef::borrow(fn)) {}
+
+  const char* name() const override { return "CopySlices"; }
+  void apply(Tensor* in, Tensor* out) override {
+    Tensor result = empty_strided(base_sizes_, base_strides_, in[0].dtype());
+    fill(result, 0);
+    copy_(result, in[0]);
+    Tensor part = as_strided(result, sizes_, strides_, offset_);
+    Tensor part_grad = clone(part);
+    std::vector<Tensor> grads(fn_->edge_count());
+    fn_->apply(&part_grad, grads.data());
+    if (const NodeExtra* e = fn_->extra(); e != nullptr && e->inputs) {
+      for (std::uint32_t i = 0; i < fn_->edge_count(); ++i) {
+        if (!grads[i].defined()) continue;
+        if (grads[i].dtype() != e->inputs[i].dtype) grads[i] = to(grads[i], e->inputs[i].dtype);
+        if (!same(grads[i].sizes(), e->inputs[i].sizes)) grads[i] = sum_to(grads[i], e->inputs[i].sizes);
+      }
+    }
+    for (std::uint32_t i = 0; i < edge_count(); ++i) {
+      if (i > 0) {
+        if (needs(i)) out[i] = grads[i];
+        continue;
+      }
+      if (!needs(0)) continue;
+      if (grads[0].defined()) {
+        copy_(part, grads[0]);
+      } else {
+        Tensor nothing = zeros(sizes_, part.dtype());
+        copy_(part, nothing);
+      }
+      out[0] = result;
+    }
+  }
+  void visit(SavedVisitor& v) override { fn_->visit(v); }
+  void release_saved() override { fn_->release_saved(); }
+
+ private:
+  DimVec base_sizes_, sizes_, strides_, base_strides_;
+  std::int64_t offset_;  // in elements
+  NodeRef fn_;
+};
+
+bool is_view(const Tensor& t) { return t->has(kIsView); }
+
+}  // namespace
+
+Tensor make_view(const Tensor& t, Dims sizes, Dims strides, std::int64_t byte_offset) {
+  Tensor v = alias(t, sizes, strides, byte_offset);
+  TensorObject* base = t->base != nullptr ? t->base : t.get();
+  Py_INCREF(reinterpret_cast<PyObject*>(base));
+  v->base = base;
+  v->flags |= kIsView;
+  v->view_version = v->version();
+  if (!modes.grad) v->flags |= kViewNoGrad;
+  // A view of a restricted view is restricted in the same way.
+  v->flags = std::uint16_t(v->flags | (t->flags & (kViewNoGrad | kViewMulti | kViewInCustom)));
+  return v;
+}
+
+void mark_multi_view(const Tensor& view) { view->flags |= kViewMulti; }
+
+Node* grad_fn(const Tensor& t) {
+  if (is_view(t) && t->view_version != t->version()) {
+    const Tensor base = Tensor::borrow(t->base);
+    if (base.requires_grad() && !base->has(kInference)) {
+      auto* n = make_node<AsStridedBackward>(1);
+      n->base_sizes.assign(base.sizes());
+      n->base_strides.assign(base.strides());
+      n->sizes.assign(t.sizes());
+      n->strides.assign(t.strides());
+      n->base_offset = base->offset;
+      n->offset = t->offset;
+      n->dtype = t.dtype();
+      connect(n, 0, base);
+      set_history(t, n);
+      release(n);
+      t->view_version = t->version();
+    }
+  }
+  return t->has(kHasGradFn) ? t->grad_fn : nullptr;
+}
+
+void check_inplace(const Tensor& t, bool tracked_inputs) {
+  if (t->has(kInference) && !modes.inference) {
+    fail_runtime("Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal "
+                 "tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details.");
+  }
+  if (!modes.grad) return;
+  if (t.requires_grad() && t.is_leaf() && !is_view(t)) {
+    fail_runtime("a leaf Variable that requires grad is being used in an in-place operation.");
+  }
+  if (!is_view(t)) return;
+  const Tensor base = Tensor::borrow(t->base);
+  if (base.requires_grad() && base.is_leaf()) {
+    fail_runtime("a view of a leaf Variable that requires grad is being used in an in-place operation.");
+  }
+  if (!tracked_inputs) return;
+  if (t->has(kViewMulti)) {
+    Node* fn = grad_fn(t);
+    fail_runtime("Output ", t->output_nr, " of ", fn != nullptr ? operator_name(fn) : "a view operator",
+                 " is a view and is being modified inplace. This view is the output of a function that returns multiple views. "
+                 "Such functions do not allow the output views to be modified inplace. You should replace the inplace operation "
+                 "by an out-of-place one.");
+  }
+  if (t->has(kViewNoGrad)) {
+    fail_runtime("A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case "
+                 "is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace "
+                 "either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want "
+                 "the inplace to be tracked).");
+  }
+}
+
+void finish_inplace(const Tensor& t, Node* node) {
+  t->bump_version();
+  if (node == nullptr) return;
+  if (!is_view(t)) {
+    set_history(t, node);
+    return;
+  }
+  const Tensor base = Tensor::borrow(t->base);
+  auto* slices = make_node<CopySlices>(node->edge_count(), base, t, node);
+  connect(slices, 0, base);
+  for (std::uint32_t i = 1; i < node->edge_count(); ++i) {
+    Edge& e = node->edges()[i];
+    if (e.fn == nullptr) continue;
+    e.fn->retain();
+    slices->edges()[i] = e;
+  }
+  set_history(base, slices);
+  release(slices);
+  // This view's own grad_fn is remade from the base when asked for.
+  t->flags |= kRequiresGrad;
+}
+
+}  // namespace rl

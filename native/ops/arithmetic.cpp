@@ -1,0 +1,711 @@
+// Pointwise operators on two operands: arithmetic, comparison, logic and bits.
+#include "ops/binary.h"
+#include "tensor/iterator.h"
+
+namespace rl {
+namespace {
+
+// --- derivative rules; they ignore broadcasting (NOTE [Broadcast] in autograd/node.h) -----------------------------------
+
+void add_vjp(const Tensor& g, const Tensor&, const Tensor&, const Tensor&, Tensor* ga, Tensor* gb) {
+  if (ga) *ga = g;
+  if (gb) *gb = g;
+}
+void sub_vjp(const Tensor& g, const Tensor&, const Tensor&, const Tensor&, Tensor* ga, Tensor* gb) {
+  if (ga) *ga = g;
+  if (gb) *gb = neg(g);
+}
+void mul_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
+  if (ga) *ga = g * conj(b);
+  if (gb) *gb = g * conj(a);
+}
+void div_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
+  if (ga) *ga = g / conj(b);
+  if (gb) *gb = neg(g) * conj((a / b) / b);
+}
+void keep_a_vjp(const Tensor& g, const Tensor&, const Tensor&, const Tensor&, Tensor* ga, Tensor* gb) {
+  if (ga) *ga = g;
+  (void)gb;
+}
+void zero_vjp(const Tensor& g, const Tensor&, const Tensor&, const Tensor&, Tensor* ga, Tensor* gb) {
+  if (ga) *ga = zeros_like(g);
+  if (gb) *gb = zeros_like(g);
+}
+void remainder_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
+  if (ga) *ga = g;
+  if (gb) *gb = neg(g) * binary(kFloorDivide, detach(a), detach(b));
+}
+void fmod_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
+  if (ga) *ga = g;
+  if (gb) *gb = neg(g) * binary(kTruncDivide, detach(a), detach(b));
+}
+/// d(a^b) = b a^(b-1) da + a^b log(a) db, with 0 where b = 0 and where a = 0 (and b >= 0).
+void pow_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& out, Tensor* ga, Tensor* gb) {
+  if (ga) {
+    Tensor d = g * conj(b * pow(a, b - Scalar(1)));
+    *ga = where(compare(Compare::Eq, b, Scalar(0.0)), zeros_like(d), d);
+  }
+  if (gb) {
+    Tensor flat = compare(Compare::Eq, a, Scalar(0.0));
+    if (!is_complex(b.dtype())) {
+      Tensor grows = compare(Compare::Ge, b, Scalar(0.0));
+      flat = compare(Compare::LogicalAnd, flat, grows);
+    }
+    Tensor d = g * conj(out * log(a));
+    *gb = where(flat, zeros_like(d), d);
+  }
+}
+Tensor pow_number_vjp(const Tensor& g, const Tensor& a, const Scalar& b, const Tensor&) {
+  if (b.equals(0)) return zeros_like(g);
+  if (b.equals(1)) return g;
+  if (b.equals(2)) return g * conj(a * Scalar(2));
+  const Scalar less = b.kind == Scalar::Kind::Complex ? Scalar(cdouble(b.d - 1, b.im)) : b.is_integral() ? Scalar(b.i - 1) : Scalar(b.d - 1);
+  return g * conj(pow(a, less) * b);
+}
+void atan2_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
+  const Tensor scaled = g / (a * a + b * b);
+  if (ga) *ga = scaled * b;
+  if (gb) *gb = neg(scaled) * a;
+}
+void hypot_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& out, Tensor* ga, Tensor* gb) {
+  if (ga) *ga = g * (a / out);
+  if (gb) *gb = g * (b / out);
+}
+/// Ties share the gradient evenly, as in PyTorch.
+void extremum_vjp(const Tensor& g, const Tensor& a, const Tensor& b, bool largest, Tensor* ga, Tensor* gb) {
+  const Tensor half = where(compare(Compare::Eq, a, b), g / Scalar(2.0), g), zero = zeros_like(g);
+  if (ga) *ga = where(compare(largest ? Compare::Lt : Compare::Gt, a, b), zero, half);
+  if (gb) *gb = where(compare(largest ? Compare::Gt : Compare::Lt, a, b), zero, half);
+}
+void maximum_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) { extremum_vjp(g, a, b, true, ga, gb); }
+void minimum_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) { extremum_vjp(g, a, b, false, ga, gb); }
+/// fmax, fmin: all to one operand; to `a` where equal or where `b` is nan.
+void pick_vjp(const Tensor& g, const Tensor& a, const Tensor& b, bool largest, Tensor* ga, Tensor* gb) {
+  const Tensor takes_a = compare(Compare::LogicalOr, compare(largest ? Compare::Ge : Compare::Le, a, b), predicate(Predicate::IsNan, b));
+  const Tensor zero = zeros_like(g);
+  if (ga) *ga = where(takes_a, g, zero);
+  if (gb) *gb = where(takes_a, zero, g);
+}
+void fmax_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) { pick_vjp(g, a, b, true, ga, gb); }
+void fmin_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) { pick_vjp(g, a, b, false, ga, gb); }
+void copysign_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& out, Tensor* ga, Tensor* gb) {
+  if (ga) {
+    const Tensor ratio = out / a;
+    *ga = where(compare(Compare::Eq, a, Scalar(0.0)), zeros_like(g), g * ratio);
+  }
+  if (gb) *gb = zeros_like(g);
+}
+void logaddexp_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& out, Tensor* ga, Tensor* gb) {
+  if (ga) *ga = g * exp(a - out);
+  if (gb) *gb = g * exp(b - out);
+}
+void logaddexp2_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& out, Tensor* ga, Tensor* gb) {
+  if (ga) *ga = g * unary(Unary::Exp2, a - out);
+  if (gb) *gb = g * unary(Unary::Exp2, b - out);
+}
+void xlogy_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
+  if (ga) {
+    const Tensor none = compare(Compare::LogicalAnd, compare(Compare::Eq, a, Scalar(0.0)), compare(Compare::Le, b, Scalar(0.0)));
+    const Tensor d = g * log(b);
+    *ga = where(none, zeros_like(d), d);
+  }
+  if (gb) *gb = g * a / b;
+}
+
+Tensor add_number_vjp(const Tensor& g, const Tensor&, const Scalar&, const Tensor&) { return g; }
+Tensor mul_number_vjp(const Tensor& g, const Tensor&, const Scalar& b, const Tensor&) {
+  return mul(g, b.kind == Scalar::Kind::Complex ? Scalar(cdouble(b.d, -b.im)) : b);
+}
+Tensor div_number_vjp(const Tensor& g, const Tensor&, const Scalar& b, const Tensor&) {
+  return div(g, b.kind == Scalar::Kind::Complex ? Scalar(cdouble(b.d, -b.im)) : b);
+}
+
+using R = BinaryRule;
+
+}  // namespace
+
+const BinaryRule kAdd{Binary::Add, "add", "AddBackward0", "add_stub", R::Promote, 0, 0, add_vjp, add_number_vjp};
+const BinaryRule kSub{Binary::Sub, "sub", "SubBackward0", "sub_stub", R::Promote, 0, 0, sub_vjp, add_number_vjp};
+const BinaryRule kMul{Binary::Mul, "mul", "MulBackward0", "mul_cpu", R::Promote, R::B, R::A, mul_vjp, mul_number_vjp};
+const BinaryRule kDiv{Binary::Div, "div", "DivBackward0", "div_cpu", R::Float, R::B, R::A | R::B, div_vjp, div_number_vjp};
+const BinaryRule kFloorDivide{Binary::FloorDiv, "floor_divide", "DivBackward1", "floor_divide", R::Promote, 0, 0, zero_vjp};
+const BinaryRule kTruncDivide{Binary::TruncDiv, "div", "DivBackward1", "div_trunc_cpu", R::Promote, 0, 0, zero_vjp};
+const BinaryRule kRemainder{Binary::Remainder, "remainder", "RemainderBackward0", "remainder_cpu", R::Promote, 0, R::A | R::B, remainder_vjp, add_number_vjp};
+const BinaryRule kFmod{Binary::Fmod, "fmod", "FmodBackward0", "fmod_cpu", R::Promote, 0, R::A | R::B, fmod_vjp, add_number_vjp};
+const BinaryRule kPow{Binary::Pow, "pow", "PowBackward1", "pow", R::Promote, R::A | R::B, R::A | R::B | R::Out, pow_vjp, pow_number_vjp};
+const BinaryRule kAnd{Binary::BitwiseAnd, "bitwise_and", "", "bitwise_and_cpu"};
+const BinaryRule kOr{Binary::BitwiseOr, "bitwise_or", "", "bitwise_or_cpu"};
+const BinaryRule kXor{Binary::BitwiseXor, "bitwise_xor", "", "bitwise_xor_cpu"};
+const BinaryRule kLeftShift{Binary::LeftShift, "bitwise_left_shift", "", "lshift_cpu"};
+const BinaryRule kRightShift{Binary::RightShift, "bitwise_right_shift", "", "rshift_cpu"};
+
+namespace {
+
+const BinaryRule kAtan2{Binary::Atan2, "atan2", "Atan2Backward0", "atan2_cpu", R::Float, R::A | R::B, R::A | R::B, atan2_vjp};
+const BinaryRule kHypot{Binary::Hypot, "hypot", "HypotBackward0", "hypot_cpu", R::Promote, R::A | R::Out, R::B | R::Out, hypot_vjp};
+const BinaryRule kMaximum{Binary::Maximum, "maximum", "MaximumBackward0", "maximum_cpu", R::Promote, R::A | R::B, R::A | R::B, maximum_vjp};
+const BinaryRule kMinimum{Binary::Minimum, "minimum", "MinimumBackward0", "minimum_cpu", R::Promote, R::A | R::B, R::A | R::B, minimum_vjp};
+const BinaryRule kFmax{Binary::Fmax, "fmax", "FmaxBackward0", "fmax_cpu", R::Promote, R::A | R::B, R::A | R::B, fmax_vjp};
+const BinaryRule kFmin{Binary::Fmin, "fmin", "FminBackward0", "fmin_cpu", R::Promote, R::A | R::B, R::A | R::B, fmin_vjp};
+const BinaryRule kCopysign{Binary::Copysign, "copysign", "CopysignBackward0", "copysign_cpu", R::Float, R::A | R::Out, 0, copysign_vjp};
+const BinaryRule kNextafter{Binary::Nextafter, "nextafter", "NextafterBackward0", "nextafter_cpu"};
+const BinaryRule kLogaddexp{Binary::LogAddExp, "logaddexp", "LogaddexpBackward0", "logaddexp_cpu", R::Float, R::A | R::Out, R::B | R::Out, logaddexp_vjp};
+const BinaryRule kLogaddexp2{Binary::LogAddExp2, "logaddexp2", "Logaddexp2Backward0", "logaddexp2_cpu", R::Float, R::A | R::Out, R::B | R::Out, logaddexp2_vjp};
+const BinaryRule kXlogy{Binary::Xlogy, "xlogy", "XlogyBackward0", "xlogy_cpu", R::Float, R::A | R::B, R::A | R::B, xlogy_vjp};
+const BinaryRule kHeaviside{Binary::Heaviside, "heaviside", "", "heaviside_cpu"};
+const BinaryRule kGcd{Binary::Gcd, "gcd", "", "gcd_cpu"};
+const BinaryRule kLcm{Binary::Lcm, "lcm", "", "lcm_cpu"};
+
+// --- nodes ----------------------------------------------------------------------------------------------------------------
+
+struct BinaryNode final : Node {
+  const BinaryRule* rule;
+  SavedTensor a, b;
+  SavedTensor out;
+
+  const char* name() const override { return rule->node; }
+  void apply(Tensor* in, Tensor* grads) override {
+    std::uint8_t want = std::uint8_t((needs(0) ? rule->save_for_a : 0) | (needs(1) ? rule->save_for_b : 0));
+    Tensor sa, sb, so;
+    if (want & BinaryRule::A) sa = a.unpack(this);
+    if (want & BinaryRule::B) sb = b.unpack(this);
+    if (want & BinaryRule::Out) so = out.unpack(this);
+    rule->vjp(in[0], sa, sb, so, needs(0) ? &grads[0] : nullptr, needs(1) ? &grads[1] : nullptr);
+  }
+  void visit(SavedVisitor& v) override {
+    v.tensor("self", a);
+    v.tensor("other", b);
+    v.tensor("result", out);
+  }
+};
+
+/// mul and its like, whose output is not needed: smaller by a saved tensor.
+struct SmallBinaryNode final : Node {
+  const BinaryRule* rule;
+  SavedTensor a, b;
+
+  const char* name() const override { return rule->node; }
+  void apply(Tensor* in, Tensor* grads) override {
+    const std::uint8_t want = std::uint8_t((needs(0) ? rule->save_for_a : 0) | (needs(1) ? rule->save_for_b : 0));
+    Tensor sa, sb;
+    if (want & BinaryRule::A) sa = a.unpack(this);
+    if (want & BinaryRule::B) sb = b.unpack(this);
+    rule->vjp(in[0], sa, sb, Tensor(), needs(0) ? &grads[0] : nullptr, needs(1) ? &grads[1] : nullptr);
+  }
+  void visit(SavedVisitor& v) override {
+    v.tensor("self", a);
+    v.tensor("other", b);
+  }
+};
+
+struct NumberNode final : Node {
+  const BinaryRule* rule;
+  SavedTensor a;
+  Scalar b;
+
+  const char* name() const override { return rule == &kPow ? "PowBackward0" : rule->node; }
+  void apply(Tensor* in, Tensor* grads) override {
+    if (!needs(0)) return;
+    // Only pow needs the tensor itself.
+    Tensor sa = rule == &kPow && !b.equals(0) && !b.equals(1) ? a.unpack(this) : Tensor();
+    grads[0] = rule->vjp_number(in[0], sa, b, Tensor());
+  }
+  void visit(SavedVisitor& v) override { v.tensor("self", a); }
+};
+
+static_assert(sizeof(SmallBinaryNode) + 2 * sizeof(Edge) <= 160, "the design's bound on a node");
+
+struct AddScaledBackward final : Node {
+  Scalar alpha;
+  bool negative = false;
+  const char* name() const override { return negative ? "SubBackward0" : "AddBackward0"; }
+  void apply(Tensor* in, Tensor* grads) override {
+    if (needs(0)) grads[0] = in[0];
+    if (needs(1)) grads[1] = mul_number_vjp(in[0], Tensor(), alpha, Tensor());
+  }
+};
+
+void record_binary(const BinaryRule& rule, const Tensor& out, const Tensor& a, const Tensor& b) {
+  if (rule.vjp == nullptr) {
+    if (rule.node[0] == '\0') return;
+    fail_runtime("derivative for ", rule.name, " is not implemented");
+  }
+  const auto attach = [&](auto* n) {
+    n->rule = &rule;
+    connect(n, 0, a);
+    connect(n, 1, b);
+    const std::uint8_t want = std::uint8_t((n->needs(0) ? rule.save_for_a : 0) | (n->needs(1) ? rule.save_for_b : 0));
+    if (want & BinaryRule::A) n->a.save(a);
+    if (want & BinaryRule::B) n->b.save(b);
+    if (!same(a.sizes(), out.sizes()) || !same(b.sizes(), out.sizes()) || a.dtype() != out.dtype() || b.dtype() != out.dtype()) {
+      note_inputs(n, out, {&a, &b});
+    }
+    set_history(out, n);
+    if constexpr (requires { n->out; }) {
+      if (want & BinaryRule::Out) n->out.save_output(out);
+    }
+    release(n);
+  };
+  if ((rule.save_for_a | rule.save_for_b) & BinaryRule::Out) attach(make_node<BinaryNode>(2));
+  else attach(make_node<SmallBinaryNode>(2));
+}
+
+void record_number(const BinaryRule& rule, const Tensor& out, const Tensor& a, const Scalar& b) {
+  auto* n = make_node<NumberNode>(1);
+  n->rule = &rule;
+  n->b = b;
+  connect(n, 0, a);
+  if (&rule == &kPow && !b.equals(0) && !b.equals(1)) n->a.save(a);
+  if (a.dtype() != out.dtype()) note_inputs(n, out, {&a});
+  set_history(out, n);
+  release(n);
+}
+
+// --- forward --------------------------------------------------------------------------------------------------------------------
+
+DType finish_type(const BinaryRule& rule, DType common) {
+  return rule.result == BinaryRule::Float && is_integral(common, true) ? default_dtype() : common;
+}
+
+Loop loop_of(const BinaryRule& rule, DType d) {
+  const Loop loop = kernels->pointwise.binary[int(rule.op)][int(compute_type(d))];
+  if (loop == nullptr) fail_unsupported(rule.kernel, d);
+  return loop;
+}
+
+/// Runs the kernel; integer division tells of a zero divisor through its parameter.
+void run_binary(Loop loop, const Operand& out, const Operand& a, const Operand& b) {
+  bool zero_division = false;
+  run_loop(loop, &zero_division, out, {a, b});
+  if (zero_division) fail_runtime("ZeroDivisionError");
+}
+
+void check_bool_sub(const BinaryRule& rule, DType a, bool b_is_bool) {
+  if (rule.op != Binary::Sub || (a != DType::Bool && !b_is_bool)) return;
+  if (a == DType::Bool && b_is_bool) {
+    fail_runtime("Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead.");
+  }
+  fail_runtime("Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+               "`logical_not()` operator instead.");
+}
+
+Tensor forward(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
+  const DType common = a.dtype() == b.dtype() ? a.dtype() : result_type(a, b);
+  if (common == DType::Bool || a.dtype() == DType::Bool || b.dtype() == DType::Bool) check_bool_sub(rule, a.dtype(), b.dtype() == DType::Bool);
+  const DType d = finish_type(rule, common);
+  const DType c = compute_type(d);
+  const Loop loop = loop_of(rule, d);
+  if (a.dtype() == c && b.dtype() == c && a.is_contiguous() && b.is_contiguous() && same(a.sizes(), b.sizes()) && a.numel() < kGrain) {
+    Tensor out = empty(a.sizes(), d);
+    char* const data[3] = {out.data(), a.data(), b.data()};
+    const std::int64_t size = out.itemsize(), strides[3] = {size, size, size};
+    bool zero_division = false;
+    if (out.numel() > 0) loop(data, strides, out.numel(), &zero_division);
+    if (zero_division) fail_runtime("ZeroDivisionError");
+    return out;
+  }
+  Tensor out = pointwise_output({&a, &b}, d);
+  run_binary(loop, Operand(out, c), Operand(a, c), Operand(b, c));
+  return out;
+}
+
+DType number_type(const BinaryRule& rule, const Tensor& a, const Scalar& b) {
+  const DType common = is_floating(a.dtype()) && b.kind != Scalar::Kind::Complex ? a.dtype() : result_type(a, b);
+  return finish_type(rule, common);
+}
+
+Tensor forward(const BinaryRule& rule, const Tensor& a, const Scalar& b, bool number_first) {
+  if (a.dtype() == DType::Bool || b.kind == Scalar::Kind::Bool) check_bool_sub(rule, a.dtype(), b.kind == Scalar::Kind::Bool);
+  const DType d = number_type(rule, a, b);
+  const DType c = compute_type(d);
+  const Loop loop = loop_of(rule, d);
+  alignas(16) char number[16];
+  b.store(number, c);
+  if (a.dtype() == c && a.is_contiguous() && a.numel() < kGrain) {
+    Tensor out = empty(a.sizes(), d);
+    const std::int64_t size = out.itemsize();
+    char* const data[3] = {out.data(), number_first ? number : a.data(), number_first ? a.data() : number};
+    const std::int64_t strides[3] = {size, number_first ? 0 : size, number_first ? size : 0};
+    bool zero_division = false;
+    if (out.numel() > 0) loop(data, strides, out.numel(), &zero_division);
+    if (zero_division) fail_runtime("ZeroDivisionError");
+    return out;
+  }
+  Tensor out = pointwise_output({&a}, d);
+  const Operand tensor(a, c), constant(number, c);
+  run_binary(loop, Operand(out, c), number_first ? constant : tensor, number_first ? tensor : constant);
+  return out;
+}
+
+}  // namespace
+
+void fail_unsupported(const char* kernel, DType d) {
+  fail(ErrorKind::NotImplemented, "\"", kernel, "\" not implemented for '", scalar_type_name(d), "'");
+}
+
+Tensor binary(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
+  Tensor out = forward(rule, a, b);
+  if (recording(a, b)) record_binary(rule, out, a, b);
+  return out;
+}
+
+Tensor binary(const BinaryRule& rule, const Tensor& a, const Scalar& b) {
+  if (!recording(a)) return forward(rule, a, b, false);
+  if (rule.vjp_number == nullptr) return binary(rule, a, scalar_tensor(b, number_type(rule, a, b)));
+  Tensor out = forward(rule, a, b, false);
+  record_number(rule, out, a, b);
+  return out;
+}
+
+Tensor binary(const BinaryRule& rule, const Scalar& a, const Tensor& b) {
+  if (!recording(b)) return forward(rule, b, a, true);
+  return binary(rule, scalar_tensor(a, number_type(rule, b, a)), b);
+}
+
+void check_inplace_result(const Tensor& self, DType result, Dims shape) {
+  if (!can_cast(result, self.dtype())) {
+    fail_runtime("result type ", scalar_type_name(result), " can't be cast to the desired output type ", scalar_type_name(self.dtype()));
+  }
+  if (!same(shape, self.sizes())) {
+    fail_runtime("output with shape ", str(self.sizes()), " doesn't match the broadcast shape ", str(shape));
+  }
+  check_no_overlap(self);
+}
+
+void binary_inplace(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
+  const bool record = recording(a, b);
+  check_inplace(a, record);
+  const DType common = result_type(a, b);
+  check_bool_sub(rule, a.dtype(), b.dtype() == DType::Bool);
+  const DType d = finish_type(rule, common);
+  check_inplace_result(a, d, same(a.sizes(), b.sizes()) ? DimVec(a.sizes()) : broadcast_shapes(a.sizes(), b.sizes()));
+  const Loop loop = loop_of(rule, d);
+  const DType c = compute_type(d);
+  const Tensor other = overlap_safe(b, a);
+  if (record && is_differentiable(a.dtype())) {
+    // The rule may need the old content, which is about to go: it saves a copy.
+    const std::uint8_t want = std::uint8_t((tracked(a) ? rule.save_for_a : 0) | (tracked(b) ? rule.save_for_b : 0));
+    const Tensor old = want & BinaryRule::A ? clone(a) : a;
+    if (rule.vjp == nullptr) fail_runtime("derivative for ", rule.name, " is not implemented");
+    auto* n = make_node<BinaryNode>(2);
+    NodeRef keep = NodeRef::steal(n);
+    n->rule = &rule;
+    connect(n, 0, a);
+    connect(n, 1, b);
+    if (want & BinaryRule::A) {
+      n->a.save(old);
+    }
+    if (want & BinaryRule::B) n->b.save(b.is(a) ? old : b);
+    note_inputs(n, a, {&a, &b});
+    run_binary(loop, Operand(a, c), Operand(a, c), Operand(other, c));
+    finish_inplace(a, n);
+    if (want & BinaryRule::Out) n->out.save_output(a);
+    return;
+  }
+  run_binary(loop, Operand(a, c), Operand(a, c), Operand(other, c));
+  finish_inplace(a, nullptr);
+}
+
+void binary_inplace(const BinaryRule& rule, const Tensor& a, const Scalar& b) {
+  const bool record = recording(a);
+  if (record && (rule.vjp_number == nullptr || &rule == &kPow)) {
+    binary_inplace(rule, a, scalar_tensor(b, number_type(rule, a, b)));
+    return;
+  }
+  check_inplace(a, record);
+  check_bool_sub(rule, a.dtype(), b.kind == Scalar::Kind::Bool);
+  const DType d = number_type(rule, a, b);
+  check_inplace_result(a, d, a.sizes());
+  const Loop loop = loop_of(rule, d);
+  const DType c = compute_type(d);
+  alignas(16) char number[16];
+  b.store(number, c);
+  NodeRef node;
+  if (record) {
+    auto* n = make_node<NumberNode>(1);
+    node = NodeRef::steal(n);
+    n->rule = &rule;
+    n->b = b;
+    connect(n, 0, a);
+  }
+  run_binary(loop, Operand(a, c), Operand(a, c), Operand(number, c));
+  finish_inplace(a, node.get());
+}
+
+void accumulate(const Tensor& a, const Tensor& b) {
+  const DType c = compute_type(a.dtype());
+  const Loop loop = loop_of(kAdd, a.dtype());
+  KeepGil keep;
+  if (a.dtype() == c && b.dtype() == c && a.is_contiguous() && b.is_contiguous() && a.numel() == b.numel() && a.numel() < kGrain) {
+    char* const data[3] = {a.data(), a.data(), b.data()};
+    const std::int64_t size = a.itemsize(), strides[3] = {size, size, size};
+    if (a.numel() > 0) loop(data, strides, a.numel(), nullptr);
+    return;
+  }
+  run_loop(loop, nullptr, Operand(a, c), {Operand(a, c), Operand(overlap_safe(b, a), c)});
+}
+
+Tensor add(const Tensor& a, const Tensor& b) { return binary(kAdd, a, b); }
+Tensor add(const Tensor& a, const Scalar& b) { return binary(kAdd, a, b); }
+Tensor sub(const Tensor& a, const Tensor& b) { return binary(kSub, a, b); }
+Tensor sub(const Tensor& a, const Scalar& b) { return binary(kSub, a, b); }
+Tensor rsub(const Tensor& a, const Scalar& b) { return binary(kSub, b, a); }
+Tensor mul(const Tensor& a, const Tensor& b) { return binary(kMul, a, b); }
+Tensor mul(const Tensor& a, const Scalar& b) { return binary(kMul, a, b); }
+Tensor div(const Tensor& a, const Tensor& b) { return binary(kDiv, a, b); }
+Tensor div(const Tensor& a, const Scalar& b) { return binary(kDiv, a, b); }
+Tensor rdiv(const Tensor& a, const Scalar& b) { return mul(reciprocal(a), b); }
+Tensor pow(const Tensor& a, const Tensor& b) { return binary(kPow, a, b); }
+Tensor pow(const Tensor& a, const Scalar& b) {
+  if (is_integral(a.dtype(), true) && b.kind <= Scalar::Kind::Int && b.i < 0) fail_runtime("Integers to negative integer powers are not allowed.");
+  return binary(kPow, a, b);
+}
+Tensor maximum(const Tensor& a, const Tensor& b) { return binary(kMaximum, a, b); }
+Tensor minimum(const Tensor& a, const Tensor& b) { return binary(kMinimum, a, b); }
+Tensor& add_(Tensor& a, const Tensor& b) { binary_inplace(kAdd, a, b); return a; }
+Tensor& mul_(Tensor& a, const Tensor& b) { binary_inplace(kMul, a, b); return a; }
+
+// --- comparison --------------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr const char* kCompareNames[] = {"eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor"};
+
+Loop compare_loop(Compare op, DType d) {
+  const Loop loop = kernels->pointwise.compare[int(op)][int(compute_type(d))];
+  if (loop == nullptr) fail_unsupported(rl::cat("compare_", kCompareNames[int(op)]).c_str(), d);
+  return loop;
+}
+
+}  // namespace
+
+Tensor compare(Compare op, const Tensor& a, const Tensor& b) {
+  const DType d = result_type(a, b);
+  const DType c = compute_type(d);
+  const Loop loop = compare_loop(op, d);
+  Tensor out = pointwise_output({&a, &b}, DType::Bool);
+  run_loop(loop, nullptr, Operand(out, DType::Bool), {Operand(a, c), Operand(b, c)});
+  return out;
+}
+
+Tensor compare(Compare op, const Tensor& a, const Scalar& b) {
+  const DType d = result_type(a, b);
+  const DType c = compute_type(d);
+  const Loop loop = compare_loop(op, d);
+  alignas(16) char number[16];
+  b.store(number, c);
+  Tensor out = pointwise_output({&a}, DType::Bool);
+  run_loop(loop, nullptr, Operand(out, DType::Bool), {Operand(a, c), Operand(number, c)});
+  return out;
+}
+
+// --- as Python calls them -------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+const BinaryRule& rule_of(const OpDef& def) { return *static_cast<const BinaryRule*>(def.data); }
+
+/// (input, other, *, out): either may be a number, but not both.
+PyObject* binary_op(const OpDef& def, Args& a) {
+  const BinaryRule& rule = rule_of(def);
+  const bool ta = a.is_tensor(0), tb = a.is_tensor(1);
+  if (!ta && !tb) fail_type(def.name, "(): argument 'input' (position 1) must be Tensor, not ", Py_TYPE(a.v[0])->tp_name);
+  if (!ta) {
+    const Tensor b = a.tensor(1);
+    return give(a, 2, binary(rule, a.scalar(0), b), def.name, tracked(b));
+  }
+  const Tensor self = a.tensor(0);
+  if (tb) {
+    const Tensor other = a.tensor(1);
+    return give(a, 2, binary(rule, self, other), def.name, tracked(self) || tracked(other));
+  }
+  if (&rule == &kPow) return give(a, 2, pow(self, a.scalar(1)), def.name, tracked(self));
+  return give(a, 2, binary(rule, self, a.scalar(1)), def.name, tracked(self));
+}
+
+PyObject* binary_op_(const OpDef& def, Args& a) {
+  const BinaryRule& rule = rule_of(def);
+  Tensor self = a.tensor(0);
+  if (a.is_tensor(1)) binary_inplace(rule, self, a.tensor(1));
+  else binary_inplace(rule, self, a.scalar(1));
+  return self.release();
+}
+
+/// input + alpha * other
+Tensor add_scaled(const BinaryRule& rule, const Tensor& a, const Tensor& b, Scalar alpha) {
+  if (alpha.kind != Scalar::Kind::Bool && alpha.equals(1)) return binary(rule, a, b);
+  const DType d = result_type(a, b);
+  if (alpha.kind == Scalar::Kind::Bool && d != DType::Bool) fail_runtime("Boolean alpha only supported for Boolean results.");
+  if (is_integral(d, true) && !alpha.is_integral()) fail_runtime("For integral input tensors, argument alpha must not be a floating point number.");
+  if (!is_complex(d) && alpha.kind == Scalar::Kind::Complex) fail_runtime("For non-complex input tensors, argument alpha must not be a complex number.");
+  if (&rule == &kSub) {
+    check_bool_sub(rule, a.dtype(), b.dtype() == DType::Bool);
+    alpha = alpha.kind == Scalar::Kind::Complex ? Scalar(cdouble(-alpha.d, -alpha.im)) : alpha.is_integral() ? Scalar(-alpha.i) : Scalar(-alpha.d);
+  }
+  const DType c = compute_type(d);
+  const Loop loop = kernels->pointwise.binary_param[int(BinaryParam::AddScaled)][int(c)];
+  if (loop == nullptr) fail_unsupported("add_stub", d);
+  Tensor out = pointwise_output({&a, &b}, d);
+  const double params[2] = {alpha.real(), alpha.im};
+  run_loop(loop, params, Operand(out, c), {Operand(a, c), Operand(b, c)});
+  if (recording(a, b)) {
+    auto* n = record<AddScaledBackward>(out, a, b);
+    n->alpha = alpha;
+    n->negative = &rule == &kSub;
+    note_inputs(n, out, {&a, &b});
+  }
+  return out;
+}
+
+/// add and sub: (input, other, *, alpha, out)
+PyObject* add_op(const OpDef& def, Args& a) {
+  const BinaryRule& rule = rule_of(def);
+  if (!a.has(2) || a.scalar(2).equals(1)) {
+    a.v[2] = a.v[3];
+    return binary_op(def, a);
+  }
+  const Scalar alpha = a.scalar(2);
+  if (!a.is_tensor(0) && !a.is_tensor(1)) fail_type(def.name, "(): argument 'input' (position 1) must be Tensor, not ", Py_TYPE(a.v[0])->tp_name);
+  Tensor self = a.is_tensor(0) ? a.tensor(0) : Tensor(), other = a.is_tensor(1) ? a.tensor(1) : Tensor();
+  if (!other.defined()) other = scalar_tensor(a.scalar(1), number_type(rule, self, a.scalar(1)));
+  if (!self.defined()) self = scalar_tensor(a.scalar(0), number_type(rule, other, a.scalar(0)));
+  return give(a, 3, add_scaled(rule, self, other, alpha), def.name, tracked(self) || tracked(other));
+}
+
+PyObject* add_op_(const OpDef& def, Args& a) {
+  const BinaryRule& rule = rule_of(def);
+  if (!a.has(2) || a.scalar(2).equals(1)) return binary_op_(def, a);
+  Tensor self = a.tensor(0);
+  const Scalar alpha = a.scalar(2);
+  if (a.is_tensor(1)) {
+    const Tensor other = a.tensor(1);
+    if (is_integral(self.dtype(), true) && !alpha.is_integral()) fail_runtime("For integral input tensors, argument alpha must not be a floating point number.");
+    binary_inplace(rule, self, mul(other, alpha));
+  } else {
+    binary_inplace(rule, self, mul(scalar_tensor(a.scalar(1), number_type(rule, self, a.scalar(1))), alpha));
+  }
+  return self.release();
+}
+
+const BinaryRule& rounding(Args& a, int slot, const BinaryRule& otherwise) {
+  if (!a.has(slot)) return otherwise;
+  const std::string mode = a.string(slot);
+  if (mode == "floor") return kFloorDivide;
+  if (mode == "trunc") return kTruncDivide;
+  fail_runtime("div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '", mode, "'");
+}
+
+/// div: (input, other, *, rounding_mode, out)
+PyObject* div_op(const OpDef& def, Args& a) {
+  OpDef with = def;
+  with.data = &rounding(a, 2, kDiv);
+  a.v[2] = a.v[3];
+  return binary_op(with, a);
+}
+PyObject* div_op_(const OpDef& def, Args& a) {
+  OpDef with = def;
+  with.data = &rounding(a, 2, kDiv);
+  return binary_op_(with, a);
+}
+
+/// rsub: other - alpha * input
+PyObject* rsub_op(const OpDef& def, Args& a) {
+  const Tensor self = a.tensor(0);
+  const Tensor scaled = a.has(2) && !a.scalar(2).equals(1) ? mul(self, a.scalar(2)) : self;
+  return (a.is_tensor(1) ? sub(a.tensor(1), scaled) : rsub(scaled, a.scalar(1))).release();
+}
+
+Compare compare_of(const OpDef& def) { return Compare(int(reinterpret_cast<std::intptr_t>(def.data))); }
+Tensor compared(const OpDef& def, Args& a) {
+  const Compare op = compare_of(def);
+  if (a.is_tensor(1)) return compare(op, a.tensor(0), a.tensor(1));
+  return compare(op, a.tensor(0), a.scalar(1));
+}
+PyObject* compare_op(const OpDef& def, Args& a) {
+  if (!a.has(2)) return compared(def, a).release();
+  Tensor result = compared(def, a);
+  return give(a, 2, a.tensor(2).dtype() == DType::Bool ? result : to_contiguous(result, a.tensor(2).dtype()), def.name, false);
+}
+PyObject* compare_op_(const OpDef& def, Args& a) {
+  Tensor self = a.tensor(0);
+  check_inplace(self, recording(self));
+  const Tensor result = compared(def, a);
+  check_inplace_result(self, DType::Bool, result.sizes());
+  copy_into(self, result);
+  finish_inplace(self, nullptr);
+  return self.release();
+}
+
+constexpr const char* kBinarySig = "(Tensor input, Operand other, *, Tensor? out=None)";
+constexpr const char* kBinaryAnySig = "(Operand input, Operand other, *, Tensor? out=None)";
+constexpr const char* kBinarySig_ = "(Tensor self, Operand other)";
+constexpr const char* kAddSig = "(Operand input, Operand other, *, Number alpha=1, Tensor? out=None)";
+constexpr const char* kAddSig_ = "(Tensor self, Operand other, *, Number alpha=1)";
+constexpr const char* kDivSig = "(Operand input, Operand other, *, str? rounding_mode=None, Tensor? out=None)";
+constexpr const char* kDivSig_ = "(Tensor self, Operand other, *, str? rounding_mode=None)";
+
+#define RL_BINARY_OP(name, rule, doc) \
+  {name, kBinaryAnySig, binary_op, kBoth, Kind::Pointwise, doc, &rule}, { name "_", kBinarySig_, binary_op_, kMethod, Kind::Pointwise, doc " In place.", &rule }
+#define RL_COMPARE_OP(name, op, doc)                                                                                       \
+  {name, kBinarySig, compare_op, kBoth, Kind::Comparison, doc, reinterpret_cast<const void*>(std::intptr_t(Compare::op))}, { \
+    name "_", kBinarySig_, compare_op_, kMethod, Kind::Comparison, doc " In place.", reinterpret_cast<const void*>(std::intptr_t(Compare::op)) \
+  }
+
+const OpDef ops[] = {
+    {"add", kAddSig, add_op, kBoth, Kind::Linear, "input + alpha * other, elementwise with broadcasting; the common dtype.", &kAdd},
+    {"add_", kAddSig_, add_op_, kMethod, Kind::Linear, "In-place add.", &kAdd},
+    {"sub", kAddSig, add_op, kBoth, Kind::Linear, "input - alpha * other, elementwise with broadcasting; the common dtype.", &kSub},
+    {"sub_", kAddSig_, add_op_, kMethod, Kind::Linear, "In-place sub.", &kSub},
+    {"subtract", kAddSig, add_op, kBoth, Kind::Linear, "Alias of sub.", &kSub},
+    {"subtract_", kAddSig_, add_op_, kMethod, Kind::Linear, "In-place sub.", &kSub},
+    {"rsub", "(Tensor input, Operand other, *, Number alpha=1)", rsub_op, kBoth, Kind::Linear, "other - alpha * input."},
+    RL_BINARY_OP("mul", kMul, "input * other, elementwise with broadcasting."),
+    RL_BINARY_OP("multiply", kMul, "Alias of mul."),
+    {"div", kDivSig, div_op, kBoth, Kind::Pointwise, "input / other; rounding_mode None (true division), 'trunc' or 'floor'."},
+    {"div_", kDivSig_, div_op_, kMethod, Kind::Pointwise, "In-place div."},
+    {"divide", kDivSig, div_op, kBoth, Kind::Pointwise, "Alias of div."},
+    {"divide_", kDivSig_, div_op_, kMethod, Kind::Pointwise, "In-place div."},
+    RL_BINARY_OP("true_divide", kDiv, "input / other; integers give the default float dtype."),
+    RL_BINARY_OP("floor_divide", kFloorDivide, "floor(input / other)."),
+    RL_BINARY_OP("remainder", kRemainder, "input - other * floor(input / other): the sign of the divisor, as Python's %."),
+    RL_BINARY_OP("fmod", kFmod, "input - other * trunc(input / other): the sign of the dividend, as C's fmod."),
+    RL_BINARY_OP("pow", kPow, "input to the power of other."),
+    RL_BINARY_OP("atan2", kAtan2, "The angle of the point (other, input) in radians, in (-pi, pi]."),
+    RL_BINARY_OP("arctan2", kAtan2, "Alias of atan2."),
+    RL_BINARY_OP("hypot", kHypot, "sqrt(input^2 + other^2) without overflow."),
+    RL_BINARY_OP("copysign", kCopysign, "The magnitude of input with the sign of other."),
+    RL_BINARY_OP("nextafter", kNextafter, "The next floating-point number after input towards other."),
+    RL_BINARY_OP("xlogy", kXlogy, "input * log(other), 0 where input is 0 (nan where other is)."),
+    RL_BINARY_OP("heaviside", kHeaviside, "0 below zero, 1 above, `other` at zero."),
+    RL_BINARY_OP("gcd", kGcd, "The greatest common divisor of integers."),
+    RL_BINARY_OP("lcm", kLcm, "The least common multiple of integers."),
+    RL_BINARY_OP("bitwise_and", kAnd, "input & other, on integers and bools."),
+    RL_BINARY_OP("bitwise_or", kOr, "input | other, on integers and bools."),
+    RL_BINARY_OP("bitwise_xor", kXor, "input ^ other, on integers and bools."),
+    RL_BINARY_OP("bitwise_left_shift", kLeftShift, "input << other."),
+    RL_BINARY_OP("bitwise_right_shift", kRightShift, "input >> other, arithmetic."),
+    {"maximum", kBinarySig, binary_op, kBoth, Kind::Pointwise, "The larger element; nan if either is.", &kMaximum},
+    {"minimum", kBinarySig, binary_op, kBoth, Kind::Pointwise, "The smaller element; nan if either is.", &kMinimum},
+    {"fmax", kBinarySig, binary_op, kBoth, Kind::Pointwise, "The larger element; the other one where one is nan.", &kFmax},
+    {"fmin", kBinarySig, binary_op, kBoth, Kind::Pointwise, "The smaller element; the other one where one is nan.", &kFmin},
+    {"logaddexp", kBinarySig, binary_op, kBoth, Kind::Pointwise, "log(exp(input) + exp(other)), stably.", &kLogaddexp},
+    {"logaddexp2", kBinarySig, binary_op, kBoth, Kind::Pointwise, "log2(2^input + 2^other), stably.", &kLogaddexp2},
+    RL_COMPARE_OP("eq", Eq, "input == other, elementwise."),
+    RL_COMPARE_OP("ne", Ne, "input != other, elementwise."),
+    RL_COMPARE_OP("lt", Lt, "input < other, elementwise."),
+    RL_COMPARE_OP("le", Le, "input <= other, elementwise."),
+    RL_COMPARE_OP("gt", Gt, "input > other, elementwise."),
+    RL_COMPARE_OP("ge", Ge, "input >= other, elementwise."),
+    RL_COMPARE_OP("not_equal", Ne, "Alias of ne."),
+    RL_COMPARE_OP("less", Lt, "Alias of lt."),
+    RL_COMPARE_OP("less_equal", Le, "Alias of le."),
+    RL_COMPARE_OP("greater", Gt, "Alias of gt."),
+    RL_COMPARE_OP("greater_equal", Ge, "Alias of ge."),
+    RL_COMPARE_OP("logical_and", LogicalAnd, "Both elements are nonzero."),
+    RL_COMPARE_OP("logical_or", LogicalOr, "Some element is nonzero."),
+    RL_COMPARE_OP("logical_xor", LogicalXor, "Just one element is nonzero."),
+};
+const Register registered(ops);
+
+}  // namespace
+}  // namespace rl

@@ -1,0 +1,860 @@
+#include "python/bind.h"
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+
+#include "base/alloc.h"
+#include "tensor/iterator.h"
+
+namespace rl {
+namespace {
+
+enum class Type : std::uint8_t {
+  Tensor, Tensors, Number, Operand, Int, Float, Bool, Str, Ints, Size, DType, Device, Layout, Format, Generator, Any,
+};
+
+struct TypeName {
+  const char* spelled;
+  Type type;
+  const char* shown;  // in messages, PyTorch's words
+};
+constexpr TypeName kTypes[] = {
+    {"Tensor", Type::Tensor, "Tensor"},     {"Tensors", Type::Tensors, "tuple of Tensors"},
+    {"Number", Type::Number, "Number"},     {"Operand", Type::Operand, "Tensor"},
+    {"int", Type::Int, "int"},              {"float", Type::Float, "float"},
+    {"bool", Type::Bool, "bool"},           {"str", Type::Str, "str"},
+    {"ints", Type::Ints, "tuple of ints"},  {"size", Type::Size, "tuple of ints"},
+    {"dtype", Type::DType, "torch.dtype"},  {"device", Type::Device, "torch.device"},
+    {"layout", Type::Layout, "torch.layout"}, {"format", Type::Format, "torch.memory_format"},
+    {"generator", Type::Generator, "torch.Generator"}, {"any", Type::Any, "object"},
+};
+
+struct Param {
+  PyObject* name;  // interned, kept for good
+  const TypeName* type;
+  bool nullable, required, keyword_only;
+  std::string fallback;  // the default as it is shown
+};
+
+struct Signature {
+  std::vector<Param> params;
+  int positional = 0;  // how many may be given by position
+};
+
+std::vector<Signature> parse(const char* text) {
+  std::vector<Signature> all;
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const auto eol = rest.find('\n');
+    std::string_view line = rest.substr(0, eol);
+    rest = eol == std::string_view::npos ? std::string_view() : rest.substr(eol + 1);
+    line = line.substr(1, line.rfind(')') - 1);
+    Signature s;
+    bool keyword_only = false;
+    while (!line.empty()) {
+      const auto comma = line.find(", ");
+      std::string_view item = line.substr(0, comma);
+      line = comma == std::string_view::npos ? std::string_view() : line.substr(comma + 2);
+      if (item == "*") {
+        keyword_only = true;
+        continue;
+      }
+      Param p{};
+      p.keyword_only = keyword_only;
+      const auto space = item.find(' ');
+      std::string_view type = item.substr(0, space), name = item.substr(space + 1);
+      if (type.back() == '?') {
+        p.nullable = true;
+        type.remove_suffix(1);
+      }
+      const auto eq = name.find('=');
+      p.required = eq == std::string_view::npos;
+      if (!p.required) {
+        p.fallback = std::string(name.substr(eq + 1));
+        name = name.substr(0, eq);
+      }
+      for (const TypeName& t : kTypes) {
+        if (type == t.spelled) p.type = &t;
+      }
+      if (p.type == nullptr) fail_runtime("signature ", text, ": unknown type ", std::string(type));
+      p.name = PyUnicode_InternFromString(std::string(name).c_str());
+      if (!keyword_only) ++s.positional;
+      s.params.push_back(std::move(p));
+    }
+    if (s.params.size() > std::size_t(Args::kMax)) fail_runtime("too many parameters: ", text);
+    all.push_back(std::move(s));
+  }
+  return all;
+}
+
+// --- the callable -----------------------------------------------------------------------------------------------------
+
+struct OpObject {
+  PyObject_HEAD
+  vectorcallfunc call;
+  const OpDef* def;
+  std::vector<Signature>* signatures;  // parsed at the first call
+  PyObject* dict;
+};
+
+PyTypeObject* op_type = nullptr;
+PyObject* torch_function_name = nullptr;
+PyObject* disabled_torch_function = nullptr;
+
+bool is_int(PyObject* o) { return PyLong_Check(o) && !PyBool_Check(o); }
+
+/// An int, or something that acts as one (NumPy's integers, 0-dim integer tensors), but no bool and no float.
+bool is_indexable(PyObject* o) {
+  if (PyLong_CheckExact(o)) return true;
+  if (PyBool_Check(o) || PyFloat_Check(o)) return false;
+  if (is_tensor(o)) {
+    const auto* t = reinterpret_cast<TensorObject*>(o);
+    return t->ndim == 0 && is_integral(t->dtype, false) && !(t->flags & kRequiresGrad);
+  }
+  return PyIndex_Check(o);
+}
+
+bool is_sequence(PyObject* o) { return PyTuple_Check(o) || PyList_Check(o); }
+
+/// What stands for a tensor: one, or an object that implements the protocol.
+bool overrides_protocol(PyObject* o) {
+  PyObject* attribute = _PyType_Lookup(Py_TYPE(o), torch_function_name);
+  return attribute != nullptr && attribute != Py_None;
+}
+bool is_tensor_like(PyObject* o) { return is_tensor(o) || overrides_protocol(o); }
+
+bool fits(const Param& p, PyObject* o) {
+  if (o == Py_None) return p.nullable || p.type->type == Type::Any || p.type->type == Type::Device || p.type->type == Type::DType || p.type->type == Type::Layout || p.type->type == Type::Format || p.type->type == Type::Generator;
+  switch (p.type->type) {
+    case Type::Tensor: return is_tensor_like(o);
+    case Type::Tensors: {
+      if (!is_sequence(o)) return false;
+      for (Py_ssize_t i = 0, n = PySequence_Fast_GET_SIZE(o); i < n; ++i) {
+        if (!is_tensor_like(PySequence_Fast_GET_ITEM(o, i))) return false;
+      }
+      return true;
+    }
+    case Type::Number: return is_number(o) || (is_tensor(o) && reinterpret_cast<TensorObject*>(o)->ndim == 0) ;
+    case Type::Operand: return is_tensor_like(o) || is_number(o);
+    case Type::Int: return is_indexable(o);
+    case Type::Float: return (is_number(o) && !PyComplex_Check(o)) || (is_tensor(o) && reinterpret_cast<TensorObject*>(o)->ndim == 0);
+    case Type::Bool: return PyBool_Check(o);
+    case Type::Str: return PyUnicode_Check(o);
+    case Type::Ints:
+    case Type::Size: {
+      if (is_indexable(o)) return true;
+      if (!is_sequence(o)) return false;
+      for (Py_ssize_t i = 0, n = PySequence_Fast_GET_SIZE(o); i < n; ++i) {
+        if (!is_indexable(PySequence_Fast_GET_ITEM(o, i))) return false;
+      }
+      return true;
+    }
+    case Type::DType: return is_dtype(o) || o == reinterpret_cast<PyObject*>(&PyFloat_Type) || o == reinterpret_cast<PyObject*>(&PyLong_Type) ||
+             o == reinterpret_cast<PyObject*>(&PyBool_Type) || o == reinterpret_cast<PyObject*>(&PyComplex_Type);
+    case Type::Device: return PyUnicode_Check(o) || is_int(o) || std::strcmp(Py_TYPE(o)->tp_name, "device") == 0;
+    case Type::Layout: return std::strcmp(Py_TYPE(o)->tp_name, "layout") == 0;
+    case Type::Format: return std::strcmp(Py_TYPE(o)->tp_name, "memory_format") == 0;
+    case Type::Generator: return std::strstr(Py_TYPE(o)->tp_name, "Generator") != nullptr;
+    case Type::Any: return true;
+  }
+  return false;
+}
+
+/// NumPy's names for the commonest parameters, which PyTorch takes as well.
+const char* other_name(const char* name) {
+  static constexpr const char* pairs[][2] = {{"axis", "dim"}, {"keepdims", "keepdim"}, {"x", "input"}, {"a", "input"}, {"x1", "input"}, {"x2", "other"}};
+  for (auto& p : pairs) {
+    if (std::strcmp(p[0], name) == 0) return p[1];
+  }
+  return nullptr;
+}
+
+enum class Fault : std::uint8_t { None, TooMany, Missing, UnknownKeyword, Twice, WrongType };
+struct Mismatch {
+  Fault fault = Fault::None;
+  int param = -1;
+  PyObject* object = nullptr;  // the argument of the wrong type, or the keyword
+};
+
+}  // namespace
+
+class Binder {
+ public:
+  /// Tries one signature.
+  static Mismatch bind(const Signature& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, Args& out) {
+    const int count = int(s.params.size());
+    out.var_slot_ = -1;
+    for (int i = 0; i < count; ++i) out.v[i] = nullptr;
+    for (Py_ssize_t i = 0; i < n; ++i) {
+      if (i >= s.positional) return {Fault::TooMany, -1, nullptr};
+      const Param& p = s.params[i];
+      if (p.type->type == Type::Size && is_indexable(args[i]) && (i + 1 < n || true)) {
+        // Sizes one by one: x.view(2, -1). All that follows must be integers too.
+        if (i + 1 < n) {
+          for (Py_ssize_t k = i; k < n; ++k) {
+            if (!is_indexable(args[k])) return {Fault::WrongType, int(i), args[k]};
+          }
+          out.var_ = args + i;
+          out.n_var_ = n - i;
+          out.var_slot_ = int(i);
+          out.v[i] = args[i];
+          break;
+        }
+      }
+      if (!fits(p, args[i])) return {Fault::WrongType, int(i), args[i]};
+      out.v[i] = args[i];
+    }
+    if (kwnames != nullptr) {
+      for (Py_ssize_t k = 0, m = PyTuple_GET_SIZE(kwnames); k < m; ++k) {
+        PyObject* name = PyTuple_GET_ITEM(kwnames, k);
+        int at = find(s, name);
+        if (at < 0) return {Fault::UnknownKeyword, -1, name};
+        if (out.v[at] != nullptr) return {Fault::Twice, at, name};
+        if (!fits(s.params[at], args[n + k])) return {Fault::WrongType, at, args[n + k]};
+        out.v[at] = args[n + k];
+      }
+    }
+    for (int i = 0; i < count; ++i) {
+      if (out.v[i] != nullptr) continue;
+      if (!s.params[i].required) continue;
+      if (s.params[i].type->type == Type::Size && i == 0 && n == 0 && kwnames == nullptr && count > 0 && s.params[i].nullable) continue;
+      return {Fault::Missing, i, nullptr};
+    }
+    return {};
+  }
+
+  static int find(const Signature& s, PyObject* name) {
+    for (std::size_t i = 0; i < s.params.size(); ++i) {
+      if (s.params[i].name == name) return int(i);
+    }
+    for (std::size_t i = 0; i < s.params.size(); ++i) {
+      if (PyUnicode_Compare(s.params[i].name, name) == 0) return int(i);
+    }
+    const char* text = PyUnicode_AsUTF8(name);
+    const char* other = text ? other_name(text) : nullptr;
+    if (other != nullptr) {
+      for (std::size_t i = 0; i < s.params.size(); ++i) {
+        if (PyUnicode_CompareWithASCIIString(s.params[i].name, other) == 0) return int(i);
+      }
+    }
+    return -1;
+  }
+};
+
+namespace {
+
+// --- messages; built only on failure ---------------------------------------------------------------------------------
+
+std::string show(const Signature& s, bool as_method) {
+  std::string text = "(";
+  bool star = false;
+  for (std::size_t i = as_method ? 1 : 0; i < s.params.size(); ++i) {
+    const Param& p = s.params[i];
+    if (text.size() > 1) text += ", ";
+    if (p.keyword_only && !star) {
+      text += "*, ";
+      star = true;
+    }
+    text += cat(p.type->shown, " ", PyUnicode_AsUTF8(p.name));
+    if (!p.required) text += " = " + p.fallback;
+  }
+  return text + ")";
+}
+
+std::string show_types(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, Py_ssize_t skip) {
+  std::string text = "(";
+  const Py_ssize_t m = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
+  for (Py_ssize_t i = skip; i < n + m; ++i) {
+    if (text.size() > 1) text += ", ";
+    if (i >= n) text += cat(PyUnicode_AsUTF8(PyTuple_GET_ITEM(kwnames, i - n)), "=");
+    PyObject* o = args[i];
+    if (is_sequence(o)) {
+      text += PyTuple_Check(o) ? "tuple of (" : "list of [";
+      for (Py_ssize_t k = 0, c = PySequence_Fast_GET_SIZE(o); k < c && k < 8; ++k) {
+        text += cat(k ? ", " : "", Py_TYPE(PySequence_Fast_GET_ITEM(o, k))->tp_name);
+      }
+      text += PyTuple_Check(o) ? ")" : "]";
+    } else {
+      text += Py_TYPE(o)->tp_name;
+    }
+  }
+  return text + ")";
+}
+
+[[noreturn, gnu::cold, gnu::noinline]] void fail_binding(const OpObject* op, const std::vector<Signature>& all, const std::vector<Mismatch>& why,
+                                                         PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  const char* name = op->def->name;
+  // A call on a tensor whose first parameter is `input` reads as a method call where the operator is only that.
+  const bool as_method = !(op->def->where & kFunction);
+  const Py_ssize_t skip = as_method && n > 0 ? 1 : 0;
+  if (all.size() == 1) {
+    const Signature& s = all[0];
+    const Mismatch& m = why[0];
+    switch (m.fault) {
+      case Fault::TooMany:
+        fail_type(name, "() takes ", s.positional - skip, " positional argument", s.positional - skip == 1 ? "" : "s", " but ", n - skip,
+                  n - skip == 1 ? " was given" : " were given");
+      case Fault::Missing: {
+        std::string missing;
+        int count = 0;
+        for (std::size_t i = 0; i < s.params.size(); ++i) {
+          const bool given = int(i) < n;
+          if (given || !s.params[i].required) continue;
+          bool by_name = false;
+          for (Py_ssize_t k = 0; kwnames && k < PyTuple_GET_SIZE(kwnames); ++k) by_name |= Binder::find(s, PyTuple_GET_ITEM(kwnames, k)) == int(i);
+          if (by_name) continue;
+          missing += cat(count++ ? ", " : "", "\"", PyUnicode_AsUTF8(s.params[i].name), "\"");
+        }
+        fail_type(name, "() missing ", count, " required positional argument", count == 1 ? "s" : "s", ": ", missing);
+      }
+      case Fault::UnknownKeyword:
+        fail_type(name, "() got an unexpected keyword argument '", PyUnicode_AsUTF8(m.object), "'");
+      case Fault::Twice:
+        fail_type(name, "() got multiple values for argument '", PyUnicode_AsUTF8(s.params[m.param].name), "'");
+      default: {
+        const Param& p = s.params[m.param];
+        const bool positional = m.param < n;
+        std::string at = positional ? cat(" (position ", m.param + 1 - skip, ")") : "";
+        if (p.type->type == Type::Tensors && is_sequence(m.object)) {
+          for (Py_ssize_t i = 0, c = PySequence_Fast_GET_SIZE(m.object); i < c; ++i) {
+            PyObject* o = PySequence_Fast_GET_ITEM(m.object, i);
+            if (!is_tensor_like(o)) fail_type("expected Tensor as element ", i, " in argument ", m.param, ", but got ", Py_TYPE(o)->tp_name);
+          }
+        }
+        if ((p.type->type == Type::Ints || p.type->type == Type::Size) && is_sequence(m.object)) {
+          for (Py_ssize_t i = 0, c = PySequence_Fast_GET_SIZE(m.object); i < c; ++i) {
+            PyObject* o = PySequence_Fast_GET_ITEM(m.object, i);
+            if (!is_indexable(o)) {
+              fail_type(name, "(): argument '", PyUnicode_AsUTF8(p.name), "'", at, " must be tuple of ints, but found element of type ",
+                        Py_TYPE(o)->tp_name, " at pos ", i);
+            }
+          }
+        }
+        fail_type(name, "(): argument '", PyUnicode_AsUTF8(p.name), "'", at, " must be ", p.type->shown, ", not ", Py_TYPE(m.object)->tp_name);
+      }
+    }
+  }
+  std::string text = cat(name, "() received an invalid combination of arguments - got ", show_types(args, n, kwnames, skip), ", but expected one of:\n");
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    text += cat(" * ", show(all[i], skip > 0), "\n");
+    if (why[i].fault == Fault::WrongType) text += cat("      didn't match because some of the arguments have invalid types: (!", Py_TYPE(why[i].object)->tp_name, "!)\n");
+  }
+  fail_type(text);
+}
+
+// --- __torch_function__ ------------------------------------------------------------------------------------------------
+
+/// Does this argument take the call over? Tensor's own default does not count here: see `retype`.
+PyObject* override_of(PyObject* o) {
+  if (is_exact_tensor(o) || PyFloat_CheckExact(o) || PyLong_CheckExact(o) || o == Py_None) return nullptr;
+  PyObject* attribute = _PyType_Lookup(Py_TYPE(o), torch_function_name);
+  if (attribute == nullptr || attribute == disabled_torch_function || attribute == Py_None) return nullptr;
+  return attribute;
+}
+PyObject* default_torch_function() { return _PyType_Lookup(tensor_type, torch_function_name); }
+
+struct Overloaded {
+  std::vector<PyObject*> objects;  // subclasses before their bases, else left to right; borrowed
+  PyTypeObject* retype = nullptr;  // the most derived subclass that has Tensor's own handler
+
+  void look(PyObject* o) {
+    PyObject* f = override_of(o);
+    if (f == nullptr) return;
+    if (f == default_torch_function()) {
+      if (retype == nullptr || PyType_IsSubtype(Py_TYPE(o), retype)) retype = Py_TYPE(o);
+      return;
+    }
+    for (PyObject* seen : objects) {
+      if (Py_TYPE(seen) == Py_TYPE(o)) return;
+    }
+    auto at = objects.end();
+    for (auto it = objects.begin(); it != objects.end(); ++it) {
+      if (PyType_IsSubtype(Py_TYPE(o), Py_TYPE(*it))) {
+        at = it;
+        break;
+      }
+    }
+    objects.insert(at, o);
+  }
+};
+
+/// Could `o` matter to the protocol? One look that plain calls pass at once.
+inline bool is_foreign(PyObject* o) {
+  return !is_exact_tensor(o) && !PyFloat_CheckExact(o) && !PyLong_CheckExact(o) && o != Py_None && o != Py_True && o != Py_False;
+}
+
+void look_into(Overloaded& found, PyObject* o) {
+  if (is_sequence(o)) {
+    for (Py_ssize_t i = 0, n = PySequence_Fast_GET_SIZE(o); i < n; ++i) {
+      PyObject* item = PySequence_Fast_GET_ITEM(o, i);
+      if (is_foreign(item)) found.look(item);
+    }
+  } else {
+    found.look(o);
+  }
+}
+
+PyObject* call_overrides(const Overloaded& found, PyObject* func, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  Object types = Object::check(PyTuple_New(Py_ssize_t(found.objects.size())));
+  for (std::size_t i = 0; i < found.objects.size(); ++i) {
+    PyObject* type = reinterpret_cast<PyObject*>(Py_TYPE(found.objects[i]));
+    PyTuple_SET_ITEM(types.get(), Py_ssize_t(i), Py_NewRef(type));
+  }
+  Object positional = Object::check(PyTuple_New(n));
+  for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(positional.get(), i, Py_NewRef(args[i]));
+  Object keywords = Object::check(PyDict_New());
+  for (Py_ssize_t i = 0; kwnames && i < PyTuple_GET_SIZE(kwnames); ++i) {
+    if (PyDict_SetItem(keywords.get(), PyTuple_GET_ITEM(kwnames, i), args[n + i]) < 0) throw PythonError();
+  }
+  for (PyObject* o : found.objects) {
+    Object handler = Object::check(PyObject_GetAttr(reinterpret_cast<PyObject*>(Py_TYPE(o)), torch_function_name));
+    Object result = Object::check(PyObject_CallFunctionObjArgs(handler.get(), func, types.get(), positional.get(), keywords.get(), nullptr));
+    if (result.get() != Py_NotImplemented) return result.release();
+  }
+  std::string names;
+  for (PyObject* o : found.objects) names += cat(names.empty() ? "" : ", ", Py_TYPE(o)->tp_name);
+  Object shown = Object::steal(PyObject_GetAttrString(func, "__name__"));
+  PyErr_Clear();
+  fail_type("no implementation found for '", shown ? PyUnicode_AsUTF8(shown.get()) : "?", "' on types that implement __torch_function__: [", names, "]");
+}
+
+}  // namespace
+
+/// Makes fresh plain tensors in a result instances of `type`, as Tensor's own `__torch_function__` does. A subclass
+/// adds no memory to the object, so the type alone changes.
+void retype(PyObject* result, PyTypeObject* type) {
+  if (result == nullptr) return;
+  if (is_exact_tensor(result)) {
+    if (type->tp_basicsize != tensor_type->tp_basicsize) return;
+    Py_INCREF(type);
+    Py_SET_TYPE(result, type);
+    Py_DECREF(tensor_type);
+    return;
+  }
+  if (PyTuple_Check(result) || PyList_Check(result)) {
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(result); ++i) retype(PySequence_Fast_GET_ITEM(result, i), type);
+  }
+}
+
+std::optional<PyObject*> intercept(PyObject* func, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  if (!modes.torch_function) return std::nullopt;
+  const Py_ssize_t total = n + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
+  Overloaded found;
+  for (Py_ssize_t i = 0; i < total; ++i) {
+    if (is_foreign(args[i])) look_into(found, args[i]);
+  }
+  if (!found.objects.empty()) return call_overrides(found, func, args, n, kwnames);
+  if (found.retype == nullptr) return std::nullopt;
+  struct Off {
+    Off() { modes.torch_function = false; }
+    ~Off() { modes.torch_function = true; }
+  } off;
+  PyObject* result = PyObject_Vectorcall(func, args, std::size_t(n), kwnames);
+  if (result == nullptr) return nullptr;
+  for (Py_ssize_t i = 0; i < total; ++i) {
+    if (args[i] == result) return result;  // in place
+  }
+  if (!is_exact_tensor(result) || Py_REFCNT(result) == 1) retype(result, found.retype);
+  return result;
+}
+
+namespace {
+
+PyObject* op_call(PyObject* self, PyObject* const* args, std::size_t nargsf, PyObject* kwnames) {
+  return guarded([&]() -> PyObject* {
+    auto* op = reinterpret_cast<OpObject*>(self);
+    const Py_ssize_t n = PyVectorcall_NARGS(nargsf);
+    if (op->signatures == nullptr) op->signatures = std::make_unique<std::vector<Signature>>(parse(op->def->signatures)).release();
+    const Py_ssize_t total = n + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
+    for (Py_ssize_t i = 0; i < total; ++i) {
+      if (!is_foreign(args[i])) continue;
+      if (is_sequence(args[i]) || is_tensor(args[i]) || overrides_protocol(args[i])) {
+        if (auto r = intercept(self, args, n, kwnames)) return *r;
+        break;
+      }
+    }
+    Args bound;
+    const auto& all = *op->signatures;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (Binder::bind(all[i], args, n, kwnames, bound).fault == Fault::None) {
+        bound.overload = int(i);
+        return op->def->impl(*op->def, bound);
+      }
+    }
+    std::vector<Mismatch> why;
+    for (const Signature& s : all) why.push_back(Binder::bind(s, args, n, kwnames, bound));
+    fail_binding(op, all, why, args, n, kwnames);
+  });
+}
+
+PyObject* op_get(PyObject* self, PyObject* object, PyObject*) {
+  if (object == nullptr || object == Py_None) return Py_NewRef(self);
+  return PyMethod_New(self, object);
+}
+
+PyObject* op_repr(PyObject* self) {
+  return PyUnicode_FromFormat("<built-in function %s>", reinterpret_cast<OpObject*>(self)->def->name);
+}
+PyObject* op_name(PyObject* self, void*) { return PyUnicode_FromString(reinterpret_cast<OpObject*>(self)->def->name); }
+PyObject* op_qualname(PyObject* self, void*) {
+  const OpDef* d = reinterpret_cast<OpObject*>(self)->def;
+  return PyUnicode_FromFormat(d->where & kFunction ? "%s" : "Tensor.%s", d->name);
+}
+PyObject* op_module(PyObject*, void*) { return PyUnicode_FromString("rushlight"); }
+PyObject* op_doc(PyObject* self, void*) {
+  const OpDef* d = reinterpret_cast<OpObject*>(self)->def;
+  return guarded([&]() -> PyObject* {
+    std::string text;
+    for (const Signature& s : parse(d->signatures)) text += cat(d->name, show(s, false), "\n");
+    return PyUnicode_FromString(cat(text, "\n", d->doc).c_str());
+  });
+}
+PyObject* op_kind(PyObject* self, void*) { return PyUnicode_FromString(kind_name(reinterpret_cast<OpObject*>(self)->def->kind)); }
+PyObject* op_reduce(PyObject* self, PyObject*) {
+  const OpDef* d = reinterpret_cast<OpObject*>(self)->def;
+  Object module = Object::steal(PyImport_ImportModule("rushlight._core"));
+  if (!module) return nullptr;
+  Object find = Object::steal(PyObject_GetAttrString(module.get(), "_operator"));
+  if (!find) return nullptr;
+  return Py_BuildValue("O(s)", find.get(), d->name);
+}
+
+PyGetSetDef op_getset[] = {{"__name__", op_name, nullptr, nullptr, nullptr},
+                           {"__qualname__", op_qualname, nullptr, nullptr, nullptr},
+                           {"__module__", op_module, nullptr, nullptr, nullptr},
+                           {"__doc__", op_doc, nullptr, nullptr, nullptr},
+                           {"kind", op_kind, nullptr, "What the operator is, e.g. 'Pointwise'.", nullptr},
+                           {}};
+PyMethodDef op_methods[] = {{"__reduce__", op_reduce, METH_NOARGS, nullptr}, {}};
+PyMemberDef op_members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(OpObject, call), READONLY, nullptr}, {}};
+PyType_Slot op_slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+                          {Py_tp_descr_get, reinterpret_cast<void*>(op_get)},
+                          {Py_tp_repr, reinterpret_cast<void*>(op_repr)},
+                          {Py_tp_getset, op_getset},
+                          {Py_tp_methods, op_methods},
+                          {Py_tp_members, op_members},
+                          {}};
+PyType_Spec op_spec = {"rushlight._core.operator", sizeof(OpObject), 0,
+                       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_DISALLOW_INSTANTIATION, op_slots};
+
+PyObject* op_table = nullptr;  // dict name -> OpObject
+
+PyObject* find_operator(PyObject*, PyObject* name) {
+  PyObject* o = PyDict_GetItemWithError(op_table, name);
+  if (o == nullptr) {
+    if (!PyErr_Occurred()) PyErr_SetObject(PyExc_KeyError, name);
+    return nullptr;
+  }
+  return Py_NewRef(o);
+}
+PyObject* list_operators(PyObject*, PyObject*) {
+  PyObject* result = PyDict_New();
+  for (const OpDef* d : all_ops()) {
+    Object kind = Object::steal(PyUnicode_FromString(kind_name(d->kind)));
+    if (PyDict_SetItemString(result, d->name, kind.get()) < 0) return nullptr;
+  }
+  return result;
+}
+PyObject* list_signatures(PyObject*, PyObject*) {
+  PyObject* result = PyDict_New();
+  for (const OpDef* d : all_ops()) {
+    Object entry = Object::steal(Py_BuildValue("(sis)", d->signatures, int(d->where), d->doc));
+    if (PyDict_SetItemString(result, d->name, entry.get()) < 0) return nullptr;
+  }
+  return result;
+}
+/// Tensor.__torch_function__: runs the function on the tensors as they are and gives the results the class's type.
+PyObject* default_handler(PyObject* cls, PyObject* args) {
+  PyObject *func, *types, *positional = nullptr, *keywords = nullptr;
+  if (!PyArg_ParseTuple(args, "OO|OO", &func, &types, &positional, &keywords)) return nullptr;
+  return guarded([&]() -> PyObject* {
+    Object none = Object::check(PyTuple_New(0));
+    if (positional == nullptr) positional = none.get();
+    if (keywords == Py_None) keywords = nullptr;
+    PyObject* result;
+    {
+      struct Off {
+        bool old = std::exchange(modes.torch_function, false);
+        ~Off() { modes.torch_function = old; }
+      } off;
+      result = PyObject_Call(func, positional, keywords);
+    }
+    if (result == nullptr) return nullptr;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(positional); ++i) {
+      if (PyTuple_GET_ITEM(positional, i) == result) return result;
+    }
+    auto* type = reinterpret_cast<PyTypeObject*>(cls);
+    if (PyType_IsSubtype(type, tensor_type) && (!is_exact_tensor(result) || Py_REFCNT(result) == 1)) retype(result, type);
+    return result;
+  });
+}
+PyMethodDef handler_def = {"__torch_function__", default_handler, METH_VARARGS | METH_CLASS,
+                           "Runs an operator for a subclass: func(*args, **kwargs), with results of the subclass's type."};
+/// For subclasses whose results are plain tensors (Parameter).
+PyObject* disabled_handler(PyObject*, PyObject* args) {
+  PyObject *func, *types, *positional = nullptr, *keywords = nullptr;
+  if (!PyArg_ParseTuple(args, "OO|OO", &func, &types, &positional, &keywords)) return nullptr;
+  struct Off {
+    bool old = std::exchange(modes.torch_function, false);
+    ~Off() { modes.torch_function = old; }
+  } off;
+  Object none = Object::steal(PyTuple_New(0));
+  return PyObject_Call(func, positional ? positional : none.get(), keywords == Py_None ? nullptr : keywords);
+}
+PyMethodDef core_functions[] = {
+    {"_operator", find_operator, METH_O, "The operator of this name."},
+    {"operators", list_operators, METH_NOARGS, "A dict of all operators of the core: name -> kind."},
+    {"_signatures", list_signatures, METH_NOARGS, "A dict name -> (signatures, where, doc), for the type stubs."},
+    {"_disabled_torch_function_impl", disabled_handler, METH_VARARGS, "A __torch_function__ that leaves results plain tensors."},
+    {}};
+
+}  // namespace
+
+std::vector<const OpDef*>& all_ops() {
+  static std::vector<const OpDef*> ops;
+  return ops;
+}
+
+const char* kind_name(Kind k) {
+  static constexpr const char* names[] = {"Other", "Pointwise", "Linear", "Reduction", "Scan", "View", "Movement", "Contraction", "Creation", "Random", "Comparison", "Query"};
+  return names[int(k)];
+}
+
+PyObject* op_object(const char* name) { return PyDict_GetItemString(op_table, name); }
+
+void add_operators(PyObject* module) {
+  op_type = reinterpret_cast<PyTypeObject*>(Object::check(PyType_FromSpec(&op_spec)).release());
+  op_table = Object::check(PyDict_New()).release();
+  torch_function_name = PyUnicode_InternFromString("__torch_function__");
+  if (PyModule_AddFunctions(module, core_functions) < 0) throw PythonError();
+  disabled_torch_function = Object::check(PyObject_GetAttrString(module, "_disabled_torch_function_impl")).release();
+  PyObject* type_dict = tensor_type->tp_dict;
+  Object handler = Object::check(PyDescr_NewClassMethod(tensor_type, &handler_def));
+  if (PyDict_SetItemString(type_dict, "__torch_function__", handler.get()) < 0) throw PythonError();
+  for (const OpDef* d : all_ops()) {
+    auto* op = PyObject_New(OpObject, op_type);
+    if (op == nullptr) throw PythonError();
+    op->call = op_call;
+    op->def = d;
+    op->signatures = nullptr;
+    op->dict = nullptr;
+    Object owned = Object::steal(reinterpret_cast<PyObject*>(op));
+    if (PyDict_GetItemString(op_table, d->name) != nullptr) fail_runtime("two operators are named ", d->name);
+    if (PyDict_SetItemString(op_table, d->name, owned.get()) < 0) throw PythonError();
+    if ((d->where & kFunction) && PyModule_AddObjectRef(module, d->name, owned.get()) < 0) throw PythonError();
+    if ((d->where & kMethod) && PyDict_SetItemString(type_dict, d->name, owned.get()) < 0) throw PythonError();
+  }
+  PyType_Modified(tensor_type);
+}
+
+// --- accessors ----------------------------------------------------------------------------------------------------------
+
+bool is_number(PyObject* o) {
+  if (PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o)) return true;
+  if (is_tensor(o) || PyUnicode_Check(o) || is_sequence(o)) return false;
+  // NumPy's scalars, fractions and the like.
+  const PyNumberMethods* nb = Py_TYPE(o)->tp_as_number;
+  if (nb == nullptr || (nb->nb_index == nullptr && nb->nb_float == nullptr)) return false;
+  return Py_TYPE(o)->tp_as_sequence == nullptr || Py_TYPE(o)->tp_as_sequence->sq_length == nullptr ||
+         std::strncmp(Py_TYPE(o)->tp_name, "numpy.", 6) == 0;
+}
+
+Scalar to_scalar(PyObject* o) {
+  if (PyFloat_CheckExact(o)) return PyFloat_AS_DOUBLE(o);
+  if (PyBool_Check(o)) return o == Py_True;
+  if (PyLong_Check(o)) {
+    int overflow;
+    const long long v = PyLong_AsLongLongAndOverflow(o, &overflow);
+    if (overflow != 0) fail(ErrorKind::Overflow, "Overflow when unpacking long long");
+    return std::int64_t(v);
+  }
+  if (PyFloat_Check(o)) return PyFloat_AS_DOUBLE(o);
+  if (PyComplex_Check(o)) {
+    const Py_complex c = PyComplex_AsCComplex(o);
+    return cdouble(c.real, c.imag);
+  }
+  if (is_tensor(o)) return item(Tensor::borrow(o));
+  const char* type = Py_TYPE(o)->tp_name;
+  if (std::strcmp(type, "numpy.bool") == 0 || std::strcmp(type, "numpy.bool_") == 0) return PyObject_IsTrue(o) == 1;
+  if (PyIndex_Check(o)) {
+    Object index = Object::check(PyNumber_Index(o));
+    return to_scalar(index.get());
+  }
+  if (std::strncmp(type, "numpy.complex", 13) == 0) {
+    const Py_complex c = PyComplex_AsCComplex(o);
+    if (PyErr_Occurred()) throw PythonError();
+    return cdouble(c.real, c.imag);
+  }
+  const double d = PyFloat_AsDouble(o);
+  if (d == -1.0 && PyErr_Occurred()) throw PythonError();
+  return d;
+}
+
+std::int64_t to_index(PyObject* o) {
+  if (is_tensor(o)) return item(Tensor::borrow(o)).integer();
+  Object index = PyLong_CheckExact(o) ? Object::borrow(o) : Object::check(PyNumber_Index(o));
+  int overflow;
+  const long long v = PyLong_AsLongLongAndOverflow(index.get(), &overflow);
+  if (overflow != 0) fail(ErrorKind::Overflow, "Overflow when unpacking long long");
+  return v;
+}
+
+Scalar Args::scalar(int i) const { return to_scalar(v[i]); }
+std::int64_t Args::integer(int i) const { return to_index(v[i]); }
+double Args::real(int i) const {
+  if (PyFloat_CheckExact(v[i])) return PyFloat_AS_DOUBLE(v[i]);
+  return to_scalar(v[i]).real();
+}
+std::string Args::string(int i, const char* otherwise) const {
+  if (!has(i)) return otherwise;
+  const char* s = PyUnicode_AsUTF8(v[i]);
+  if (s == nullptr) throw PythonError();
+  return s;
+}
+
+DimVec Args::ints(int i) const {
+  DimVec out;
+  if (i == var_slot_) {
+    for (Py_ssize_t k = 0; k < n_var_; ++k) out.push_back(to_index(var_[k]));
+    return out;
+  }
+  if (!has(i)) return out;
+  if (is_sequence(v[i])) {
+    for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(v[i]); ++k) out.push_back(to_index(PySequence_Fast_GET_ITEM(v[i], k)));
+    return out;
+  }
+  out.push_back(to_index(v[i]));
+  return out;
+}
+
+std::vector<Tensor> Args::tensors(int i) const {
+  std::vector<Tensor> out;
+  if (!has(i)) return out;
+  const Py_ssize_t n = PySequence_Fast_GET_SIZE(v[i]);
+  out.reserve(std::size_t(n));
+  for (Py_ssize_t k = 0; k < n; ++k) out.push_back(Tensor::borrow(PySequence_Fast_GET_ITEM(v[i], k)));
+  return out;
+}
+
+std::optional<DType> Args::dtype(int i) const {
+  if (!has(i)) return std::nullopt;
+  if (is_dtype(v[i])) return unwrap_dtype(v[i]);
+  if (v[i] == reinterpret_cast<PyObject*>(&PyFloat_Type)) return DType::Double;
+  if (v[i] == reinterpret_cast<PyObject*>(&PyLong_Type)) return DType::Int64;
+  if (v[i] == reinterpret_cast<PyObject*>(&PyBool_Type)) return DType::Bool;
+  return DType::CDouble;
+}
+
+void Args::check_device(int i) const {
+  if (!has(i)) return;
+  std::string type;
+  if (PyUnicode_Check(v[i])) {
+    type = string(i);
+    if (type == "cpu" || type == "cpu:0") return;
+    // The Python class knows what is a device and says so if this is none.
+    Object types = Object::check(PyImport_ImportModule("rushlight._types"));
+    Object device = Object::check(PyObject_CallMethod(types.get(), "device", "O", v[i]));
+    Object kind = Object::check(PyObject_GetAttrString(device.get(), "type"));
+    type = PyUnicode_AsUTF8(kind.get());
+  } else if (PyLong_Check(v[i])) {
+    type = "cuda";
+  } else {
+    Object kind = Object::check(PyObject_GetAttrString(v[i], "type"));
+    type = PyUnicode_AsUTF8(kind.get());
+  }
+  if (type == "cpu") return;
+  if (type == "cuda") fail(ErrorKind::Assertion, "Torch not compiled with CUDA enabled");
+  fail(ErrorKind::NotImplemented, "rushlight computes on the CPU only; device type '", type, "' was asked for. Use device='cpu' or leave it out.");
+}
+
+// --- results ------------------------------------------------------------------------------------------------------------
+
+PyObject* give(Args& a, int out_slot, Tensor result, const char* name, bool tracked) {
+  if (!a.has(out_slot)) return result.release();
+  Tensor out = a.tensor(out_slot);
+  if (modes.grad && (tracked || out.requires_grad())) {
+    fail_runtime(name, "(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.");
+  }
+  if (!can_cast(result.dtype(), out.dtype())) {
+    fail_runtime("result type ", scalar_type_name(result.dtype()), " can't be cast to the desired output type ", scalar_type_name(out.dtype()));
+  }
+  if (!same(out.sizes(), result.sizes())) {
+    if (out.numel() != 0) {
+      const std::string text = cat("An output with one or more elements was resized since it had shape ", str(out.sizes()),
+                                   ", which does not match the required output shape ", str(result.sizes()),
+                                   ". This behavior is deprecated, and in a future PyTorch release outputs will not be resized unless they have zero elements. "
+                                   "You can explicitly reuse an out tensor t by resizing it, inplace, to zero elements with t.resize_(0).");
+      if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
+    }
+    resize(out, result.sizes());
+  }
+  check_no_overlap(out);
+  copy_into(out, result);
+  out->bump_version();
+  return out.release();
+}
+
+PyObject* pack(std::span<Tensor> tensors) {
+  PyObject* tuple = PyTuple_New(Py_ssize_t(tensors.size()));
+  if (tuple == nullptr) throw PythonError();
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    PyTuple_SET_ITEM(tuple, Py_ssize_t(i), tensors[i].defined() ? tensors[i].release() : Py_NewRef(Py_None));
+  }
+  return tuple;
+}
+
+PyObject* wrap_scalar(const Scalar& s) {
+  switch (s.kind) {
+    case Scalar::Kind::Bool: return PyBool_FromLong(s.i != 0);
+    case Scalar::Kind::Int: return PyLong_FromLongLong(s.i);
+    case Scalar::Kind::Float: return PyFloat_FromDouble(s.d);
+    case Scalar::Kind::Complex: break;
+  }
+  return PyComplex_FromDoubles(s.d, s.im);
+}
+
+PyObject* pack_named(const char* name, std::initializer_list<const char*> fields, std::initializer_list<Tensor> tensors) {
+  // The classes are Python's (rushlight.return_types), made once each and kept here by name.
+  static PyObject* classes = PyDict_New();
+  PyObject* cls = PyDict_GetItemString(classes, name);
+  if (cls == nullptr) {
+    Object list = Object::check(PyTuple_New(Py_ssize_t(fields.size())));
+    Py_ssize_t i = 0;
+    for (const char* f : fields) PyTuple_SET_ITEM(list.get(), i++, PyUnicode_FromString(f));
+    Object module = Object::check(PyImport_ImportModule("rushlight.return_types"));
+    Object made = Object::check(PyObject_CallMethod(module.get(), "_make", "sO", name, list.get()));
+    if (PyDict_SetItemString(classes, name, made.get()) < 0) throw PythonError();
+    cls = made.get();
+  }
+  std::vector<Tensor> v(tensors);
+  Object tuple = Object::check(pack(std::move(v)));
+  return PyObject_CallOneArg(cls, tuple.get());
+}
+
+void translate_exception() noexcept {
+  try {
+    throw;
+  } catch (const PythonError&) {
+    if (!PyErr_Occurred()) PyErr_SetString(PyExc_SystemError, "an error was raised without a message");
+  } catch (const Error& e) {
+    PyObject* type = PyExc_RuntimeError;
+    switch (e.kind) {
+      case ErrorKind::Runtime: break;
+      case ErrorKind::Type: type = PyExc_TypeError; break;
+      case ErrorKind::Value: type = PyExc_ValueError; break;
+      case ErrorKind::Index: type = PyExc_IndexError; break;
+      case ErrorKind::NotImplemented: type = PyExc_NotImplementedError; break;
+      case ErrorKind::Overflow: type = PyExc_RuntimeError; break;
+      case ErrorKind::Attribute: type = PyExc_AttributeError; break;
+      case ErrorKind::Assertion: type = PyExc_AssertionError; break;
+    }
+    PyErr_SetString(type, e.message.c_str());
+  } catch (const std::bad_alloc&) {
+    PyErr_SetString(PyExc_RuntimeError, "not enough memory: no block for a small object could be allocated");
+  } catch (const std::exception& e) {
+    PyErr_SetString(PyExc_RuntimeError, e.what());
+  }
+}
+
+}  // namespace rl

@@ -1,0 +1,53 @@
+// The memory behind tensors, shared by views and counted by hand (under the GIL).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace rl {
+
+/// A block of bytes with its count of references and of in-place changes. Up to 64 bytes of data lie inside the
+/// block itself; larger data in a buffer of the allocator; foreign memory (NumPy, DLPack) with what frees it.
+class Storage {
+ public:
+  using Deleter = void (*)(void* context);
+
+  /// `bytes` of uninitialised memory.
+  static Storage* create(std::size_t bytes);
+  /// Memory owned by somebody else; `deleter(context)` runs with the last reference, with the GIL held.
+  static Storage* adopt(void* data, std::size_t bytes, Deleter deleter, void* context);
+
+  char* data() const { return data_; }
+  std::size_t bytes() const { return bytes_; }
+  std::uint32_t refs() const { return refs_; }
+  bool is_foreign() const { return kind_ & kForeign; }
+  void retain() { ++refs_; }
+  void release() {
+    if (--refs_ == 0) destroy();
+  }
+  /// Grows or shrinks, keeping what fits. Throws for foreign memory that would have to grow.
+  void resize(std::size_t bytes);
+
+  /// The version counter that tensors of this storage share (but for those made by `.data`).
+  std::uint32_t version;
+
+  /// What a storage of `bytes` takes besides a buffer of its own.
+  static std::size_t block_bytes(std::size_t bytes);
+
+ private:
+  enum : std::uint8_t { kLarge = 1, kBuffer = 2, kForeign = 4 };
+  struct Foreign {
+    Deleter deleter;
+    void* context;
+  };
+  void destroy() noexcept;
+  void free_data() noexcept;
+  char* inline_data() { return reinterpret_cast<char*>(this + 1); }
+
+  std::uint32_t refs_;
+  char* data_;
+  std::size_t bytes_ : 56;
+  std::size_t kind_ : 8;
+};
+
+}  // namespace rl
