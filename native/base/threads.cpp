@@ -34,7 +34,7 @@ using namespace std::chrono_literals;
 
 constexpr int kMaxThreads = 1024;
 constexpr auto kHookPeriod = 50ms;
-constexpr auto kSpin = 30us;          // how long an idle worker looks for the next operator before it sleeps
+constexpr auto kSpin = 100us;          // how long an idle worker looks for the next operator before it sleeps
 constexpr std::int64_t kMaxTake = 16;  // grains taken at once
 
 inline void pause() {
@@ -168,6 +168,7 @@ class Pool {
   RangeFn fn_ = nullptr;
   void* context_ = nullptr;
   int parts_used_ = 0;
+  unsigned light_jobs_ = 0;
   std::atomic<bool> failed_{false};
   std::exception_ptr error_;  // written by whoever sets failed_
 
@@ -298,7 +299,10 @@ void Pool::run(std::int64_t n, std::int64_t grain, RangeFn fn, void* context, in
   }
   const std::uint64_t number = (job_number(word_.load(std::memory_order_relaxed)) + 1) & 0xffffffffu;
   word_.store(number << 32 | std::uint64_t(helpers) << 17 | kOpen, std::memory_order_seq_cst);
-  wake_below(0);
+  // Waking a sleeper takes about as long as a few grains of simple work. Such jobs wake one only now and then: if they
+  // keep coming, it will be awake for the next ones.
+  const bool light = grain >= kGrain / 2 && grains <= 4;
+  if (!light || ++light_jobs_ % 4 == 0) wake_below(0);
 
   HookTimer timer;
   run_parts(0, &timer);

@@ -55,6 +55,11 @@ void micro(const T* __restrict a, const T* __restrict b, std::int64_t ldb, std::
            std::int64_t ldc, const Update<T>& u, int rows, int columns) {
   constexpr int L = Shape<T>::lanes, S = Shape<T>::a_stride;
   Vec<T> acc[H][2] = {};
+  // C is used last and may lie far away: the loop below is time enough to fetch it.
+  for (int i = 0; i < H; ++i) {
+    __builtin_prefetch(c + (i < rows ? i : 0) * ldc, 1);
+    __builtin_prefetch(c + (i < rows ? i : 0) * ldc + (columns - 1), 1);
+  }
 #pragma GCC unroll 2
   for (std::int64_t p = 0; p < k; ++p) {
     const Vec<T> b0 = load(b), b1 = load(b + L);
@@ -309,7 +314,22 @@ void tiny(const GemmArgs& g) {
   else alpha = scale<T, S>(g, true), beta = scale<T, S>(g, false);
   for (std::int64_t i = 0; i < g.m; ++i) {
     S* const c = static_cast<S*>(g.c) + i * g.ldc;
-    for (std::int64_t j = 0; j < g.n; ++j) {
+    std::int64_t j = 0;
+    if constexpr (std::is_same_v<T, S> && std::is_floating_point_v<S>) {
+      // Four columns at once; each is the same chain of operations as below.
+      const S* const a = static_cast<const S*>(g.a.data) + i * g.a.row;
+      for (; g.b.col == 1 && j + 4 <= g.n; j += 4) {
+        const S* const b = static_cast<const S*>(g.b.data) + j;
+        S sum[4] = {};
+        for (std::int64_t p = 0; p < g.k; ++p)
+          for (int q = 0; q < 4; ++q) sum[q] += a[p * g.a.col] * b[p * g.b.row + q];
+        for (int q = 0; q < 4; ++q) {
+          sum[q] = alpha * sum[q];
+          c[j + q] = beta != S(0) ? sum[q] + beta * c[j + q] : sum[q];
+        }
+      }
+    }
+    for (; j < g.n; ++j) {
       Sum sum(0);
       for (std::int64_t p = 0; p < g.k; ++p) sum += get(g.a, i, p) * get(g.b, p, j);
       sum = alpha * sum;
