@@ -120,10 +120,10 @@ struct LargeBuffers {
 } large_buffers;
 
 // A fork while another thread holds a lock would leave it held in the child for good.
-[[maybe_unused]] const int fork_handlers = pthread_atfork(
-    [] { small_buffers.lock.lock(), large_buffers.lock.lock(); },
-    [] { large_buffers.lock.unlock(), small_buffers.lock.unlock(); },
-    [] { large_buffers.lock.unlock(), small_buffers.lock.unlock(); });
+[[maybe_unused]] const int fork_handlers =
+    pthread_atfork([] { small_buffers.lock.lock(), large_buffers.lock.lock(); },
+                   [] { large_buffers.lock.unlock(), small_buffers.lock.unlock(); },
+                   [] { large_buffers.lock.unlock(), small_buffers.lock.unlock(); });
 
 std::size_t cache_bound() {
   static const std::size_t bound = [] {
@@ -164,8 +164,10 @@ void* system_alloc(std::size_t bytes) {
 }
 
 void system_free(void* p, std::size_t bytes) noexcept {
-  if (bytes < kMapLeast) std::free(p);
-  else munmap(p, bytes);
+  if (bytes < kMapLeast)
+    std::free(p);
+  else
+    munmap(p, bytes);
 }
 
 /// Frees the oldest cached buffers until at most `bound` bytes are kept.
@@ -194,7 +196,8 @@ void trim(std::size_t bound) noexcept {
 
 /// Cuts a slab into blocks of class `c`.
 [[gnu::noinline]] void refill(int c, std::size_t asked) {
-  const std::size_t step = class_bytes(c), slab_bytes = std::max<std::size_t>(16384, step * 16), count = slab_bytes / step;
+  const std::size_t step = class_bytes(c), slab_bytes = std::max<std::size_t>(16384, step * 16),
+                    count = slab_bytes / step;
   char* const slab = static_cast<char*>(std::aligned_alloc(64, slab_bytes));
   if (slab == nullptr) fail_memory(asked);
   detail::FreeBlock* list = nullptr;
@@ -285,8 +288,10 @@ void buffer_free(void* p, std::size_t bytes) noexcept {
       over = large_buffers.cached > bound;
     }
   }
-  if (bytes > bound) system_free(p, bytes);
-  else if (over) trim(bound);
+  if (bytes > bound)
+    system_free(p, bytes);
+  else if (over)
+    trim(bound);
 #endif
 }
 

@@ -23,7 +23,8 @@ inline void* small_alloc(std::size_t bytes) {
 #else
   const std::size_t size_class = (bytes + 15) / 16;
   detail::FreeBlock* const block = detail::small_lists[size_class];
-  if (block == nullptr) [[unlikely]] return detail::small_refill(size_class);
+  if (block == nullptr) [[unlikely]]
+    return detail::small_refill(size_class);
   detail::small_lists[size_class] = block->next;
   return block;
 #endif

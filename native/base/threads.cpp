@@ -34,7 +34,7 @@ using namespace std::chrono_literals;
 
 constexpr int kMaxThreads = 1024;
 constexpr auto kHookPeriod = 50ms;
-constexpr auto kSpin = 100us;          // how long an idle worker looks for the next operator before it sleeps
+constexpr auto kSpin = 50us;           // how long an idle worker looks for the next operator before it sleeps
 constexpr std::int64_t kMaxTake = 16;  // grains taken at once
 
 inline void pause() {
@@ -78,8 +78,10 @@ int usable_cpus() {
     if (a == std::string::npos || b == std::string::npos) continue;
     const std::string controllers = "," + line.substr(a + 1, b - a - 1) + ",", path = line.substr(b + 1);
     double quota = 0;
-    if (controllers == ",,") quota = cgroup_quota("/sys/fs/cgroup", path, true);
-    else if (controllers.find(",cpu,") != std::string::npos) quota = cgroup_quota("/sys/fs/cgroup/cpu", path, false);
+    if (controllers == ",,")
+      quota = cgroup_quota("/sys/fs/cgroup", path, true);
+    else if (controllers.find(",cpu,") != std::string::npos)
+      quota = cgroup_quota("/sys/fs/cgroup/cpu", path, false);
     if (quota > 0) cpus = std::min(cpus, int(quota) + (quota > int(quota)));
   }
 #endif
@@ -177,7 +179,7 @@ class Pool {
   std::atomic<bool> caller_asleep_{false};
 
   std::unique_ptr<Part[]> parts_{new Part[kMaxThreads]};
-  std::unique_ptr<std::atomic<Worker*>[]> worker_{new std::atomic<Worker*>[kMaxThreads]()};
+  std::unique_ptr<std::atomic<Worker*>[]> worker_ { new std::atomic<Worker*>[ kMaxThreads ]() };
 };
 
 // The pool is never destroyed: its workers sleep in it when the process exits. In the child of a fork there are no
@@ -242,7 +244,9 @@ void Pool::work(int index) {
     std::uint64_t word = word_.load(std::memory_order_acquire);
     for (int i = 0; !is_new(word); word = word_.load(std::memory_order_acquire)) {
       pause();
-      if (++i % 32 != 0 || Clock::now() - idle_since < kSpin) continue;
+      if (++i % 32 != 0) continue;
+      sched_yield();  // the caller may be waiting for this very CPU
+      if (Clock::now() - idle_since < kSpin) continue;
       std::unique_lock lock(self->mutex);
       self->asleep.store(true, std::memory_order_seq_cst);
       while (!is_new(word_.load(std::memory_order_seq_cst))) self->wake.wait(lock);
@@ -314,7 +318,9 @@ void Pool::run(std::int64_t n, std::int64_t grain, RangeFn fn, void* context, in
   const auto start = Clock::now();
   for (int i = 0; busy() && !forked();) {
     pause();
-    if (++i % 32 != 0 || Clock::now() - start < kSpin) continue;
+    if (++i % 32 != 0) continue;
+    sched_yield();  // the last worker may be waiting for this very CPU
+    if (Clock::now() - start < kSpin) continue;
     {
       std::unique_lock lock(done_mutex_);
       caller_asleep_.store(true, std::memory_order_seq_cst);

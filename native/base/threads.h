@@ -32,8 +32,9 @@ void parallel_for(std::int64_t n, std::int64_t grain, F&& fn) {
     return;
   }
   using Fn = std::remove_reference_t<F>;
-  parallel_ranges(n, grain, [](void* c, std::int64_t b, std::int64_t e) { (*static_cast<Fn*>(c))(b, e); },
-                  const_cast<void*>(static_cast<const void*>(std::addressof(fn))));
+  parallel_ranges(
+      n, grain, [](void* c, std::int64_t b, std::int64_t e) { (*static_cast<Fn*>(c))(b, e); },
+      const_cast<void*>(static_cast<const void*>(std::addressof(fn))));
 }
 
 /// A hook that the calling thread runs about every 50 ms while it works or waits in parallel_ranges, and that may

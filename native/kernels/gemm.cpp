@@ -10,7 +10,7 @@ namespace rl {
 namespace {
 
 // A block of B of this many columns stays in the second-level cache while all rows of a tile pass by.
-constexpr std::int64_t kGemmRows = 1536, kGemmColumns = 512;
+constexpr std::int64_t kGemmRows = 1536, kGemmColumns = 256;
 
 class Workspace {
  public:
@@ -30,7 +30,7 @@ std::int64_t round_up(std::int64_t n, std::int64_t step) { return (n + step - 1)
 /// Bytes that one tile needs: three slivers of A, a block of B and the sums, each as the level files lay it out.
 std::size_t workspace_bytes(DType dtype, std::int64_t rows, std::int64_t columns) {
   const std::int64_t size = dtype == DType::Double || dtype == DType::CDouble || dtype == DType::Int64 ? 8 : 4;
-  const std::int64_t planes = is_complex(dtype) ? 2 : 1, depth = size == 4 ? 384 : 256;
+  const std::int64_t planes = is_complex(dtype) ? 2 : 1, depth = 384;
   return std::size_t(3 * 16 * (depth + 16) + planes * round_up(columns, 32) * depth + planes * rows * columns) *
          std::size_t(size);
 }
@@ -70,13 +70,17 @@ void gemm(DType dtype, const GemmArgs& args, const GemmBatch& batch) {
   };
   rows = even(g.m, rows, 12), columns = even(g.n, columns, 32);
   while (threads > 1 && batch.count * count(g.m, rows) * count(g.n, columns) < enough) {
-    if (rows > 48 && (rows >= columns / 2 || columns <= 64)) rows = round_up(rows / 2, 12);
-    else if (columns > 64) columns = round_up(columns / 2, 32);
-    else break;
+    if (rows > 48 && (rows >= columns / 2 || columns <= 64))
+      rows = round_up(rows / 2, 12);
+    else if (columns > 64)
+      columns = round_up(columns / 2, 32);
+    else
+      break;
   }
   const std::int64_t down = count(g.m, rows), across = count(g.n, columns);
   const GemmTile tile = kernels->gemm.tile[int(dtype)];
-  const double work = double(std::min(rows, g.m)) * double(std::min(columns, g.n)) * double(std::max<std::int64_t>(g.k, 1));
+  const double work =
+      double(std::min(rows, g.m)) * double(std::min(columns, g.n)) * double(std::max<std::int64_t>(g.k, 1));
   const std::int64_t grain = std::max<std::int64_t>(1, std::int64_t(5e5 / work));
   const std::size_t bytes = workspace_bytes(dtype, std::min(rows, g.m), std::min(columns, g.n));
   parallel_for(batch.count * down * across, grain, [&](std::int64_t begin, std::int64_t end) {

@@ -24,7 +24,8 @@ struct GemmArgs {
   std::int64_t ialpha = 1, ibeta = 0;  // the same for integral types
 };
 
-/// The part of C in rows [i0, i1) and columns [j0, j1). The driver gives the workspace (see workspace_bytes in gemm.cpp).
+/// The part of C in rows [i0, i1) and columns [j0, j1). The driver gives the workspace (see workspace_bytes in
+/// gemm.cpp).
 using GemmTile = void (*)(const GemmArgs& args, std::int64_t i0, std::int64_t i1, std::int64_t j0, std::int64_t j1,
                           void* workspace);
 using GemmWhole = void (*)(const GemmArgs& args);

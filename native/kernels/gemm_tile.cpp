@@ -25,8 +25,8 @@ template <class T>
 struct Shape {
   typedef T Vec __attribute__((vector_size(kVectorBytes)));
   static constexpr int lanes = kVectorBytes / int(sizeof(T));
-  static constexpr int width = 2 * lanes;                     // columns of the innermost kernel
-  static constexpr int depth = sizeof(T) == 4 ? 384 : 256;    // kDepth of NOTE [Gemm]
+  static constexpr int width = 2 * lanes;                       // columns of the innermost kernel
+  static constexpr int depth = 384;                             // kDepth of NOTE [Gemm]
   static constexpr int a_stride = depth + 64 / int(sizeof(T));  // rows of packed A apart: not a multiple of 4 KiB
 };
 
@@ -40,13 +40,15 @@ inline Vec<T> load(const T* p) {
   return v;
 }
 template <class T>
-inline void store(T* p, Vec<T> v) { std::memcpy(p, &v, sizeof v); }
+inline void store(T* p, Vec<T> v) {
+  std::memcpy(p, &v, sizeof v);
+}
 
 template <class T>
 struct Update {  // c = alpha * product + beta * c
   T alpha, beta;
-  bool plain;     // alpha is 1
-  bool read;      // beta is not 0
+  bool plain;  // alpha is 1
+  bool read;   // beta is not 0
 };
 
 /// H rows by Shape::width columns of C. B's rows are `ldb` apart.
@@ -133,9 +135,12 @@ enum Part { kReal, kImag, kNegImag };
 
 template <class T, class S>
 inline T element(S v, Part part, bool conj) {
-  if constexpr (is_complex_v<S>) return part == kReal ? v.re : (part == kNegImag) != conj ? -v.im : v.im;
-  else if constexpr (is_half_v<S>) return float(v);
-  else return T(v);
+  if constexpr (is_complex_v<S>)
+    return part == kReal ? v.re : (part == kNegImag) != conj ? -v.im : v.im;
+  else if constexpr (is_half_v<S>)
+    return float(v);
+  else
+    return T(v);
 }
 
 /// dst[i * dst_stride + j] = src(i, j) for i < ni, j < nj; further columns up to `pad` become 0.
@@ -155,11 +160,13 @@ void pack(T* dst, std::int64_t dst_stride, const Matrix& from, std::int64_t i0, 
           store<T>(dst + done * dst_stride + L, load(raw + done * from.row + L));
         }
       }
-      for (; done < ni; ++done) std::memcpy(dst + done * dst_stride, raw + done * from.row, std::size_t(nj) * sizeof(T));
+      for (; done < ni; ++done)
+        std::memcpy(dst + done * dst_stride, raw + done * from.row, std::size_t(nj) * sizeof(T));
     } else if (from.row == 1) {
       for (; done + L <= ni; done += L) {
         std::int64_t j = 0;
-        for (; j + L <= nj; j += L) transpose<T>(raw + done + j * from.col, from.col, dst + done * dst_stride + j, dst_stride);
+        for (; j + L <= nj; j += L)
+          transpose<T>(raw + done + j * from.col, from.col, dst + done * dst_stride + j, dst_stride);
         for (; j < nj; ++j)
           for (int i = 0; i < L; ++i) dst[(done + i) * dst_stride + j] = raw[done + i + j * from.col];
       }
@@ -175,7 +182,7 @@ void pack(T* dst, std::int64_t dst_stride, const Matrix& from, std::int64_t i0, 
 
 inline std::int64_t least(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 
-/// The product of the block [i0, i1) x [p0, p1) of one plane of A with [p0, p1) x [j0, j1) of one plane of B.
+/// A block of one plane of B, packed or in place, cut into slivers as wide as the innermost kernel.
 template <class T>
 struct PackedB {
   const T* data;
@@ -183,6 +190,7 @@ struct PackedB {
   const T* last;             // the last sliver, if it is narrower than the kernel
 };
 
+/// At most kHeight packed rows of A times the block of B.
 template <class T>
 void rows_times(const T* a, const PackedB<T>& b, std::int64_t k, T* c, std::int64_t ldc, std::int64_t rows,
                 std::int64_t columns, const Update<T>& u) {
@@ -205,8 +213,10 @@ void rows_times(const T* a, const PackedB<T>& b, std::int64_t k, T* c, std::int6
 
 template <class T, class S>
 inline T scale(const GemmArgs& g, bool alpha) {
-  if constexpr (std::is_integral_v<T>) return T(alpha ? g.ialpha : g.ibeta);
-  else return T(alpha ? g.alpha.re : g.beta.re);
+  if constexpr (std::is_integral_v<T>)
+    return T(alpha ? g.ialpha : g.ibeta);
+  else
+    return T(alpha ? g.alpha.re : g.beta.re);
 }
 
 /// Rounds a finished tile of sums to the type of C.
@@ -226,8 +236,10 @@ void finish(const GemmArgs& g, const T* re, const T* im, std::int64_t i0, std::i
       }
     } else {
       const T alpha = scale<T, S>(g, true), beta = scale<T, S>(g, false);
-      if (beta == T(0)) for (std::int64_t j = 0; j < columns; ++j) c[j] = S(alpha * r[j]);
-      else for (std::int64_t j = 0; j < columns; ++j) c[j] = S(alpha * r[j] + beta * element<T>(c[j], kReal, false));
+      if (beta == T(0))
+        for (std::int64_t j = 0; j < columns; ++j) c[j] = S(alpha * r[j]);
+      else
+        for (std::int64_t j = 0; j < columns; ++j) c[j] = S(alpha * r[j] + beta * element<T>(c[j], kReal, false));
     }
   }
 }
@@ -266,7 +278,8 @@ void tile(const GemmArgs& g, std::int64_t i0, std::int64_t i1, std::int64_t j0, 
       const std::int64_t step = g.b.row == 1 && g.b.col != 1 ? k : 8;
       for (std::int64_t p = 0; p < k; p += step)
         for (std::int64_t j = 0; j < columns; j += W)
-          pack<T, S>(to + j * k + p * W, W, g.b, p0 + p, j0 + j, least(step, k - p), least(W, columns - j), W, Part(plane));
+          pack<T, S>(to + j * k + p * W, W, g.b, p0 + p, j0 + j, least(step, k - p), least(W, columns - j), W,
+                     Part(plane));
     }
     Update<T> u{T(1), T(1), true, p0 > 0};
     if constexpr (direct) {
@@ -279,7 +292,8 @@ void tile(const GemmArgs& g, std::int64_t i0, std::int64_t i1, std::int64_t j0, 
       const auto take = [&](int where, Part part) {
         T* const to = pa + where * packed_rows * stride;
         pack<T, S>(to, stride, g.a, i, p0, rows, k, 0, part);
-        if (rows % kLow != 0) std::memset(to + rows * stride, 0, std::size_t((kLow - rows % kLow) * stride) * sizeof(T));
+        if (rows % kLow != 0)
+          std::memset(to + rows * stride, 0, std::size_t((kLow - rows % kLow) * stride) * sizeof(T));
         return to;
       };
       if constexpr (is_complex_v<S>) {
@@ -306,12 +320,16 @@ void tiny(const GemmArgs& g) {
   using Sum = std::conditional_t<is_complex_v<S>, S, T>;
   const auto get = [](const Matrix& x, std::int64_t i, std::int64_t j) {
     const S v = static_cast<const S*>(x.data)[i * x.row + j * x.col];
-    if constexpr (is_complex_v<S>) return x.conj ? S(v.re, -v.im) : v;
-    else return element<T>(v, kReal, false);
+    if constexpr (is_complex_v<S>)
+      return x.conj ? S(v.re, -v.im) : v;
+    else
+      return element<T>(v, kReal, false);
   };
   Sum alpha, beta;
-  if constexpr (is_complex_v<S>) alpha = S(g.alpha), beta = S(g.beta);
-  else alpha = scale<T, S>(g, true), beta = scale<T, S>(g, false);
+  if constexpr (is_complex_v<S>)
+    alpha = S(g.alpha), beta = S(g.beta);
+  else
+    alpha = scale<T, S>(g, true), beta = scale<T, S>(g, false);
   for (std::int64_t i = 0; i < g.m; ++i) {
     S* const c = static_cast<S*>(g.c) + i * g.ldc;
     std::int64_t j = 0;
@@ -334,8 +352,10 @@ void tiny(const GemmArgs& g) {
       for (std::int64_t p = 0; p < g.k; ++p) sum += get(g.a, i, p) * get(g.b, p, j);
       sum = alpha * sum;
       if (beta != Sum(0)) {
-        if constexpr (is_complex_v<S>) sum += beta * c[j];
-        else sum += beta * element<T>(c[j], kReal, false);
+        if constexpr (is_complex_v<S>)
+          sum += beta * c[j];
+        else
+          sum += beta * element<T>(c[j], kReal, false);
       }
       c[j] = S(sum);
     }
