@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <type_traits>
 
 namespace rl {
 
-/// How many threads may work on one operator, the calling one included.
+/// How many threads may work on one operator, the calling one included. At first the CPUs that this process may use
+/// (affinity, cgroup quota), or what RUSHLIGHT_NUM_THREADS or OMP_NUM_THREADS says.
 int num_threads();
 /// Sets it; throws Error(Runtime) below 1. Takes effect with the next operator.
 void set_num_threads(int n);
@@ -25,12 +27,14 @@ void parallel_ranges(std::int64_t n, std::int64_t grain, RangeFn fn, void* conte
 /// It neither takes nor needs the GIL; callers release it around long work.
 template <class F>
 void parallel_for(std::int64_t n, std::int64_t grain, F&& fn) {
-  if (n <= grain || num_threads() == 1) {
+  if (n <= grain) {
     if (n > 0) fn(std::int64_t(0), n);
     return;
   }
   using Fn = std::remove_reference_t<F>;
-  parallel_ranges(n, grain, [](void* c, std::int64_t b, std::int64_t e) { (*static_cast<Fn*>(c))(b, e); }, const_cast<void*>(static_cast<const void*>(&fn)));
+  parallel_ranges(
+      n, grain, [](void* c, std::int64_t b, std::int64_t e) { (*static_cast<Fn*>(c))(b, e); },
+      const_cast<void*>(static_cast<const void*>(std::addressof(fn))));
 }
 
 /// A hook that the calling thread runs about every 50 ms while it works or waits in parallel_ranges, and that may

@@ -11,6 +11,7 @@ const KernelTable& level_table() {
     fill_cast(t.pointwise);
     fill_reduce(t.reduce);
     fill_sort(t.sort);
+    fill_gemm(t.gemm);
     return t;
   }();
   return table;

@@ -10,5 +10,6 @@ void fill_math(PointwiseTable& t);       // transcendental functions            
 void fill_cast(PointwiseTable& t);       // conversions and copies                      cast.cpp
 void fill_reduce(ReduceTable& t);        // reductions, scans, softmax                  reduce.cpp
 void fill_sort(SortTable& t);            // sorting and selection                       sort.cpp
+void fill_gemm(GemmTable& t);            // matrix products                            gemm_tile.cpp
 
 }  // namespace rl

@@ -1,6 +1,7 @@
 // All kernels of one CPU level.
 #pragma once
 
+#include "kernels/gemm_table.h"
 #include "kernels/pointwise.h"
 #include "kernels/reduce.h"
 #include "kernels/sort.h"
@@ -11,6 +12,7 @@ struct KernelTable {
   PointwiseTable pointwise;
   ReduceTable reduce;
   SortTable sort;
+  GemmTable gemm;
 };
 
 /// The table of the best level that this CPU runs (or the one that RUSHLIGHT_CPU_LEVEL names), chosen on load.
