@@ -6,9 +6,10 @@
 namespace rl {
 
 /// AbsSum, SquareSum, PowerSum, AbsMax and AbsMin are the norms of order 1, 2, p, inf and -inf, root included.
-#define RL_REDUCE(X)                                                                                  \
-  X(Sum) X(NanSum) X(Prod) X(Amax) X(Amin) X(Any) X(All) X(AbsSum) X(SquareSum) X(PowerSum) X(AbsMax) \
-  X(AbsMin) X(LogSumExp) X(Var) X(Argmax) X(Argmin)
+#define RL_REDUCE(X)                                                                                                  \
+  X(Sum)                                                                                                              \
+  X(NanSum) X(Prod) X(Amax) X(Amin) X(Any) X(All) X(AbsSum) X(SquareSum) X(PowerSum) X(AbsMax) X(AbsMin) X(LogSumExp) \
+      X(Var) X(Argmax) X(Argmin)
 #define RL_SCAN(X) X(Cumsum) X(Cumprod) X(Cummax) X(Cummin) X(Logcumsumexp)
 
 #define RL_ENUM(name) name,
@@ -38,7 +39,7 @@ struct ReduceKernel {
 };
 
 /// Scans k independent lines of n elements: element i of line j lies at base + i*n_stride + j*k_stride (bytes).
-/// `carry` is a line's state before its first element (k states, updated); see scan_init. `indices` (int64, contiguous
+/// `carry` is a line's state before its first element (k states, updated). `indices` (int64, contiguous
 /// strides given likewise) only for Cummax and Cummin, else null; `first` is the index of element 0.
 struct ScanBlock {
   const char* in;
@@ -51,6 +52,8 @@ struct ScanBlock {
 struct ScanKernel {
   void (*init)(void* carry, std::int64_t k);
   void (*scan)(const ScanBlock& block, void* carry);
+  /// Brings the carry of one line past n elements without writing; null where that may change the result.
+  void (*skip)(const char* in, std::int64_t n, std::int64_t stride, void* carry);
   std::int32_t carry_size;
 };
 
