@@ -271,6 +271,9 @@ struct Joined {
     if constexpr (Op::vector) {
       constexpr int64_t w = kLanes<Lane>;
       for (; j + w <= k; j += w) {
+        // Rows that share a page look like no stream to the hardware.
+        if constexpr (!std::is_same_v<Rows, int64_t>)
+          for (int64_t i = 0; i < n; ++i) __builtin_prefetch(in + (n + i) * step + j);
         auto s = map_lanes<Op>(in + j, p);
         for (int64_t i = 1; i < n; ++i) s = Op::join(s, map_lanes<Op>(in + i * step + j, p));
         Lane lanes[w];
@@ -361,8 +364,10 @@ struct Blockwise {
           for (int64_t r = 0; r < m; ++r) gather(in + r * n_stride + j * k_stride, k_stride, c, buffer + r * kTile);
         int64_t done = 0;
         if constexpr (!is_complex_v<In>)
-          for (constexpr int64_t w = kLanes<In>; done + w <= c; done += w)
+          for (constexpr int64_t w = kLanes<In>; done + w <= c; done += w) {
+            for (int64_t r = 0; r < m; ++r) __builtin_prefetch(block + (m + r) * step + done);
             Op::lanes(a + j + done, block + done, m, step, index + i);
+          }
         for (; done < c; ++done) {
           In column[kRowBlock] = {};
           for (int64_t r = 0; r < m; ++r) column[r] = block[r * step + done];
@@ -895,35 +900,40 @@ struct Scanned {
       }
     }
   }
-  /// Four stretches of a contiguous line at once: one addition's latency no longer bounds the loop.
-  static int64_t scan_stretches(const In* x, typename Op::Out* y, int64_t n, State& carry) {
+  /// A contiguous line by vectors: partial sums within each, then the carry on top.
+  static int64_t scan_lanes(const In* x, typename Op::Out* y, int64_t n, State& carry) {
     int64_t i = 0;
     if constexpr (blocks()) {
-      constexpr int64_t w = 128;
-      for (; i + 4 * w <= n; i += 4 * w) {
-        State s[4];
-        for (int q = 0; q < 4; ++q) {
-          s[q] = carry;
-          carry += join_block<WideSumOp<In>>(x + i + q * w, w, 0);
+      using Word = std::conditional_t<std::is_integral_v<State>, State, std::uint64_t>;
+      constexpr int w = kLanes<State>;
+      using V = Lanes<State>;
+      using Order = Lanes<Word>;
+      V before = V{} + carry;
+      for (; i + w <= n; i += w) {
+        V v = __builtin_convertvector(load_lanes<Lanes<In, w>>(x + i), V);
+        for (int step = 1; step < w; step *= 2) {
+          Order from{};
+          for (int l = 0; l < w; ++l) from[l] = Word(l < step ? w + l : l - step);  // lane w and above are zeros
+          v += __builtin_shuffle(v, V{}, from);
         }
-        State s0 = s[0], s1 = s[1], s2 = s[2], s3 = s[3];
-        for (int64_t j = i; j < i + w; ++j) {
-          y[j] = Op::value(s0 += State(x[j]));
-          y[j + w] = Op::value(s1 += State(x[j + w]));
-          y[j + 2 * w] = Op::value(s2 += State(x[j + 2 * w]));
-          y[j + 3 * w] = Op::value(s3 += State(x[j + 3 * w]));
-        }
+        store_lanes(y + i, __builtin_convertvector(v + before, Lanes<typename Op::Out, w>));
+        before += __builtin_shuffle(v, Order{} + Word(w - 1));
       }
+      carry = before[0];
     }
     return i;
   }
   static void scan(const ScanBlock& b, void* carry) {
     State* s = static_cast<State*>(carry);
-    if (b.k == 1 && blocks() && b.in_n == int64_t(sizeof(In)) && b.out_n == int64_t(sizeof(typename Op::Out)) &&
-        b.in != b.out) {
-      const int64_t done =
-          scan_stretches(reinterpret_cast<const In*>(b.in), reinterpret_cast<typename Op::Out*>(b.out), b.n, *s);
-      for (int64_t i = done; i < b.n; ++i) step(b, i, 0, *s);
+    if (b.k == 1 && blocks() && b.in_n == int64_t(sizeof(In)) && b.out_n == int64_t(sizeof(typename Op::Out))) {
+      State line = *s;
+      const In* x = reinterpret_cast<const In*>(b.in);
+      auto* y = reinterpret_cast<typename Op::Out*>(b.out);
+      for (int64_t i = scan_lanes(x, y, b.n, line); i < b.n; ++i) {
+        Op::step(line, x[i], 0);
+        y[i] = Op::value(line);
+      }
+      *s = line;
       return;
     }
     if (b.k == 1) {

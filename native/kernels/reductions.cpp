@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "base/alloc.h"
 #include "base/threads.h"
+#include "kernels/scratch.h"
 #include "kernels/table.h"
 
 namespace rl {
@@ -19,22 +19,6 @@ constexpr int64_t kMaxPieces = 64;       // partial results of one accumulator
 constexpr int64_t kEnough = 32;          // independent results of this number need no partial ones
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-/// Memory for the length of a call.
-class Scratch {
- public:
-  explicit Scratch(int64_t bytes) : bytes_(std::size_t(bytes)), p_(bytes ? buffer_alloc(bytes_) : nullptr) {}
-  ~Scratch() {
-    if (p_) buffer_free(p_, bytes_);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  char* get() const { return static_cast<char*>(p_); }
-
- private:
-  std::size_t bytes_;
-  void* p_;
-};
 
 void cast(DType to, DType from, char* out, int64_t out_stride, const char* in, int64_t in_stride, int64_t n) {
   char* const data[] = {out, const_cast<char*>(in)};
