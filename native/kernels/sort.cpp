@@ -1,6 +1,6 @@
 // Elements to unsigned keys whose order is the order asked for, and back.
-#include "kernels/level.h"
 #include "kernels/sort.h"
+#include "kernels/level.h"
 
 namespace rl {
 namespace {
@@ -9,10 +9,22 @@ using std::int64_t;
 
 // For a 16-bit float the key is that of the float it converts to: it has only 16 significant bits, and the sort
 // skips digits that all keys share.
-template <class T> struct Plain { using type = T; };
-template <> struct Plain<half_t> { using type = float; };
-template <> struct Plain<bfloat16_t> { using type = float; };
-template <> struct Plain<bool> { using type = std::uint8_t; };
+template <class T>
+struct Plain {
+  using type = T;
+};
+template <>
+struct Plain<half_t> {
+  using type = float;
+};
+template <>
+struct Plain<bfloat16_t> {
+  using type = float;
+};
+template <>
+struct Plain<bool> {
+  using type = std::uint8_t;
+};
 template <class T>
 using Key = std::conditional_t<(sizeof(T) > 4), std::uint64_t, std::uint32_t>;
 
@@ -50,7 +62,8 @@ template <class T>
 void decode(const void* keys, const std::uint32_t* order, int64_t n, bool descending, const char* in, int64_t in_stride,
             char* out, int64_t out_stride) {
   if constexpr (is_half_v<T> || std::is_same_v<T, bool>) {
-    for (int64_t i = 0; i < n; ++i) __builtin_memcpy(out + i * out_stride, in + int64_t(order[i]) * in_stride, sizeof(T));
+    for (int64_t i = 0; i < n; ++i)
+      __builtin_memcpy(out + i * out_stride, in + int64_t(order[i]) * in_stride, sizeof(T));
   } else {
     using K = Key<T>;
     constexpr K sign = K(1) << (sizeof(K) * 8 - 1);
@@ -60,8 +73,10 @@ void decode(const void* keys, const std::uint32_t* order, int64_t n, bool descen
       const K key = k[i] ^ flip;
       T v;
       if constexpr (std::is_floating_point_v<T>) {
-        if (key == sign || key == ~K(0)) __builtin_memcpy(&v, in + int64_t(order[i]) * in_stride, sizeof v);
-        else v = __builtin_bit_cast(T, K(key & sign ? key ^ sign : ~key));
+        if (key == sign || key == ~K(0))
+          __builtin_memcpy(&v, in + int64_t(order[i]) * in_stride, sizeof v);
+        else
+          v = __builtin_bit_cast(T, K(key & sign ? key ^ sign : ~key));
       } else if constexpr (std::is_signed_v<T>) {
         v = T(key ^ sign);
       } else {

@@ -1,5 +1,5 @@
-// Sorting by unsigned keys with the index below: every item is unique, so any sort is a stable one. Long lines are sorted
-// digit by digit from the lowest, short ones by comparison.
+// Sorting by unsigned keys with the index below: every item is unique, so any sort is a stable one. Long lines are
+// sorted digit by digit from the lowest, short ones by comparison.
 #include "kernels/sorting.h"
 
 #include <algorithm>
@@ -15,7 +15,8 @@ using std::int64_t;
 using std::uint32_t;
 using std::uint64_t;
 
-template <class K> struct Item;
+template <class K>
+struct Item;
 template <>
 struct Item<uint32_t> {
   uint64_t both;
@@ -41,6 +42,7 @@ bool wide_keys(DType d) { return itemsize(d) == 8; }
 /// One line's worth of work space.
 constexpr int64_t kOnStack = 512;
 constexpr int64_t kChunk = 1024;
+constexpr int64_t kTopChunk = 128;
 
 template <int kBits, class K>
 Item<K>* radix_sort(Item<K>* a, Item<K>* b, int64_t n) {
@@ -110,7 +112,9 @@ struct Line {
         keys[j] = sorted[i + j].key();
         order[j] = sorted[i + j].index();
       }
-      if (values) kernels->sort.decode[int(dtype)](keys, order, m, descending, in, stride, values + i * value_stride, value_stride);
+      if (values)
+        kernels->sort.decode[int(dtype)](keys, order, m, descending, in, stride, values + i * value_stride,
+                                         value_stride);
       if (indices)
         for (int64_t j = 0; j < m; ++j) {
           const int64_t at = order[j];
@@ -130,7 +134,8 @@ void by_lines(const Source& in, int dim, const Target& values, const Target& ind
   if (!kernels->sort.encode[int(in.dtype)]) fail_runtime("sorting is not defined for ", scalar_type_name(in.dtype));
   const int64_t size = itemsize(in.dtype);
   int64_t lines = 1;
-  Line line{static_cast<const char*>(in.data), 1, size, in.dtype, static_cast<char*>(values.data), size, static_cast<char*>(indices.data), 8};
+  Line line{static_cast<const char*>(in.data), 1, size, in.dtype, static_cast<char*>(values.data), size,
+            static_cast<char*>(indices.data),  8};
   for (int d = 0; d < int(in.sizes.size()); ++d) {
     if (d != dim) {
       lines *= in.sizes[d];
@@ -142,7 +147,8 @@ void by_lines(const Source& in, int dim, const Target& values, const Target& ind
     if (indices.data) line.index_stride = indices.strides[d] * 8;
   }
   if (lines == 0 || line.n == 0) return;
-  if (line.n >= INT64_C(1) << 32) fail_runtime("sorting more than 2^32 - 1 elements along one dimension is not supported");
+  if (line.n >= INT64_C(1) << 32)
+    fail_runtime("sorting more than 2^32 - 1 elements along one dimension is not supported");
   // Finding the keys of an element costs about as much as sixteen additions.
   parallel_for(lines, std::max<int64_t>(1, kGrain / 16 / line.n), [&](int64_t begin, int64_t end) {
     alignas(64) char local[kOnStack * 32];
@@ -170,8 +176,10 @@ int64_t item_bytes(DType d) { return wide_keys(d) ? sizeof(Item<uint64_t>) : siz
 /// f(Tag<key type>)
 template <class F>
 void with_key(DType d, F f) {
-  if (wide_keys(d)) f(Tag<uint64_t>{});
-  else f(Tag<uint32_t>{});
+  if (wide_keys(d))
+    f(Tag<uint64_t>{});
+  else
+    f(Tag<uint32_t>{});
 }
 
 template <class K>
@@ -186,12 +194,12 @@ void sort_line(const Line& line, char* memory, int64_t count, bool descending) {
 template <class K>
 void top_of_line(const Line& line, char* memory, int64_t k, bool largest) {
   auto* best = reinterpret_cast<Item<K>*>(memory);
-  const int64_t room = 2 * k + kChunk;
+  const int64_t room = 2 * k + kTopChunk;
   int64_t count = 0;
   bool barred = false;
-  K bar = ~K(0), keys[kChunk];
-  for (int64_t i = 0; i < line.n; i += kChunk) {
-    const int64_t m = std::min(kChunk, line.n - i);
+  K bar = ~K(0), keys[kTopChunk];
+  for (int64_t i = 0; i < line.n; i += kTopChunk) {
+    const int64_t m = std::min(kTopChunk, line.n - i);
     kernels->sort.encode[int(line.dtype)](line.in + i * line.stride, line.stride, m, largest, keys);
     if (count + m > room) {
       std::nth_element(best, best + k - 1, best + count);
@@ -203,7 +211,8 @@ void top_of_line(const Line& line, char* memory, int64_t k, bool largest) {
       if (!barred || keys[j] < bar) best[count++] = {keys[j], uint32_t(i + j)};
   }
   if (count > k) std::nth_element(best, best + k - 1, best + count);
-  line.write(sort_items(best, best + room, k), k, largest);
+  std::sort(best, best + k);  // not by digits: selection has lost the order of indices that they rely on
+  line.write(best, k, largest);
 }
 
 /// The index of the k-th smallest.
@@ -230,22 +239,26 @@ int64_t find_kth(const Line& line, char* memory, int64_t k) {
 }  // namespace
 
 void sort(const Source& in, int dim, bool descending, const Target& values, const Target& indices) {
-  by_lines(in, dim, values, indices, 2 * line_size(in, dim) * item_bytes(in.dtype), [&](const Line& line, char* memory) {
-    with_key(in.dtype, [&](auto t) { sort_line<typename decltype(t)::type>(line, memory, line.n, descending); });
-  });
+  by_lines(
+      in, dim, values, indices, 2 * line_size(in, dim) * item_bytes(in.dtype), [&](const Line& line, char* memory) {
+        with_key(in.dtype, [&](auto t) { sort_line<typename decltype(t)::type>(line, memory, line.n, descending); });
+      });
 }
 
 void topk(const Source& in, int dim, int64_t k, bool largest, const Target& values, const Target& indices) {
   if (k == 0) return;
   const int64_t n = line_size(in, dim);
   const bool all = k >= n / 8;
-  by_lines(in, dim, values, indices, (all ? 2 * n : 3 * k + kChunk) * item_bytes(in.dtype), [&](const Line& line, char* memory) {
-    with_key(in.dtype, [&](auto t) {
-      using K = typename decltype(t)::type;
-      if (all) sort_line<K>(line, memory, k, largest);
-      else top_of_line<K>(line, memory, k, largest);
-    });
-  });
+  by_lines(in, dim, values, indices, (all ? 2 * n : 2 * k + kTopChunk) * item_bytes(in.dtype),
+           [&](const Line& line, char* memory) {
+             with_key(in.dtype, [&](auto t) {
+               using K = typename decltype(t)::type;
+               if (all)
+                 sort_line<K>(line, memory, k, largest);
+               else
+                 top_of_line<K>(line, memory, k, largest);
+             });
+           });
 }
 
 void select(const Source& in, int dim, int64_t k, const Target& values, const Target& indices) {
@@ -270,14 +283,16 @@ void median(const Source& in, int dim, bool ignore_nan, const Target& values, co
           nans += found;
         }
       }
-      if (nans == line.n || (nans && !ignore_nan)) line.write_one(first);
-      else line.write_one(find_kth<K>(line, memory, (line.n - nans - 1) / 2));
+      if (nans == line.n || (nans && !ignore_nan))
+        line.write_one(first);
+      else
+        line.write_one(find_kth<K>(line, memory, (line.n - nans - 1) / 2));
     });
   });
 }
 
-void search_sorted(const void* sorted, int64_t length, const void* values, int64_t rows, int64_t n, bool shared, DType dtype, bool right,
-                   const int64_t* sorter, int64_t* out) {
+void search_sorted(const void* sorted, int64_t length, const void* values, int64_t rows, int64_t n, bool shared,
+                   DType dtype, bool right, const int64_t* sorter, int64_t* out) {
   dispatch(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     if constexpr (!is_complex_v<T>) {
@@ -308,8 +323,10 @@ void bin_count(const void* values, DType dtype, int64_t n, const double* weights
     if constexpr (std::is_integral_v<T>) {
       const T* v = static_cast<const T*>(values);
       for (int64_t i = 0; i < n; ++i) {
-        if (weights) sums[v[i]] += weights[i];
-        else ++counts[v[i]];
+        if (weights)
+          sums[v[i]] += weights[i];
+        else
+          ++counts[v[i]];
       }
     }
   });

@@ -10,15 +10,15 @@ namespace rl {
 /// `indices` (Int64; may be null) get the result.
 void sort(const Source& in, int dim, bool descending, const Target& values, const Target& indices);
 
-/// The k largest (or smallest) along `dim`, 0 <= k <= size: sorted, and among equals those of lowest index. The targets'
-/// dimension `dim` has size k.
+/// The k largest (or smallest) along `dim`, 0 <= k <= size: sorted, and among equals those of lowest index. The
+/// targets' dimension `dim` has size k.
 void topk(const Source& in, int dim, std::int64_t k, bool largest, const Target& values, const Target& indices);
 
 /// The k-th smallest along `dim`, counted from 0, with its index (that of the first among equals, as a stable sort
 /// gives them). The stride of the targets along `dim` is not looked at.
 void select(const Source& in, int dim, std::int64_t k, const Target& values, const Target& indices);
-/// The lower median along `dim`. A nan anywhere is the median, with the index of the first; or, with `ignore_nan`, nan only if
-/// there is nothing else.
+/// The lower median along `dim`. A nan anywhere is the median, with the index of the first; or, with `ignore_nan`, nan
+/// only if there is nothing else.
 void median(const Source& in, int dim, bool ignore_nan, const Target& values, const Target& indices);
 
 /// For each of `values` (n contiguous ones in each of `rows` rows) the first place in its row of `sorted` (length
@@ -30,8 +30,8 @@ void search_sorted(const void* sorted, std::int64_t length, const void* values, 
 /// out[v] += 1 (or weights[i]) for each of n contiguous non-negative values v; the caller has sized and zeroed `out`.
 void bin_count(const void* values, DType dtype, std::int64_t n, const double* weights, std::int64_t* counts,
                double* sums);
-/// Counts n contiguous elements (Float or Double) into `bins` equal intervals of [low, high]; what lies outside and nan is
-/// left out, `high` itself belongs to the last. `out` has the elements' type.
+/// Counts n contiguous elements (Float or Double) into `bins` equal intervals of [low, high]; what lies outside and nan
+/// is left out, `high` itself belongs to the last. `out` has the elements' type.
 void histogram(const void* values, DType dtype, std::int64_t n, double low, double high, std::int64_t bins, void* out);
 
 }  // namespace rl
