@@ -252,8 +252,10 @@ struct Joined {
     for (int64_t j = 0; j < k; ++j, in += k_stride) {
       if (n_stride == int64_t(sizeof(In))) {
         const In* row = reinterpret_cast<const In*>(in);
-        for (int64_t i = 0; i < n; i += kBlock)
-          a[j] = Op::merge(a[j], Op::lift(join_block<Op>(row + i, n - i < kBlock ? n - i : kBlock, p)));
+        // Where accumulators are wider than lanes, short blocks make the sum more accurate at no price.
+        constexpr int64_t block = sizeof(Acc) > sizeof(Lane) ? 512 : kBlock;
+        for (int64_t i = 0; i < n; i += block)
+          a[j] = Op::merge(a[j], Op::lift(join_block<Op>(row + i, n - i < block ? n - i : block, p)));
       } else {
         In buffer[256];
         for (int64_t i = 0; i < n; i += 256) {
