@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/pointwise.h"
+#include "kernels/random.h"
 #include "kernels/reduce.h"
 #include "kernels/sort.h"
 
@@ -10,6 +11,7 @@ namespace rl {
 struct KernelTable {
   PointwiseTable pointwise;
   ReduceTable reduce;
+  RandomTable random;
   SortTable sort;
 };
 
