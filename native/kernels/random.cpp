@@ -100,15 +100,9 @@ void each_pair(GeneratorState& g, int64_t n, F&& f) {
   }
 }
 
-template <class T> inline constexpr int kDigits = std::numeric_limits<T>::digits;
-template <> inline constexpr int kDigits<half_t> = 11;
-template <> inline constexpr int kDigits<bfloat16_t> = 8;
-
-/// U<T> of a single, in float.
-template <class T>
-inline float unit(uint32_t word) {
-  return float(word & ((1u << kDigits<T>)-1)) * (1.0f / float(1u << kDigits<T>));
-}
+/// U<float> of a single.
+inline float unit(uint32_t word) { return float(std::int32_t(word & 0xffffffu)) * 0x1p-24f; }
+/// U<double> of a pair.
 inline double unit(uint64_t word) { return double(int64_t(word & ((uint64_t(1) << 53) - 1))) * 0x1p-53; }
 inline double unit(GeneratorState& g) { return unit(pair(g)); }
 
@@ -236,15 +230,23 @@ void fill_uniform(GeneratorState& g, void* out, DType dtype, int64_t n, double l
     using T = typename decltype(t)::type;
     T* const data = static_cast<T*>(out);
     if constexpr (is_half_v<T>) {
-      const float from = float(convert<T>(lo)), range = float(convert<T>(float(convert<T>(hi)) - from));
-      each_single(g, n, [&](int64_t i, uint32_t w) { data[i] = T(std::fma(unit<T>(w), range, from)); });
+      const T from = T(float(lo)), end = T(float(hi));
+      float drawn[kChunk];
+      for (int64_t start = 0; start < n; start += kChunk) {
+        const int64_t count = std::min(kChunk, n - start);
+        fill_uniform(g, drawn, DType::Float, count, lo, hi);
+        for (int64_t i = 0; i < count; ++i) {
+          const T v = T(drawn[i]);
+          data[start + i] = float(v) == float(end) ? from : v;
+        }
+      }
     } else {
       constexpr int64_t per = sizeof(T) / 4;  // words for each number
-      const T from = T(lo), range = T(hi) - from;
+      const T from = T(lo), end = T(hi);
       uint32_t words[kChunk];
-      if (n <= kShort && from == 0 && range == 1) {
+      if (n <= kShort && from == 0 && end == 1) {
         for (int64_t i = 0; i < n; ++i) {
-          if constexpr (per == 1) data[i] = unit<float>(single(g));
+          if constexpr (per == 1) data[i] = unit(single(g));
           else data[i] = unit(g);
         }
         return;
@@ -252,8 +254,8 @@ void fill_uniform(GeneratorState& g, void* out, DType dtype, int64_t n, double l
       for (int64_t start = 0; start < n; start += kChunk / per) {
         const int64_t count = std::min(kChunk / per, n - start);
         draw(g, words, count * per);
-        if constexpr (per == 1) kernels->random.uniform_float(words, data + start, count, from, range);
-        else kernels->random.uniform_double(words, data + start, count, from, range);
+        if constexpr (per == 1) kernels->random.uniform_float(words, data + start, count, from, end);
+        else kernels->random.uniform_double(words, data + start, count, from, end);
       }
     }
   });
@@ -261,35 +263,42 @@ void fill_uniform(GeneratorState& g, void* out, DType dtype, int64_t n, double l
 
 namespace {
 
-/// Turns blocks of 16 uniform numbers into normal ones.
-template <class T>
-void box_muller(T* data, int64_t n, T mean, T std) {
-  if constexpr (std::is_same_v<T, float>) {
-    kernels->random.box_muller(data, n, mean, std);
-  } else {
-    using C = std::conditional_t<is_half_v<T>, float, double>;
-    const C shift = C(mean), scale = C(std);
-    for (int64_t b = 0; b + 16 <= n; b += 16) {
-      for (int64_t i = b; i < b + 8; ++i) {
-        const C u1 = 1 - C(data[i]), u2 = C(data[i + 8]);
-        const C radius = std::sqrt(C(-2) * std::log(u1)), theta = C(kTwoPi * double(u2));
-        data[i] = T(C(affine(radius * std::cos(theta), scale, shift)));
-        data[i + 8] = T(C(affine(radius * std::sin(theta), scale, shift)));
-      }
+void box_muller(float* data, int64_t n, float mean, float std) { kernels->random.box_muller(data, n, mean, std); }
+
+void box_muller(double* data, int64_t n, double mean, double std) {
+  for (int64_t b = 0; b + 16 <= n; b += 16) {
+    for (int64_t i = b; i < b + 8; ++i) {
+      const double radius = std::sqrt(-2 * std::log(1 - data[i])), theta = kTwoPi * data[i + 8];
+      data[i] = affine(radius * std::cos(theta), std, mean);
+      data[i + 8] = affine(radius * std::sin(theta), std, mean);
     }
   }
 }
 
+/// NOTE [Two normal streams], from 16 elements on.
 template <class T>
 void normal_blocks(GeneratorState& g, T* data, int64_t n, T mean, T std) {
   fill_uniform(g, data, dtype_of<T>(), n, 0, 1);
-  // The grain is a multiple of 16, so a block is always whole.
+  // The grain is a multiple of 16, so that a block is always whole.
   parallel_for(n / 16 * 16, std::is_same_v<T, float> ? kGrain : kGrain / 8,
                [&](int64_t begin, int64_t end) { box_muller(data + begin, end - begin, mean, std); });
   if (n % 16 != 0) {
     fill_uniform(g, data + n - 16, dtype_of<T>(), 16, 0, 1);
     box_muller(data + n - 16, 16, mean, std);
   }
+}
+
+template <class T>
+void normal_blocks_half(GeneratorState& g, T* data, int64_t n, float mean, float std) {
+  float drawn[kChunk];
+  const auto blocks = [&](T* to, int64_t count) {
+    fill_uniform(g, drawn, DType::Float, count, 0, 1);
+    box_muller(drawn, count, mean, std);
+    for (int64_t i = 0; i < count; ++i) to[i] = T(drawn[i]);
+  };
+  const int64_t whole = n / 16 * 16;
+  for (int64_t start = 0; start < whole; start += kChunk) blocks(data + start, std::min(kChunk, whole - start));
+  if (n != whole) blocks(data + n - 16, 16);
 }
 
 }  // namespace
@@ -303,7 +312,8 @@ void fill_normal(GeneratorState& g, void* out, DType dtype, int64_t n, double me
     using T = typename decltype(t)::type;
     T* const data = static_cast<T*>(out);
     if (n >= 16 && contiguous) {
-      normal_blocks(g, data, n, convert<T>(mean), convert<T>(std));
+      if constexpr (is_half_v<T>) normal_blocks_half(g, data, n, float(mean), float(std));
+      else normal_blocks(g, data, n, T(mean), T(std));
     } else {
       for (int64_t i = 0; i < n; ++i) data[i] = convert<T>(affine(normal(g), std, mean));
     }
@@ -323,7 +333,8 @@ void fill_random(GeneratorState& g, void* out, DType dtype, int64_t n) {
     } else if constexpr (std::is_same_v<T, double>) {
       each_pair(g, n, [&](int64_t i, uint64_t w) { data[i] = double(w % ((uint64_t(1) << 53) + 1)); });
     } else {
-      each_single(g, n, [&](int64_t i, uint32_t w) { data[i] = T(float(w % ((1u << kDigits<T>)+1))); });
+      constexpr uint32_t kIntegers = std::is_same_v<T, half_t> ? 1u << 11 : std::is_same_v<T, bfloat16_t> ? 1u << 8 : 1u << 24;
+      each_single(g, n, [&](int64_t i, uint32_t w) { data[i] = T(float(w % (kIntegers + 1))); });
     }
   });
 }
@@ -411,7 +422,7 @@ void fill_bernoulli(GeneratorState& g, void* out, DType dtype, int64_t n, const 
           data[i] = values[unit(g) < v];
         } else {
           const float v = checked(float(probability[i]));
-          data[i] = values[unit<float>(single(g)) < v];
+          data[i] = values[unit(single(g)) < v];
         }
       }
     });
@@ -486,16 +497,18 @@ int64_t poisson(GeneratorState& g, double rate) {
   }
 }
 
-/// G. Marsaglia, W. W. Tsang, ACM TOMS 26 (2000) 363; a shape below 1 by way of shape + 1.
-double gamma(GeneratorState& g, double alpha) {
+/// G. Marsaglia, W. W. Tsang, ACM TOMS 26 (2000) 363; a shape below 1 by way of shape + 1. The constants are floats, and
+/// the shape keeps its type, because the reference has it so.
+template <class T>
+T gamma(GeneratorState& g, T alpha) {
   double scale = 1;
   if (std::isnan(alpha)) return alpha;  // would never be accepted
   if (alpha < 1) {
     if (alpha == 0) return 0;
-    scale *= std::pow(1 - unit(g), 1 / alpha);
+    scale = std::pow(1 - unit(g), double(1 / alpha));
     alpha += 1;
   }
-  const double d = alpha - 1.0 / 3.0, c = 1.0 / std::sqrt(9.0 * d);
+  const double d = alpha - 1.0f / 3.0f, c = 1 / std::sqrt(9 * d);
   for (;;) {
     double x, y;
     do {
@@ -503,8 +516,8 @@ double gamma(GeneratorState& g, double alpha) {
       y = 1 + c * x;
     } while (y <= 0);
     const double v = y * y * y, u = 1 - unit(g), xx = x * x;
-    if (u < 1.0 - 0.0331 * xx * xx) return scale * d * v;
-    if (std::log(u) < 0.5 * xx + d * (1.0 - v + std::log(v))) return scale * d * v;
+    if (u < 1 - 0.0331f * xx * xx) return T(scale * d * v);
+    if (std::log(u) < 0.5 * xx + d * (1 - v + std::log(v))) return T(scale * d * v);
   }
 }
 
@@ -523,7 +536,7 @@ void fill_gamma(GeneratorState& g, void* out, const void* alpha, DType dtype, in
     using T = typename decltype(t)::type;
     for (int64_t i = 0; i < n; ++i)
       static_cast<T*>(out)[i] =
-          std::max(std::numeric_limits<T>::min(), T(gamma(g, double(static_cast<const T*>(alpha)[i]))));
+          std::max(std::numeric_limits<T>::min(), gamma(g, static_cast<const T*>(alpha)[i]));
   };
   if (dtype == DType::Float) fill(Tag<float>{});
   else if (dtype == DType::Double) fill(Tag<double>{});

@@ -2,8 +2,8 @@
 //
 // NOTE [Random streams] Every fill consumes the generator's 32-bit words in the order and number in which PyTorch 2.13
 // does, so that a seed gives PyTorch's numbers and leaves PyTorch's state behind. A "single" is one word, a "pair" two
-// words, the first one the upper half. U<T> is a uniform number in [0, 1): the low `digits(T)` bits of a single (of a
-// pair for double) times 2^-digits, where digits is 24 for float, 53 for double, 11 for half, 8 for bfloat16.
+// words, the first one the upper half. U<float> is a uniform number in [0, 1), the low 24 bits of a single times 2^-24;
+// U<double> the low 53 bits of a pair times 2^-53. The 16-bit floats are made from floats and rounded.
 // N is a normal number: sqrt(-2 log1p(-u2)) cos(2 pi u1) of two U<double>, whose sine twin is kept in the generator for
 // the next N. Callers hold a lock: one generator is drawn from by one thread at a time.
 #pragma once
@@ -50,14 +50,15 @@ struct GeneratorState {
 // Fills: `out` holds `n` elements of `dtype`. What arguments and dtypes are allowed is for the caller to check; where
 // PyTorch has no kernel for a dtype, the fill throws Error(NotImplemented) with PyTorch's words.
 
-/// lo + U<T> (hi - lo); Half, BFloat16, Float, Double. Bounds are rounded to `dtype` first.
+/// lo + U<T> (hi - lo) with one rounding; Half, BFloat16, Float, Double. What rounds to hi becomes lo. Bounds are
+/// rounded to the type of U first.
 void fill_uniform(GeneratorState& g, void* out, DType dtype, std::int64_t n, double lo, double hi);
 
 /// mean + std N; floats and complex (real and imaginary part get std/sqrt 2 and the same mean).
 /// NOTE [Two normal streams] Below 16 elements, or where the destination is not contiguous, each element is the next N.
 /// From 16 on all elements are first U<T>, then each 16 of them are turned into radius(1-a[i]) * (cos, sin)(2 pi a[i+8]);
-/// when n % 16 != 0, the last 16 are drawn and turned once more. `contiguous` tells which of the two the
-/// final destination gets (complex counts its parts).
+/// when n % 16 != 0, the last 16 are drawn and turned once more (the 16-bit floats skip drawing the incomplete block
+/// before that). `contiguous` tells whether the final destination is (complex counts its parts).
 void fill_normal(GeneratorState& g, void* out, DType dtype, std::int64_t n, double mean, double std, bool contiguous = true);
 
 /// Tensor.random_(): single % (max+1) for integers, % (2^digits + 1) for floats, pairs for Int64 and Double, a bit for Bool.
@@ -101,9 +102,9 @@ struct RandomTable {
   void (*twist)(std::uint32_t* words);
   /// Tempers n words.
   void (*temper)(const std::uint32_t* words, std::uint32_t* out, std::int64_t n);
-  /// lo + U range of n singles (pairs), fused.
-  void (*uniform_float)(const std::uint32_t* words, float* out, std::int64_t n, float lo, float range);
-  void (*uniform_double)(const std::uint32_t* words, double* out, std::int64_t n, double lo, double range);
+  /// fill_uniform of n singles (pairs).
+  void (*uniform_float)(const std::uint32_t* words, float* out, std::int64_t n, float lo, float hi);
+  void (*uniform_double)(const std::uint32_t* words, double* out, std::int64_t n, double lo, double hi);
   /// Turns n/16 blocks of uniform numbers into normal ones, see NOTE [Two normal streams].
   void (*box_muller)(float* data, std::int64_t n, float mean, float std);
 };

@@ -34,27 +34,33 @@ void temper(const uint32_t* __restrict words, uint32_t* __restrict out, int64_t 
   }
 }
 
-void uniform_float(const uint32_t* __restrict words, float* __restrict out, int64_t n, float lo, float range) {
-  constexpr float kUnit = 0x1p-24f;
-  if (lo == 0 && range == 1) {
+void uniform_float(const uint32_t* __restrict words, float* __restrict out, int64_t n, float lo, float hi) {
+  constexpr float kUnit = 0x1p-24;
+  if (lo == 0 && hi == 1) {
     for (int64_t i = 0; i < n; ++i) out[i] = float(std::int32_t(words[i] & 0xffffffu)) * kUnit;
   } else {
-    for (int64_t i = 0; i < n; ++i) out[i] = __builtin_fmaf(float(std::int32_t(words[i] & 0xffffffu)) * kUnit, range, lo);
+    const float range = hi - lo;
+    for (int64_t i = 0; i < n; ++i) {
+      const float v = __builtin_fmaf(float(std::int32_t(words[i] & 0xffffffu)) * kUnit, range, lo);
+      out[i] = v == hi ? lo : v;
+    }
   }
 }
 
-void uniform_double(const uint32_t* __restrict words, double* __restrict out, int64_t n, double lo, double range) {
+void uniform_double(const uint32_t* __restrict words, double* __restrict out, int64_t n, double lo, double hi) {
   constexpr double kUnit = 0x1p-53;
-  if (lo == 0 && range == 1) {
+  if (lo == 0 && hi == 1) {
     for (int64_t i = 0; i < n; ++i) {
       // Both parts are exact, and so is their sum.
       const double upper = double(std::int32_t(words[2 * i] & 0x1fffffu)) * 0x1p32, lower = double(words[2 * i + 1]);
       out[i] = (upper + lower) * kUnit;
     }
   } else {
+    const double range = hi - lo;
     for (int64_t i = 0; i < n; ++i) {
       const double upper = double(std::int32_t(words[2 * i] & 0x1fffffu)) * 0x1p32, lower = double(words[2 * i + 1]);
-      out[i] = __builtin_fma((upper + lower) * kUnit, range, lo);
+      const double v = __builtin_fma((upper + lower) * kUnit, range, lo);
+      out[i] = v == hi ? lo : v;
     }
   }
 }
