@@ -226,6 +226,7 @@ uint32_t GeneratorState::random() { return single(*this); }
 uint64_t GeneratorState::random64() { return pair(*this); }
 
 void fill_uniform(GeneratorState& g, void* out, DType dtype, int64_t n, double lo, double hi) {
+  if (is_complex(dtype)) return fill_uniform(g, out, to_real(dtype), 2 * n, lo, hi);
   dispatch_floating(dtype, "check_uniform_bounds", [&](auto t) {
     using T = typename decltype(t)::type;
     T* const data = static_cast<T*>(out);
@@ -246,16 +247,20 @@ void fill_uniform(GeneratorState& g, void* out, DType dtype, int64_t n, double l
       uint32_t words[kChunk];
       if (n <= kShort && from == 0 && end == 1) {
         for (int64_t i = 0; i < n; ++i) {
-          if constexpr (per == 1) data[i] = unit(single(g));
-          else data[i] = unit(g);
+          if constexpr (per == 1)
+            data[i] = unit(single(g));
+          else
+            data[i] = unit(g);
         }
         return;
       }
       for (int64_t start = 0; start < n; start += kChunk / per) {
         const int64_t count = std::min(kChunk / per, n - start);
         draw(g, words, count * per);
-        if constexpr (per == 1) kernels->random.uniform_float(words, data + start, count, from, end);
-        else kernels->random.uniform_double(words, data + start, count, from, end);
+        if constexpr (per == 1)
+          kernels->random.uniform_float(words, data + start, count, from, end);
+        else
+          kernels->random.uniform_double(words, data + start, count, from, end);
       }
     }
   });
@@ -304,16 +309,15 @@ void normal_blocks_half(GeneratorState& g, T* data, int64_t n, float mean, float
 }  // namespace
 
 void fill_normal(GeneratorState& g, void* out, DType dtype, int64_t n, double mean, double std, bool contiguous) {
-  if (is_complex(dtype)) {
-    fill_normal(g, out, to_real(dtype), 2 * n, mean, std / std::numbers::sqrt2, contiguous);
-    return;
-  }
+  if (is_complex(dtype)) return fill_normal(g, out, to_real(dtype), 2 * n, mean, std / std::numbers::sqrt2, contiguous);
   dispatch_floating(dtype, "normal_kernel_cpu", [&](auto t) {
     using T = typename decltype(t)::type;
     T* const data = static_cast<T*>(out);
     if (n >= 16 && contiguous) {
-      if constexpr (is_half_v<T>) normal_blocks_half(g, data, n, float(mean), float(std));
-      else normal_blocks(g, data, n, T(mean), T(std));
+      if constexpr (is_half_v<T>)
+        normal_blocks_half(g, data, n, float(mean), float(std));
+      else
+        normal_blocks(g, data, n, T(mean), T(std));
     } else {
       for (int64_t i = 0; i < n; ++i) data[i] = convert<T>(affine(normal(g), std, mean));
     }
@@ -333,7 +337,9 @@ void fill_random(GeneratorState& g, void* out, DType dtype, int64_t n) {
     } else if constexpr (std::is_same_v<T, double>) {
       each_pair(g, n, [&](int64_t i, uint64_t w) { data[i] = double(w % ((uint64_t(1) << 53) + 1)); });
     } else {
-      constexpr uint32_t kIntegers = std::is_same_v<T, half_t> ? 1u << 11 : std::is_same_v<T, bfloat16_t> ? 1u << 8 : 1u << 24;
+      constexpr uint32_t kIntegers = std::is_same_v<T, half_t>       ? 1u << 11
+                                     : std::is_same_v<T, bfloat16_t> ? 1u << 8
+                                                                     : 1u << 24;
       each_single(g, n, [&](int64_t i, uint32_t w) { data[i] = T(float(w % (kIntegers + 1))); });
     }
   });
@@ -366,8 +372,10 @@ void fill_random_full64(GeneratorState& g, void* out, DType dtype, int64_t n) {
     case DType::Double: return fill(Tag<double>{});
     case DType::Float: return fill(Tag<float>{});
     case DType::BFloat16: return fill(Tag<bfloat16_t>{});
-    case DType::Bool: case DType::Half: case DType::CFloat: case DType::CDouble:
-      not_implemented("random_full_64_bits_range_kernel_cpu", dtype);
+    case DType::Bool:
+    case DType::Half:
+    case DType::CFloat:
+    case DType::CDouble: not_implemented("random_full_64_bits_range_kernel_cpu", dtype);
     default: fail_runtime("random_full_64_bits_range_kernel_cpu handles only int64, double, float and bfloat16");
   }
 }
@@ -497,8 +505,8 @@ int64_t poisson(GeneratorState& g, double rate) {
   }
 }
 
-/// G. Marsaglia, W. W. Tsang, ACM TOMS 26 (2000) 363; a shape below 1 by way of shape + 1. The constants are floats, and
-/// the shape keeps its type, because the reference has it so.
+/// G. Marsaglia, W. W. Tsang, ACM TOMS 26 (2000) 363; a shape below 1 by way of shape + 1. The constants are floats,
+/// and the shape keeps its type, because the reference has it so.
 template <class T>
 T gamma(GeneratorState& g, T alpha) {
   double scale = 1;
@@ -535,12 +543,14 @@ void fill_gamma(GeneratorState& g, void* out, const void* alpha, DType dtype, in
   const auto fill = [&](auto t) {
     using T = typename decltype(t)::type;
     for (int64_t i = 0; i < n; ++i)
-      static_cast<T*>(out)[i] =
-          std::max(std::numeric_limits<T>::min(), gamma(g, static_cast<const T*>(alpha)[i]));
+      static_cast<T*>(out)[i] = std::max(std::numeric_limits<T>::min(), gamma(g, static_cast<const T*>(alpha)[i]));
   };
-  if (dtype == DType::Float) fill(Tag<float>{});
-  else if (dtype == DType::Double) fill(Tag<double>{});
-  else not_implemented("gamma_cpu", dtype);
+  if (dtype == DType::Float)
+    fill(Tag<float>{});
+  else if (dtype == DType::Double)
+    fill(Tag<double>{});
+  else
+    not_implemented("gamma_cpu", dtype);
 }
 
 namespace {
@@ -619,8 +629,10 @@ void fill_multinomial(GeneratorState& g, int64_t* out, const void* weights, DTyp
   dispatch_floating(dtype, "multinomial", [&](auto t) {
     using T = typename decltype(t)::type;
     const T* const w = static_cast<const T*>(weights);
-    if (replacement && samples > 1) multinomial_lookup(g, out, w, rows, categories, samples);
-    else multinomial_race(g, out, w, rows, categories, samples);
+    if (replacement && samples > 1)
+      multinomial_lookup(g, out, w, rows, categories, samples);
+    else
+      multinomial_race(g, out, w, rows, categories, samples);
   });
 }
 

@@ -26,8 +26,9 @@ struct GeneratorState {
   std::uint32_t left;  // words left before the next twist, plus one
   std::uint32_t next;  // index of the next word
   std::uint32_t words[kGeneratorWords];
-  double next_normal;  // the twin of the last N
-  float next_float_normal;  // only carried: PyTorch's CPU distributions no longer draw it, but its states have a place for it
+  double next_normal;       // the twin of the last N
+  float next_float_normal;  // only carried: PyTorch's CPU distributions no longer draw it, but its states have a place
+                            // for it
   bool has_next_normal;
   bool has_next_float_normal;
 
@@ -50,21 +51,24 @@ struct GeneratorState {
 // Fills: `out` holds `n` elements of `dtype`. What arguments and dtypes are allowed is for the caller to check; where
 // PyTorch has no kernel for a dtype, the fill throws Error(NotImplemented) with PyTorch's words.
 
-/// lo + U<T> (hi - lo) with one rounding; Half, BFloat16, Float, Double. What rounds to hi becomes lo. Bounds are
+/// lo + U<T> (hi - lo) with one rounding; floats and complex (both parts). What rounds to hi becomes lo. Bounds are
 /// rounded to the type of U first.
 void fill_uniform(GeneratorState& g, void* out, DType dtype, std::int64_t n, double lo, double hi);
 
 /// mean + std N; floats and complex (real and imaginary part get std/sqrt 2 and the same mean).
 /// NOTE [Two normal streams] Below 16 elements, or where the destination is not contiguous, each element is the next N.
-/// From 16 on all elements are first U<T>, then each 16 of them are turned into radius(1-a[i]) * (cos, sin)(2 pi a[i+8]);
-/// when n % 16 != 0, the last 16 are drawn and turned once more (the 16-bit floats skip drawing the incomplete block
-/// before that). `contiguous` tells whether the final destination is (complex counts its parts).
-void fill_normal(GeneratorState& g, void* out, DType dtype, std::int64_t n, double mean, double std, bool contiguous = true);
+/// From 16 on all elements are first U<T>, then each 16 of them are turned into radius(1-a[i]) * (cos, sin)(2 pi
+/// a[i+8]); when n % 16 != 0, the last 16 are drawn and turned once more (the 16-bit floats skip drawing the incomplete
+/// block before that). `contiguous` tells whether the final destination is (complex counts its parts).
+void fill_normal(GeneratorState& g, void* out, DType dtype, std::int64_t n, double mean, double std,
+                 bool contiguous = true);
 
-/// Tensor.random_(): single % (max+1) for integers, % (2^digits + 1) for floats, pairs for Int64 and Double, a bit for Bool.
+/// Tensor.random_(): single % (max+1) for integers, % (2^digits + 1) for floats, pairs for Int64 and Double, a bit for
+/// Bool.
 void fill_random(GeneratorState& g, void* out, DType dtype, std::int64_t n);
 /// from + x % range with x a single where range < 2^28, else a pair; range = to - from as an unsigned number.
-void fill_random_range(GeneratorState& g, void* out, DType dtype, std::int64_t n, std::uint64_t range, std::int64_t from);
+void fill_random_range(GeneratorState& g, void* out, DType dtype, std::int64_t n, std::uint64_t range,
+                       std::int64_t from);
 /// Tensor.random_(-2^63, None): a pair as an int64; Int64, Double, Float, BFloat16.
 void fill_random_full64(GeneratorState& g, void* out, DType dtype, std::int64_t n);
 

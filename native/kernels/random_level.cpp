@@ -1,4 +1,5 @@
-// What of the random fills is worth vectorising: the twister itself, uniform numbers and the float Box-Muller transform.
+// What of the random fills is worth vectorising: the twister itself, uniform numbers and the float Box-Muller
+// transform.
 #include <bit>
 
 #include "kernels/level.h"
