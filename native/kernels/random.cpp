@@ -3,6 +3,7 @@
 #include "kernels/random.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -342,6 +343,24 @@ void fill_random(GeneratorState& g, void* out, DType dtype, int64_t n) {
                                                                      : 1u << 24;
       each_single(g, n, [&](int64_t i, uint32_t w) { data[i] = T(float(w % (kIntegers + 1))); });
     }
+  });
+}
+
+void round_random_bounds(DType dtype, int64_t& from, int64_t& to) {
+  if (!is_floating(dtype)) return;
+  dispatch_floating(dtype, "random_update_from_to", [&](auto t) {
+    using T = typename decltype(t)::type;
+    constexpr int kDigits = std::is_same_v<T, half_t>       ? 11
+                            : std::is_same_v<T, bfloat16_t> ? 8
+                                                            : std::numeric_limits<T>::digits;
+    const auto rounded = [](int64_t v) { return convert<int64_t>(convert<T>(v)); };
+    // The distance of representable numbers around v, where v is beyond 2^digits.
+    const auto spacing = [](int64_t v) {
+      const uint64_t magnitude = v < 0 ? 0 - uint64_t(v) : uint64_t(v);
+      return int64_t(1) << std::max(0, int(std::bit_width(magnitude)) - kDigits);
+    };
+    if (from < INT64_MAX && rounded(from + 1) < from) from = rounded(from + 1) + spacing(from + 1);
+    if (to > INT64_MIN && rounded(to - 1) >= to) to = rounded(to - 1) - spacing(to - 1);
   });
 }
 

@@ -66,6 +66,9 @@ void fill_normal(GeneratorState& g, void* out, DType dtype, std::int64_t n, doub
 /// Tensor.random_(): single % (max+1) for integers, % (2^digits + 1) for floats, pairs for Int64 and Double, a bit for
 /// Bool.
 void fill_random(GeneratorState& g, void* out, DType dtype, std::int64_t n);
+/// Moves bounds that a floating `dtype` cannot represent to neighbours inside, as Tensor.random_(from, to) does after
+/// its checks: `from` up, `to` down. Other types are left alone.
+void round_random_bounds(DType dtype, std::int64_t& from, std::int64_t& to);
 /// from + x % range with x a single where range < 2^28, else a pair; range = to - from as an unsigned number.
 void fill_random_range(GeneratorState& g, void* out, DType dtype, std::int64_t n, std::uint64_t range,
                        std::int64_t from);
