@@ -357,10 +357,10 @@ void round_random_bounds(DType dtype, int64_t& from, int64_t& to) {
     // The distance of representable numbers around v, where v is beyond 2^digits.
     const auto spacing = [](int64_t v) {
       const uint64_t magnitude = v < 0 ? 0 - uint64_t(v) : uint64_t(v);
-      return int64_t(1) << std::max(0, int(std::bit_width(magnitude)) - kDigits);
+      return uint64_t(1) << std::max(0, int(std::bit_width(magnitude)) - kDigits);
     };
-    if (from < INT64_MAX && rounded(from + 1) < from) from = rounded(from + 1) + spacing(from + 1);
-    if (to > INT64_MIN && rounded(to - 1) >= to) to = rounded(to - 1) - spacing(to - 1);
+    if (from < INT64_MAX && rounded(from + 1) < from) from = int64_t(uint64_t(rounded(from + 1)) + spacing(from + 1));
+    if (to > INT64_MIN && rounded(to - 1) >= to) to = int64_t(uint64_t(rounded(to - 1)) - spacing(to - 1));
   });
 }
 

@@ -5,7 +5,8 @@
 // words, the first one the upper half. U<float> is a uniform number in [0, 1), the low 24 bits of a single times 2^-24;
 // U<double> the low 53 bits of a pair times 2^-53. The 16-bit floats are made from floats and rounded.
 // N is a normal number: sqrt(-2 log1p(-u2)) cos(2 pi u1) of two U<double>, whose sine twin is kept in the generator for
-// the next N. Callers hold a lock: one generator is drawn from by one thread at a time.
+// the next N. Elements of a tensor are filled in the order of their addresses,
+// not of their indices. Callers hold a lock: one generator is drawn from by one thread at a time.
 #pragma once
 
 #include <cstddef>
