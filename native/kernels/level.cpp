@@ -10,6 +10,7 @@ const KernelTable& level_table() {
     fill_math(t.pointwise);
     fill_cast(t.pointwise);
     fill_reduce(t.reduce);
+    fill_random(t.random);
     fill_sort(t.sort);
     fill_gemm(t.gemm);
     return t;

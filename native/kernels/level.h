@@ -9,6 +9,7 @@ void fill_pointwise(PointwiseTable& t);  // arithmetic, comparison, bits, activa
 void fill_math(PointwiseTable& t);       // transcendental functions                    math.cpp
 void fill_cast(PointwiseTable& t);       // conversions and copies                      cast.cpp
 void fill_reduce(ReduceTable& t);        // reductions, scans, softmax                  reduce.cpp
+void fill_random(RandomTable& t);        // random numbers                              random_level.cpp
 void fill_sort(SortTable& t);            // sorting and selection                       sort.cpp
 void fill_gemm(GemmTable& t);            // matrix products                            gemm_tile.cpp
 

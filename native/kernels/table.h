@@ -3,6 +3,7 @@
 
 #include "kernels/gemm_table.h"
 #include "kernels/pointwise.h"
+#include "kernels/random.h"
 #include "kernels/reduce.h"
 #include "kernels/sort.h"
 
@@ -11,6 +12,7 @@ namespace rl {
 struct KernelTable {
   PointwiseTable pointwise;
   ReduceTable reduce;
+  RandomTable random;
   SortTable sort;
   GemmTable gemm;
 };
