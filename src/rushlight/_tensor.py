@@ -79,32 +79,33 @@ def _interceptable(function: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
+def _own(cls: type, t: Tensor, requires_grad: bool) -> Tensor:
+    """A leaf of this class on the memory of `t`: no view of it, and with a version counter of its own."""
+    if cls is not Tensor:
+        return Tensor._make_subclass(cls, t.data, requires_grad)
+    new = t.data
+    if requires_grad:
+        new.requires_grad_(True)
+    return new
+
+
 # --- pickles ----------------------------------------------------------------------------------------------------------
 
 
-def _axes_by_stride(t: Tensor) -> list[int]:
-    """The order of dimensions in which a dense tensor is contiguous: outermost first."""
-    strides = t.stride()
-    # Dimensions of size 1 may have any stride; keep them where they stand among equals.
-    return sorted(range(t.ndim), key=lambda d: -strides[d])
-
-
 def _pack(t: Tensor, protocol: int) -> tuple[Any, ...]:
-    """The arguments of `_rebuild_tensor` for this tensor's numbers."""
+    """The arguments of `_rebuild_tensor` for this tensor: its numbers in the order of memory, and how to see them."""
     requires_grad = t.requires_grad
     t = t.detach()
-    axes: list[int] | None = None
-    if not t.is_contiguous():
-        by_stride = _axes_by_stride(t)
-        permuted = t.permute(by_stride)
-        # Gaps or repeated elements (slices, expanded views) are not worth keeping: those become row-major.
-        if permuted.is_contiguous():
-            t, axes = permuted, by_stride
-        else:
-            t = t.contiguous()
+    stride = t.stride()
+    # A dense tensor is contiguous when its dimensions are ordered by stride, the largest first.
+    row_major = t.permute(sorted(range(t.ndim), key=lambda d: -stride[d]))
+    if not row_major.is_contiguous():
+        # Gaps or repeated elements (slices, expanded views) are not worth keeping.
+        t = row_major = t.contiguous()
+        stride = t.stride()
     shape, name = tuple(t.shape), _dtype_name(t)
     if name == "bfloat16":  # has no code in the buffer protocol
-        t = t.view(_core.int16)
+        row_major = row_major.view(_core.int16)
     data: Any
     if t.numel() == 0:
         data = b""
@@ -112,45 +113,36 @@ def _pack(t: Tensor, protocol: int) -> tuple[Any, ...]:
         # Not copied until the pickler writes it, or never where buffers travel out of band.
         from pickle import PickleBuffer
 
-        data = PickleBuffer(memoryview(t))
+        data = PickleBuffer(memoryview(row_major))
     else:
-        data = memoryview(t).tobytes()
-    return data, name, shape, axes, requires_grad
+        data = memoryview(row_major).tobytes()
+    return data, name, shape, tuple(stride), requires_grad
 
 
 def _rebuild_tensor(
-    data: Any, dtype: str, shape: tuple[int, ...], axes: list[int] | None, requires_grad: bool
+    data: Any, dtype: str, shape: tuple[int, ...], stride: tuple[int, ...], requires_grad: bool
 ) -> Tensor:
-    """The reverse of `_pack`."""
+    """The reverse of `_pack`. Takes over the memory of `data` if that can be written to."""
+    from pickle import PickleBuffer
+
     kind = getattr(_core, dtype)
-    view = memoryview(data)
-    if view.nbytes == 0:
-        t = _core.empty(shape, dtype=kind)
+    raw = PickleBuffer(data).raw()
+    if raw.nbytes == 0:
+        flat = _core.empty(0, dtype=kind)
     else:
-        t = _core.frombuffer(bytearray(view) if view.readonly else data, dtype=kind).view(shape)
-    if axes is not None:
-        back = [0] * len(axes)
-        for position, axis in enumerate(axes):
-            back[axis] = position
-        t = t.permute(back)
-    t = t.data  # a tensor of its own, not a view of the flat one
-    if requires_grad:
-        t.requires_grad_(True)
-    return t
+        flat = _core.frombuffer(bytearray(raw) if raw.readonly else raw, dtype=kind)
+    return _own(Tensor, flat.as_strided(shape, stride), requires_grad)
 
 
 def _rebuild_subclass(cls: type, arguments: tuple[Any, ...], state: Any) -> Tensor:
     """A tensor of a subclass, or one with attributes."""
     *numbers, requires_grad = arguments
-    t = _rebuild_tensor(*numbers, False)
-    if cls is not Tensor:
-        t = t.as_subclass(cls)
-    t.requires_grad_(requires_grad)
+    t = _own(cls, _rebuild_tensor(*numbers, False), requires_grad)
     setstate = getattr(cls, "__setstate__", None)
-    if setstate is not None:
+    if setstate is not getattr(Tensor, "__setstate__", None):
         setstate(t, state)
         return t
-    attributes, slots = state
+    attributes, slots = state if isinstance(state, tuple) else (state, {})
     t.__dict__.update(attributes)
     for name, value in slots.items():
         setattr(t, name, value)
@@ -168,11 +160,12 @@ def _slots(t: Tensor) -> dict[str, Any]:
 
 
 def _state(t: Tensor) -> Any:
-    """What a pickle keeps of a tensor besides its numbers: (attributes, slots), or what the class's own method says."""
+    """What a pickle keeps of a tensor besides its numbers, as Python does for any object: attributes, and slots if any."""
     getstate = getattr(type(t), "__getstate__", None)
-    if getstate is not None and getstate is not getattr(object, "__getstate__", None):
+    if getstate is not getattr(Tensor, "__getstate__", None):
         return getstate(t)
-    return t.__dict__, _slots(t)
+    slots = _slots(t)
+    return (t.__dict__, slots) if slots else t.__dict__
 
 
 # --- copies -----------------------------------------------------------------------------------------------------------
@@ -190,7 +183,7 @@ def _copy_on_shared_storage(t: Tensor, memo: dict[Any, Any]) -> Tensor:
         if flat.nbytes % t.dtype.itemsize:
             return t.clone()
         flat = flat.view(t.dtype)
-    return flat.as_strided(t.shape, t.stride(), t.storage_offset()).data
+    return flat.as_strided(t.shape, t.stride(), t.storage_offset())
 
 
 # --- the methods ------------------------------------------------------------------------------------------------------
@@ -244,10 +237,7 @@ class _Methods:
     @_interceptable
     def __copy__(self: Tensor) -> Tensor:
         """Another tensor on the same memory, a leaf, with the same attributes."""
-        new = self.data
-        if type(new) is not type(self):
-            new = new.as_subclass(type(self))
-        new.requires_grad_(self.requires_grad)
+        new = _own(type(self), self, self.requires_grad)
         new.__dict__.update(self.__dict__)
         for name, value in _slots(self).items():
             setattr(new, name, value)
@@ -267,12 +257,7 @@ class _Methods:
             return known
         from copy import deepcopy
 
-        cls = type(self)
-        new = _copy_on_shared_storage(self.detach(), memo)
-        if type(new) is not cls:
-            new = new.as_subclass(cls)
-        if self.requires_grad:
-            new.requires_grad_(True)
+        new = _own(type(self), _copy_on_shared_storage(self.detach(), memo), self.requires_grad)
         memo[id(self)] = new  # before the attributes, which may lead back here
         grad = self.grad
         if grad is not None:
