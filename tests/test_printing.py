@@ -6,6 +6,7 @@ import itertools
 import random
 
 import pytest
+
 import rushlight as rl
 
 inf, nan = float("inf"), float("nan")
@@ -63,14 +64,18 @@ LITERALS = [
     (
         list(range(30)),
         {},
-        "tensor([ 0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14, 15, 16, 17,\n"
-        "        18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29])",
+        (
+            "tensor([ 0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14, 15, 16, 17,\n"
+            "        18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29])"
+        ),
     ),
     (
         [0.5] * 8,
         {"requires_grad": True, "dtype": "float64"},
-        "tensor([0.5000, 0.5000, 0.5000, 0.5000, 0.5000, 0.5000, 0.5000, 0.5000],\n"
-        "       dtype=torch.float64, requires_grad=True)",
+        (
+            "tensor([0.5000, 0.5000, 0.5000, 0.5000, 0.5000, 0.5000, 0.5000, 0.5000],\n"
+            "       dtype=torch.float64, requires_grad=True)"
+        ),
     ),
     (list(range(1001)), {}, "tensor([   0,    1,    2,  ...,  998,  999, 1000])"),
 ]
@@ -229,9 +234,22 @@ def test_format():
 
 # --- against PyTorch --------------------------------------------------------------------------------------------------
 
-DTYPES = (
-    "bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float32 float32 float64 complex64 complex128".split()
-)
+DTYPES = [
+    "bool",
+    "uint8",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "float16",
+    "bfloat16",
+    "float32",
+    "float32",
+    "float32",
+    "float64",
+    "complex64",
+    "complex128",
+]
 
 
 def random_floats(torch, r, shape, dtype):
@@ -262,9 +280,13 @@ def random_tensor(torch, r):
     if name == "bool":
         return torch.rand(shape) < 0.5
     if name == "complex64":
-        return torch.complex(random_floats(torch, r, shape, torch.float32), random_floats(torch, r, shape, torch.float32))
+        return torch.complex(
+            random_floats(torch, r, shape, torch.float32), random_floats(torch, r, shape, torch.float32)
+        )
     if name == "complex128":
-        return torch.complex(random_floats(torch, r, shape, torch.float64), random_floats(torch, r, shape, torch.float64))
+        return torch.complex(
+            random_floats(torch, r, shape, torch.float64), random_floats(torch, r, shape, torch.float64)
+        )
     if dtype.is_floating_point:
         return random_floats(torch, r, shape, dtype)
     limits, bound = torch.iinfo(dtype), r.choice([10, 100, 10**9, 2**62])

@@ -6,13 +6,13 @@ records history, belongs into the core instead.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from . import _core
 from ._core import Tensor
 from ._types import device as _device
 from ._types import strided
 
+# typing.TYPE_CHECKING without importing typing, which takes longer than this module.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, ClassVar, NoReturn

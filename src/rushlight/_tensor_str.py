@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import sys
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from . import _core
 
+# typing.TYPE_CHECKING without importing typing, which takes longer than this module.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
