@@ -1,0 +1,1 @@
+"""What `rushlight run | info | demo | bench` do; each command imports only what it needs."""

@@ -1,0 +1,252 @@
+"""A picture of a computation graph as SVG: boxes in layers, leaves above what uses them, the result at the bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+__all__ = ["svg"]
+
+# All lengths are in the picture's own units, about one pixel each.
+CHAR, PAD, GAP = 7.6, 13, 26
+LAYER, MARGIN, TITLE = 74, 28, 34
+FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
+COLOURS = {  # fill, line
+    "leaf": ("#fdf1d8", "#c78a1b"),
+    "operator": ("#e9f0fa", "#4a74ad"),
+    "result": ("#e3f3e6", "#3d8a4f"),
+}
+
+
+@dataclass(eq=False)
+class _Box:
+    kind: str  # "leaf", "operator", "result", or "bend": a place where an edge that spans layers passes through one
+    lines: list[str] = field(default_factory=list)
+    layer: int = 0
+    x: float = 0.0
+    inputs: list[_Box] = field(default_factory=list)
+    users: list[_Box] = field(default_factory=list)
+
+    @property
+    def width(self) -> float:
+        return 10.0 if self.kind == "bend" else max(map(len, self.lines)) * CHAR + 2 * PAD
+
+    @property
+    def weight(self) -> float:
+        """How much it holds its place: leaves give way, so that chains of operators run straight down."""
+        return 0.02 if self.kind == "leaf" else 1.0
+
+    @property
+    def height(self) -> float:
+        return {"bend": 0, "leaf": 42}.get(self.kind, 30)
+
+
+def svg(tensor: Any, names: Mapping[str, Any] | None = None, title: str = "", result: str = "result") -> str:
+    """The graph that made `tensor`. `names` gives the names of leaves, `result` that of the tensor itself."""
+    boxes = _collect(tensor, names or {}, result)
+    layers = _in_layers(boxes)
+    _order(layers)
+    _place(layers)
+    return _render(layers, title)
+
+
+def _collect(tensor: Any, names: Mapping[str, Any], result: str) -> list[_Box]:
+    """A box for each node that the tensor's grad_fn reaches, inputs first known after the loop; no recursion."""
+    leaf_names = {id(value): name for name, value in names.items()}
+    bottom = _Box("result", [result])
+    boxes = [bottom]
+    if tensor.grad_fn is None:
+        return boxes
+    known: dict[Any, _Box] = {}
+    edges: list[tuple[_Box, Any]] = [(bottom, tensor.grad_fn)]
+    while edges:
+        user, node = edges.pop()
+        box = known.get(node)
+        if box is None:
+            box = known[node] = _box(node, leaf_names)
+            boxes.append(box)
+            edges.extend((box, below) for below, _ in reversed(node.next_functions) if below is not None)
+        user.inputs.append(box)
+        box.users.append(user)
+    return boxes
+
+
+def _box(node: Any, leaf_names: Mapping[int, str]) -> _Box:
+    variable = getattr(node, "variable", None)
+    if variable is not None:
+        return _Box("leaf", [leaf_names.get(id(variable), "leaf"), " × ".join(map(str, variable.shape)) or "scalar"])
+    name = type(node).__name__
+    stem = name.rstrip("0123456789")
+    return _Box("operator", [stem.removesuffix("Backward") or name])
+
+
+def _in_layers(boxes: list[_Box]) -> list[list[_Box]]:
+    """Every box one layer above its highest user; edges that span more get a bend in each layer they cross."""
+    waiting = {box: len(box.users) for box in boxes}
+    ready = [box for box in boxes if not waiting[box]]
+    while ready:
+        box = ready.pop()
+        for above in box.inputs:
+            above.layer = max(above.layer, box.layer + 1)
+            waiting[above] -= 1
+            if not waiting[above]:
+                ready.append(above)
+    for box in list(boxes):
+        for index, above in enumerate(box.inputs):
+            below, slot = box, index
+            for layer in range(box.layer + 1, above.layer):
+                bend = _Box("bend", layer=layer, inputs=[above], users=[below])
+                above.users[above.users.index(below)] = bend
+                below.inputs[slot] = bend
+                boxes.append(bend)
+                below, slot = bend, 0
+    layers: list[list[_Box]] = [[] for _ in range(1 + max(box.layer for box in boxes))]
+    for box in boxes:
+        layers[box.layer].append(box)
+    return layers
+
+
+def _order(layers: list[list[_Box]], sweeps: int = 12) -> None:
+    """Fewer crossings: each layer sorted by where its neighbours stand, upwards and downwards in turn; the best sweep stays."""
+    best = [list(layer) for layer in layers]
+    fewest = _crossings(layers)
+    for sweep in range(sweeps):
+        upwards = sweep % 2 == 0
+        for index in range(1, len(layers)) if upwards else range(len(layers) - 2, -1, -1):
+            reference = layers[index - 1 if upwards else index + 1]
+            place = {box: at for at, box in enumerate(reference)}
+            old = {box: at for at, box in enumerate(layers[index])}
+
+            def centre(box: _Box, place: dict[_Box, int] = place, old: dict[_Box, int] = old, up: bool = upwards) -> float:
+                # An input's position among its user's inputs decides ties, so that `a - b` has a on the left.
+                spots = [
+                    place[n] + (0.01 * n.inputs.index(box) if up else 0) for n in (box.users if up else box.inputs) if n in place
+                ]
+                return sum(spots) / len(spots) if spots else old[box]
+
+            layers[index].sort(key=centre)
+        crossings = _crossings(layers)
+        if crossings < fewest:
+            fewest, best = crossings, [list(layer) for layer in layers]
+    for layer, ordered in zip(layers, best, strict=True):
+        layer[:] = ordered
+
+
+def _crossings(layers: list[list[_Box]]) -> int:
+    count = 0
+    for lower, upper in zip(layers, layers[1:], strict=False):
+        place = {box: at for at, box in enumerate(upper)}
+        ends = [place[above] for box in lower for above in sorted(box.inputs, key=place.__getitem__)]
+        count += sum(a > b for i, a in enumerate(ends) for b in ends[i + 1 :])
+    return count
+
+
+def _place(layers: list[list[_Box]], sweeps: int = 40) -> None:
+    """Positions: each box is drawn to the mean of its neighbours, and pushed apart from the boxes beside it."""
+    for layer in layers:
+        x = 0.0
+        for box in layer:
+            box.x = x + box.width / 2
+            x += box.width + GAP
+        for box in layer:
+            box.x -= x / 2
+    for sweep in range(sweeps):
+        for layer in layers if sweep % 2 else reversed(layers):
+            for box in layer:
+                near = box.inputs + box.users
+                if near:
+                    box.x = sum(other.x * other.weight for other in near) / sum(other.weight for other in near)
+            _spread(layer)
+
+
+def _spread(layer: list[_Box]) -> None:
+    """The least movement that leaves GAP between neighbours: boxes that collide become one block around their mean."""
+    blocks: list[tuple[float, list[tuple[_Box, float]]]] = []  # centre of the block; boxes with their offsets from it
+    for box in layer:
+        centre, members = box.x, [(box, 0.0)]
+        while blocks:
+            before, others = blocks[-1]
+            last, last_offset = others[-1]
+            first, first_offset = members[0]
+            room = (centre + first_offset - first.width / 2) - (before + last_offset + last.width / 2)
+            if room >= GAP:
+                break
+            blocks.pop()
+            shift = last_offset + last.width / 2 + GAP + first.width / 2 - first_offset  # of members, seen from others' centre
+            merged = others + [(b, offset + shift) for b, offset in members]
+            old, new = sum(b.weight for b, _ in others), sum(b.weight for b, _ in members)
+            centre, members = (before * old + (centre - shift) * new) / (old + new), merged
+        blocks.append((centre, members))
+    for centre, members in blocks:
+        for box, offset in members:
+            box.x = centre + offset
+
+
+def _render(layers: list[list[_Box]], title: str) -> str:
+    boxes: list[_Box] = [box for layer in layers for box in layer]
+    left = min(box.x - box.width / 2 for box in boxes) - MARGIN
+    right = max(box.x + box.width / 2 for box in boxes) + MARGIN
+    width = max(right - left, len(title) * CHAR * 1.15 + 2 * MARGIN)
+    left -= (width - (right - left)) / 2
+    top = TITLE if title else 0
+    height = top + (len(layers) - 1) * LAYER + 2 * MARGIN + 42
+
+    def at(box: _Box) -> tuple[float, float]:
+        return box.x - left, top + MARGIN + 21 + (len(layers) - 1 - box.layer) * LAYER
+
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
+            f'viewBox="0 0 {width:.0f} {height:.0f}" font-family="{FONT}" font-size="13">',
+            f"<title>{escape(title or 'computation graph')}</title>",
+            '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+            '<path d="M0,0.5 L8,4 L0,7.5 z" fill="#7c8794"/></marker></defs>',
+            '<rect width="100%" height="100%" fill="#ffffff"/>',
+            *([f'<text x="{MARGIN}" y="34" font-size="15" fill="#2b333b">{escape(title)}</text>'] if title else []),
+            *_edges(boxes, at),
+            *(line for box in boxes if box.kind != "bend" for line in _drawn(box, *at(box))),
+            "</svg>\n",
+        ]
+    )
+
+
+def _edges(boxes: Iterable[_Box], at: Any) -> list[str]:
+    """One path for each edge, from the input down to its user, through the bends."""
+    paths = []
+    for box in boxes:
+        if box.kind == "bend":
+            continue
+        for slot, above in enumerate(box.inputs):
+            points = [at(box)]
+            while above.kind == "bend":
+                points.append(at(above))
+                above = above.inputs[0]
+            points.append(at(above))
+            points.reverse()
+            # Arrows that enter one box spread over its upper side.
+            spread = (slot - (len(box.inputs) - 1) / 2) * min(18, box.width / (len(box.inputs) + 1))
+            (x0, y0), (x1, y1) = points[0], points[-1]
+            points[0] = (x0, y0 + above.height / 2)
+            points[-1] = (x1 + spread, y1 - box.height / 2 - 1)
+            d = f"M{points[0][0]:.1f},{points[0][1]:.1f}"
+            for (xa, ya), (xb, yb) in zip(points, points[1:], strict=False):
+                middle = (ya + yb) / 2
+                d += f" C{xa:.1f},{middle:.1f} {xb:.1f},{middle:.1f} {xb:.1f},{yb:.1f}"
+            paths.append(f'<path d="{d}" fill="none" stroke="#7c8794" stroke-width="1.3" marker-end="url(#tip)"/>')
+    return paths
+
+
+def _drawn(box: _Box, x: float, y: float) -> list[str]:
+    fill, line = COLOURS[box.kind]
+    radius = {"leaf": 4, "operator": 8, "result": 15}[box.kind]
+    drawn = [
+        f'<rect x="{x - box.width / 2:.1f}" y="{y - box.height / 2:.1f}" width="{box.width:.1f}" height="{box.height}" '
+        f'rx="{radius}" fill="{fill}" stroke="{line}" stroke-width="1.2"/>'
+    ]
+    for index, text in enumerate(box.lines):
+        baseline = y + 4.6 + (index - (len(box.lines) - 1) / 2) * 16
+        style = 'fill="#6b7683" font-size="12"' if index else 'fill="#1f262d"'
+        drawn.append(f'<text x="{x:.1f}" y="{baseline:.1f}" text-anchor="middle" {style}>{escape(text)}</text>')
+    return drawn
