@@ -127,7 +127,7 @@ def _cast(have: torch.dtype, wanted: torch.dtype, t: torch.Tensor) -> torch.Tens
 
 def _make(*shape: int, dtype: torch.dtype, **kwargs: Any) -> torch.Tensor:
     if not (dtype.is_floating_point or dtype.is_complex):
-        kwargs["requires_grad"] = False
+        kwargs = {}  # bounds and gradients are for floats
     return make_tensor(shape, device="cpu", dtype=dtype, **kwargs)
 
 
