@@ -1,0 +1,83 @@
+"""Shared by all tests: options, the parity report, one seed and one thread count for every test."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+
+import pytest
+from parity.report import Report
+
+REPORT = pytest.StashKey[Report]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--parity-report", metavar="FILE", help="write the table of agreement with PyTorch as Markdown")
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow too (they always run where CI is set)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: takes more than some seconds; runs with --slow or in CI")
+    config.stash[REPORT] = Report()
+    try:
+        from hypothesis import settings
+    except ImportError:
+        return
+    settings.register_profile("deterministic", derandomize=True, deadline=None, max_examples=60, database=None)
+    settings.load_profile("deterministic")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not (config.getoption("--slow") or os.environ.get("CI")):
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    report = config.stash[REPORT]
+    if report.results:
+        terminalreporter.section("parity with PyTorch")
+        for line in report.text():
+            terminalreporter.line(line)
+        if path := config.getoption("--parity-report"):
+            pathlib.Path(path).write_text(report.markdown(), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def parity_report(request: pytest.FixtureRequest) -> Report:
+    return request.config.stash[REPORT]
+
+
+@pytest.fixture(autouse=True)
+def fresh_state() -> Iterator[None]:
+    """Every test starts with the same seed and with recording on, and must leave recording on."""
+    import rushlight
+
+    rushlight.manual_seed(0)
+    yield
+    assert rushlight.is_grad_enabled(), "the test left recording off"
+
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def python(tmp_path: pathlib.Path) -> Run:
+    """Runs a piece of Python in a process of its own; it must succeed unless `check=False`."""
+
+    def run(source: str, *args: str, check: bool = True, stack_kb: int | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        script = tmp_path / "script.py"
+        script.write_text(textwrap.dedent(source), encoding="utf-8")
+        command = [sys.executable, str(script), *args]
+        if stack_kb is not None:
+            command = ["bash", "-c", f'ulimit -s {stack_kb}; exec "$@"', "bash", *command]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+        assert not check or done.returncode == 0, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return run

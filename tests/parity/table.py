@@ -1,0 +1,282 @@
+"""The one table of operators: a row says how an operator is called, on what, and what may be asked of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterator
+
+import torch
+
+from .samples import DTYPES, Maker, OwnSamples, Sample, call
+
+Tolerance = tuple[float, float]  # relative, absolute
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One operator.
+
+    `forms` holds a letter for each way to call it: f(unction), m(ethod), i(n place: the method `name_`), o(ut=), p(roperty).
+    `source` is the name of entries of PyTorch's operator database, or a function that yields samples.
+    `accepts` says why rushlight takes what PyTorch refuses; `unlike` holds kinds of check that cannot agree, with the reason.
+    """
+
+    name: str
+    forms: str = "fm"
+    source: str | OwnSamples = ""
+    path: str = ""
+    core: tuple[str, ...] = ()
+    grad: bool = True
+    compare: bool = True  # False: the values are undefined (empty)
+    dtypes: tuple[str, ...] = tuple(DTYPES)
+    tolerance: dict[str, Tolerance] = dataclasses.field(default_factory=dict)
+    accepts: str = ""
+    unlike: dict[str, str] = dataclasses.field(default_factory=dict)
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "source", self.source or self.name)
+        object.__setattr__(self, "path", self.path or self.name)
+        object.__setattr__(self, "core", self.core or (self.name.rpartition(".")[2],))
+        assert not self.tolerance or self.reason, f"{self.name}: a tolerance of its own needs a reason"
+
+
+REAL = tuple(d for d in DTYPES if not d.startswith("complex"))
+FLOAT = ("float16", "bfloat16", "float32", "float64")
+
+
+def own(name: str, forms: str, *samples: OwnSamples, **kwargs: object) -> Row:
+    """A row with samples of our own."""
+
+    def source(make: Maker) -> Iterator[Sample]:
+        return itertools.chain.from_iterable(s(make) for s in samples)
+
+    return Row(name, forms, source, **kwargs)  # type: ignore[arg-type]
+
+
+def plain(name: str, *calls: Sample, forms: str = "f", **kwargs: object) -> Row:
+    """A row whose samples hold no tensor of a given dtype."""
+    return Row(name, forms, lambda make: calls, grad=False, **kwargs)  # type: ignore[arg-type]
+
+
+def _one(make: Maker) -> Iterator[Sample]:
+    for shape in ((), (3,), (2, 3), (2, 0), (4, 1, 3)):
+        yield call(make(*shape))
+
+
+def _copy(make: Maker) -> Iterator[Sample]:
+    yield call(make(2, 3), make(2, 3))
+    yield call(make(2, 3), make(3))
+    yield call(make(2, 3), make())
+    yield call(make(2, 3), make(2, 3).detach().to(torch.float32))
+    yield call(make(3), make(2, 3))
+
+
+def _to(make: Maker) -> Iterator[Sample]:
+    for dtype in (torch.float64, torch.float32, torch.int64, torch.bool):
+        yield call(make(2, 3), dtype)
+    yield call(make(2, 3), torch.float32, copy=True)
+    yield call(make(2, 3), "cpu")
+    yield call(make(2, 3), make(2).detach().to(torch.float64))
+
+
+def _setitem(make: Maker) -> Iterator[Sample]:
+    grid = torch.tensor([[0, 2], [1, 1]])
+    mask = torch.tensor([True, False, True])
+    for index in (0, -1, slice(None, None, 2), (slice(None), 1), ..., None, (None, 0, ...), [0, 2], grid, mask, (mask, 0)):
+        yield call(make(3, 4), index, make())
+    yield call(make(3, 4), (slice(1), [1, 2]), make(1, 2))
+    yield call(make(3, 4), 3, make())
+    yield call(make(3, 4), 0, make(5))
+
+
+def _tensor(make: Maker) -> Iterator[Sample]:
+    for data in (1, 1.5, True, 1j, [], [[]], [1, 2], [1.0, 2], [True, 2], [[1, 2], [3, 4]], (1, (2)), [1j, 2], range(3)):
+        yield call(data)
+    for dtype in (torch.float16, torch.bfloat16, torch.float64, torch.int8, torch.bool, torch.complex64):
+        yield call([0, 1, 2.5], dtype=dtype)
+    for wrong in ([[1], [2, 3]], "text", None, ["a"], {}, [[1], 2], object(), [None]):
+        yield call(wrong)
+
+
+def _where(make: Maker) -> Iterator[Sample]:
+    yield call(torch.tensor([[True], [False]]), make(2, 3), make(3))
+    yield call(torch.tensor([True, False, True]), make(3), 2)
+    yield call(torch.tensor([True, False, True]), 1.5, make(3))
+    yield call(torch.tensor(True), make(), make(2))
+    yield call(torch.tensor([[True, False], [False, True]]))
+
+
+def _with(*args: object, **kwargs: object) -> OwnSamples:
+    """Tensors of some shapes, followed by the given arguments."""
+
+    def samples(make: Maker) -> Iterator[Sample]:
+        for shape in ((4,), (2, 3), (3, 1, 5)):
+            yield call(make(*shape), *args, **kwargs)
+
+    return samples
+
+
+def _probabilities(make: Maker) -> Iterator[Sample]:
+    yield call(make(5, low=0.1, high=1), 3)
+    yield call(make(3, 5, low=0.1, high=1), 4, replacement=True)
+    yield call(make(3, 5, low=0.1, high=1), 5)
+    yield call(make(2, 3, low=0.1, high=1), 4)
+
+
+def _between_zero_and_one(make: Maker) -> Iterator[Sample]:
+    yield call(make(40, low=0.1, high=0.9))
+    yield call(make(3, 5, low=0.1, high=0.9))
+
+
+def _normal(make: Maker) -> Iterator[Sample]:
+    yield call(make(20), make(20, low=0.5, high=2))
+    yield call(make(3, 5), 2.0)
+    yield call(0.5, make(3, low=0.5, high=2))
+    yield call(1.0, 2.0, (4, 5))
+    yield call(make(3), -1.0)
+
+
+def _sizes(*more: Sample) -> tuple[Sample, ...]:
+    """What `rand`, `zeros` and the like take."""
+    return (
+        call(2, 3), call((2, 3)), call([4]), call(()), call(0), call(17), call(5, 5, dtype=torch.float64), call(-1), call("text"),
+        call(2, dtype=torch.float16), call(2, requires_grad=True), call(torch.Size([2])), call(1.5), *more,
+    )  # fmt: skip
+
+
+def unary(names: str, **kwargs: object) -> list[Row]:
+    return [Row(name, "fmio", **kwargs) for name in names.split()]  # type: ignore[arg-type]
+
+
+def several(names: str, forms: str, **kwargs: object) -> list[Row]:
+    return [Row(name, forms, **kwargs) for name in names.split()]  # type: ignore[arg-type]
+
+
+def functional(names: str, **kwargs: object) -> list[Row]:
+    return [Row("nn.functional." + name, "f", **kwargs) for name in names.split()]  # type: ignore[arg-type]
+
+
+TABLE: tuple[Row, ...] = (
+    # creation
+    own("tensor", "f", _tensor, grad=False),
+    own("as_tensor", "f", _tensor, grad=False),
+    *(plain(name, *_sizes()) for name in ("zeros", "ones")),
+    plain("empty", *_sizes(), compare=False),
+    plain("full", call((2, 3), 1), call((2, 3), 1.5), call((), True), call([2], 1j), call((2,), 3, dtype=torch.float16), call((-1,), 1), call((2,), "text")),
+    plain("arange", call(5), call(2, 7), call(2, 7, 2), call(5.0), call(0, 1, 0.3), call(5, 0, -2), call(0, 5, dtype=torch.float16), call(0), call(1, 0),
+          call(0, 1, 0), call(3, dtype=torch.int8), call(2.5, 7), call("text")),
+    plain("linspace", call(0, 1, 5), call(3, 10, 1), call(0, 1, 0), call(-2, 5, 7, dtype=torch.float64), call(0, 10, 4, dtype=torch.int64), call(0, 1, -1), call(0, 1j, 3)),
+    plain("eye", call(3), call(2, 4), call(0), call(3, 2, dtype=torch.int64), call(-1), call(2, dtype=torch.bool)),
+    plain("tril_indices", call(3, 3), call(4, 3, -1), call(4, 3, 1), call(0, 2), call(-1, 2)),
+    plain("triu_indices", call(3, 3), call(4, 3, -1), call(4, 3, 1), call(0, 2), call(-1, 2)),
+    *several("zeros_like ones_like full_like", "f", grad=False),
+    Row("empty_like", "f", grad=False, compare=False),
+    *several("new_zeros new_ones new_full", "m", grad=False),
+    Row("new_empty", "m", grad=False, compare=False),
+    own("new_tensor", "m", lambda make: [call(make(2), [1, 2]), call(make(2), 1.5), call(make(2), [[True]]), call(make(2), "text")], grad=False),
+    # random numbers: the streams of PyTorch's CPU generator
+    *(plain(name, *_sizes(call(1000), call(15), call(16), call(3, 33))) for name in ("rand", "randn")),
+    plain("randint", call(10, (5,)), call(-3, 3, (4, 5)), call(2**40, (7,)), call(0, 2**62, (20,)), call(5, (3,), dtype=torch.int8), call(5, (3,), dtype=torch.float32),
+          call(3, 3, (2,)), call(5, (-1,)), call(0, 2, (100,)), call(1.5, (2,))),
+    plain("randperm", call(10), call(0), call(1), call(1000), call(-1), call(5, dtype=torch.int32), call(5, dtype=torch.float32)),
+    own("rand_like", "f", _one, grad=False),
+    own("randn_like", "f", _one, grad=False),
+    own("randint_like", "f", _with(10), _with(-5, 5), grad=False),
+    own("bernoulli", "fm", _between_zero_and_one, _with(0.3), grad=False),
+    own("bernoulli_", "m", _with(), _with(0.3), _with(1.5), grad=False),
+    own("normal", "f", _normal, grad=False, dtypes=FLOAT),
+    own("normal_", "m", _with(), _with(1.0, 2.0), _with(0.0, -1.0), lambda make: [call(make(50))], grad=False),
+    own("uniform_", "m", _with(), _with(-1.0, 3.0), _with(2.0, 1.0), lambda make: [call(make(50))], grad=False),
+    own("exponential_", "m", _with(), _with(2.0), _with(-1.0), lambda make: [call(make(50))], grad=False),
+    own("random_", "m", _with(), _with(5), _with(2, 7), grad=False),
+    own("multinomial", "fm", _probabilities, grad=False, dtypes=FLOAT),
+    # arithmetic
+    *several("add sub mul div true_divide pow remainder fmod floor_divide", "fmio"),
+    *several("maximum minimum fmax fmin atan2 hypot logaddexp copysign", "fmo"),
+    Row("rsub", "f"),
+    Row("lerp", "fmio"),
+    *several("addcmul addcdiv", "fmio"),
+    Row("clamp", "fmio"),
+    *several("clamp_min clamp_max", "fmio"),
+    *several("neg abs sign reciprocal square", "fmio"),
+    Row("positive", "fm"),
+    # pointwise functions
+    *unary("exp exp2 expm1 log log2 log10 log1p sqrt rsqrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh"),
+    *unary("sigmoid erf erfc floor ceil trunc round frac nan_to_num logit"),
+    Row("erfinv", "fmio"),
+    Row("angle", "fmo"),
+    Row("real", "fp"),
+    Row("imag", "fp"),
+    Row("conj", "fm"),
+    # activations
+    own("relu", "fmi", _one),
+    *functional("relu relu6 gelu silu elu leaky_relu softplus hardtanh hardsigmoid hardswish logsigmoid selu celu mish softsign tanhshrink threshold"),
+    # comparison, logic, bits
+    *several("eq ne lt le gt ge", "fmio", grad=False),
+    *several("logical_and logical_or logical_xor logical_not", "fmio", grad=False),
+    *several("bitwise_and bitwise_or bitwise_xor bitwise_not bitwise_left_shift bitwise_right_shift", "fmio", grad=False),
+    *several("isnan isinf isfinite isclose equal allclose", "fm", grad=False),
+    # reductions
+    *several("sum mean prod amax amin all any argmax argmin logsumexp cumsum cumprod", "fmo"),
+    *several("var std", "fmo"),
+    *several("max min", "fmo"),
+    *several("var_mean std_mean", "f"),
+    Row("norm", "fm", "norm/fro"),
+    *several("count_nonzero nansum", "fm"),
+    *several("cummax cummin", "fmo"),
+    # views and shapes
+    *several("reshape permute transpose squeeze unsqueeze narrow select diagonal as_strided unbind split chunk", "fm"),
+    *several("view expand unfold view_as expand_as reshape_as", "m"),
+    *several("flatten ravel movedim t broadcast_to", "fm"),
+    Row("unflatten", "fm"),
+    Row("T", "p", lambda make: [call(make(2, 3)), call(make(3)), call(make())]),
+    Row("mT", "p", lambda make: [call(make(2, 3)), call(make(2, 3, 4)), call(make(3))]),
+    Row("__getitem__", "m"),
+    own("__setitem__", "m", _setitem, grad=False),
+    *several("tile flip roll", "fm"),
+    Row("repeat", "m"),
+    *several("tril triu", "fmio"),
+    *several("broadcast_tensors meshgrid", "f"),
+    # join
+    *several("cat stack hstack vstack", "fo"),
+    # selection
+    Row("where", "fm", _where),
+    Row("masked_fill", "fmi"),
+    *several("masked_select index_select take_along_dim gather", "fmo"),
+    *several("scatter scatter_add index_add", "fmio"),
+    *several("index_fill index_copy", "fmi"),
+    Row("index_put", "fmi"),
+    Row("nonzero", "fm", grad=False),
+    Row("argwhere", "fm", grad=False),
+    # contraction
+    *several("matmul mm bmm mv dot", "fmo"),
+    *several("addmm baddbmm addmv", "fmio"),
+    Row("outer", "fmo"),
+    Row("einsum", "f"),
+    Row("nn.functional.linear", "f"),
+    # sorting
+    *several("sort topk", "fmo"),
+    Row("argsort", "fm"),
+    # softmax and losses
+    *several("softmax log_softmax", "fm"),
+    Row("nn.functional.softmin", "f"),
+    *functional("cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits"),
+    # copies and conversions
+    *several("clone", "fm"),
+    own("copy_", "m", _copy),
+    own("to", "m", _to),
+    own("contiguous", "m", _one),
+    own("detach", "fmi", _one),
+    own("fill_", "m", _with(2), _with(1.5), _with(True)),
+    own("zero_", "m", _with()),
+    *several("float double half bfloat16 int long short char byte bool", "m"),
+    own("type_as", "m", lambda make: [call(make(3), make(2).detach().to(torch.float64)), call(make(3), make(2))]),
+    Row("item", "m", grad=False),
+    own("tolist", "m", _one, grad=False),
+    own("numel", "fm", _one, grad=False),
+)  # fmt: skip
+
+ROWS = {row.name: row for row in TABLE}
+assert len(ROWS) == len(TABLE), "an operator has two rows"
