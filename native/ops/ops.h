@@ -7,6 +7,7 @@
 
 #include "autograd/node.h"
 #include "autograd/views.h"
+#include "base/threads.h"
 #include "kernels/table.h"
 #include "tensor/tensor.h"
 
@@ -106,7 +107,7 @@ std::vector<Tensor> unbind(const Tensor& t, int dim);
 std::vector<Tensor> split(const Tensor& t, Dims lengths, int dim);
 
 // --- joining (join.cpp) ----------------------------------------------------------------------------------------------------------------
-Tensor cat(std::span<const Tensor> tensors, int dim);
+Tensor concat(std::span<const Tensor> tensors, int dim);
 Tensor stack(std::span<const Tensor> tensors, int dim);
 Tensor flip(const Tensor& t, Dims dims);
 

@@ -1,5 +1,6 @@
 #include "python/bind.h"
 
+
 #include <algorithm>
 #include <cstring>
 #include <memory>

@@ -3,6 +3,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <structmember.h>
 
 #include <utility>
 
@@ -168,6 +169,8 @@ Tensor full(Dims sizes, const Scalar& value, DType dtype);
 void set_geometry(TensorObject* t, Dims sizes, Dims strides);
 /// Makes `t` of these sizes, row-major, growing its storage where needed.
 void resize(const Tensor& t, Dims sizes);
+/// The rare parts of `t`, made on demand.
+TensorExtra& make_extra(TensorObject* t);
 /// Gives `t` a version counter of its own.
 void own_version(const Tensor& t);
 

@@ -1,0 +1,250 @@
+// Hooks, retained gradients, and nodes as Python sees them.
+#include "autograd/hooks.h"
+
+
+#include "python/bind.h"
+
+namespace rl {
+namespace {
+
+struct NodeObject {
+  PyObject_HEAD
+  Node* node;
+  PyObject* weakrefs;
+};
+PyTypeObject* node_type = nullptr;
+
+/// Calls each hook of a dict (its values, in order of insertion) with `args`; `result` sees what is not None.
+template <class F>
+void call_hooks(PyObject* dict, Object (*make_args)(void*), void* context, F&& result) {
+  Object values = Object::check(PyDict_Values(dict));  // hooks may remove themselves
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(values.get()); ++i) {
+    Object args = make_args(context);
+    Object r = Object::check(PyObject_CallObject(PyList_GET_ITEM(values.get(), i), args.get()));
+    if (r.get() != Py_None) result(r.get());
+  }
+}
+
+Object none_or(const Tensor& t) { return t.defined() ? Object::borrow(t.object()) : Object::borrow(Py_None); }
+Object one_tuple(const Tensor& t) {
+  Object v = none_or(t);
+  return Object::check(PyTuple_Pack(1, v.get()));
+}
+Object tensor_tuple(const Tensor* t, std::size_t n) {
+  Object tuple = Object::check(PyTuple_New(Py_ssize_t(n)));
+  for (std::size_t i = 0; i < n; ++i) PyTuple_SET_ITEM(tuple.get(), Py_ssize_t(i), none_or(t[i]).release());
+  return tuple;
+}
+
+void run_gradient_hooks(PyObject* dict, Tensor& g) {
+  call_hooks(dict, [](void* c) { return one_tuple(*static_cast<Tensor*>(c)); }, &g, [&](PyObject* r) {
+    if (!is_tensor(r)) fail_type("hook should return a Tensor or None, not ", Py_TYPE(r)->tp_name);
+    Tensor fresh = Tensor::borrow(r);
+    if (g.defined() && !same(fresh.sizes(), g.sizes())) fail_runtime("hook has changed the size of value");
+    if (g.defined() && fresh.dtype() != g.dtype()) fail_runtime("hook has changed the type of value (was ", dtype_name(g.dtype()), ", is ", dtype_name(fresh.dtype()), ")");
+    g = fresh;
+  });
+}
+
+void take_tensors(PyObject* r, Tensor* into, std::size_t n) {
+  Object seq = PyTuple_Check(r) || PyList_Check(r) ? Object::borrow(r) : Object::check(PyTuple_Pack(1, r));
+  if (std::size_t(PySequence_Fast_GET_SIZE(seq.get())) != n) fail_runtime("hook has returned an incorrect number of values (got ", PySequence_Fast_GET_SIZE(seq.get()), ", but expected ", n, ")");
+  for (std::size_t i = 0; i < n; ++i) {
+    PyObject* item = PySequence_Fast_GET_ITEM(seq.get(), Py_ssize_t(i));
+    into[i] = is_tensor(item) ? Tensor::borrow(item) : Tensor();
+  }
+}
+
+}  // namespace
+
+void run_tensor_hooks(Node* n, Tensor* grads) {
+  for (std::size_t i = 0; i < n->extra()->tensor_hooks.size(); ++i) {
+    auto [nr, dict] = n->extra()->tensor_hooks[i];
+    if (dict != nullptr && grads[nr].defined()) run_gradient_hooks(dict, grads[nr]);
+  }
+}
+void run_leaf_hooks(const Tensor& leaf, Tensor& grad) {
+  if (leaf->extra == nullptr || leaf->extra->hooks == nullptr) return;
+  run_gradient_hooks(leaf->extra->hooks, grad);
+}
+void run_accumulate_hooks(const Tensor& leaf) {
+  Tensor t = leaf;
+  call_hooks(leaf->extra->accumulate_hooks, [](void* c) { return one_tuple(*static_cast<Tensor*>(c)); }, &t, [](PyObject*) {
+    fail_runtime("Tensor post accumulate grad hooks should return None.");
+  });
+}
+void run_pre_hooks(Node* n, Tensor* grads) {
+  struct Context {
+    Tensor* grads;
+    std::size_t n;
+  } c{grads, n->output_count()};
+  call_hooks(n->extra()->pre_hooks, [](void* p) {
+    auto* x = static_cast<Context*>(p);
+    return Object::check(PyTuple_Pack(1, tensor_tuple(x->grads, x->n).get()));
+  }, &c, [&](PyObject* r) { take_tensors(r, grads, c.n); });
+}
+void run_post_hooks(Node* n, Tensor* in, Tensor* out) {
+  struct Context {
+    Tensor *in, *out;
+    std::size_t n_in, n_out;
+  } c{in, out, n->output_count(), n->edge_count()};
+  call_hooks(n->extra()->post_hooks, [](void* p) {
+    auto* x = static_cast<Context*>(p);
+    return Object::check(PyTuple_Pack(2, tensor_tuple(x->out, x->n_out).get(), tensor_tuple(x->in, x->n_in).get()));
+  }, &c, [&](PyObject* r) { take_tensors(r, out, c.n_out); });
+}
+void keep_retained(Node* n, Tensor* grads) {
+  for (auto& [nr, weak] : n->extra()->retained) {
+#if PY_VERSION_HEX >= 0x030D0000
+    PyObject* o = nullptr;
+    if (PyWeakref_GetRef(weak, &o) <= 0) continue;
+    Object alive = Object::steal(o);
+#else
+    Object alive = Object::borrow(PyWeakref_GetObject(weak));
+    if (alive.get() == Py_None) continue;
+#endif
+    if (!grads[nr].defined()) continue;
+    auto* t = reinterpret_cast<TensorObject*>(alive.get());
+    Tensor g = grads[nr];
+    if (t->grad == nullptr) {
+      Tensor kept = g;
+      t->grad = reinterpret_cast<TensorObject*>(kept.release());
+    } else {
+      Tensor sum = add(Tensor::borrow(t->grad), g);
+      TensorObject* old = std::exchange(t->grad, reinterpret_cast<TensorObject*>(sum.release()));
+      Py_DECREF(reinterpret_cast<PyObject*>(old));
+    }
+  }
+}
+
+PyObject* add_hook(PyObject*& dict, PyObject* hook) {
+  // OrderedDict and RemovableHandle as PyTorch's users know them: the handle knows its dict weakly.
+  Object module = Object::check(PyImport_ImportModule("rushlight.utils.hooks"));
+  if (dict == nullptr) dict = Object::check(PyObject_CallMethod(module.get(), "_HookDict", nullptr)).release();
+  Object handle = Object::check(PyObject_CallMethod(module.get(), "RemovableHandle", "O", dict));
+  Object id = Object::check(PyObject_GetAttrString(handle.get(), "id"));
+  if (PyDict_SetItem(dict, id.get(), hook) < 0) throw PythonError();
+  return handle.release();
+}
+PyObject*& tensor_hook_slot(Node* n, std::uint32_t nr) {
+  auto& all = n->make_extra().tensor_hooks;
+  for (auto& [at, dict] : all) {
+    if (at == nr) return dict;
+  }
+  all.emplace_back(nr, nullptr);
+  return all.back().second;
+}
+void retain_grad(const Tensor& t) {
+  Node* fn = grad_fn(t);
+  if (fn == nullptr || t->has(kRetainsGrad)) return;
+  fn->make_extra().retained.emplace_back(t->output_nr, Object::check(PyWeakref_NewRef(t.object(), nullptr)).release());
+  t->flags |= kRetainsGrad;
+}
+
+PyObject* wrap_node(Node* n) {
+  if (n == nullptr) return Py_NewRef(Py_None);
+  NodeExtra& e = n->make_extra();
+  if (e.wrapper != nullptr) return Py_NewRef(e.wrapper);
+  auto* o = PyObject_New(NodeObject, node_type);
+  if (o == nullptr) throw PythonError();
+  n->retain();
+  o->node = n;
+  o->weakrefs = nullptr;
+  e.wrapper = reinterpret_cast<PyObject*>(o);
+  return e.wrapper;
+}
+Node* unwrap_node(PyObject* o) { return PyObject_TypeCheck(o, node_type) ? reinterpret_cast<NodeObject*>(o)->node : nullptr; }
+
+namespace {
+
+Node* node_of(PyObject* o) { return reinterpret_cast<NodeObject*>(o)->node; }
+void node_dealloc(PyObject* o) {
+  auto* self = reinterpret_cast<NodeObject*>(o);
+  if (self->weakrefs != nullptr) PyObject_ClearWeakRefs(o);
+  PyTypeObject* type = Py_TYPE(o);
+  self->node->extra()->wrapper = nullptr;
+  release(self->node);
+  PyObject_Free(o);
+  Py_DECREF(type);
+}
+PyObject* node_repr(PyObject* o) { return PyUnicode_FromFormat("<%s object at %p>", node_of(o)->name(), o); }
+PyObject* node_name(PyObject* o, PyObject*) { return PyUnicode_FromString(node_of(o)->name()); }
+PyObject* node_next(PyObject* o, void*) {
+  return guarded([&]() -> PyObject* {
+    Node* n = node_of(o);
+    // Edges that carry nothing show as (None, 0), as in PyTorch.
+    Object tuple = Object::check(PyTuple_New(Py_ssize_t(n->edge_count())));
+    for (std::uint32_t i = 0; i < n->edge_count(); ++i) {
+      const Edge& e = n->edges()[i];
+      Object fn = Object::check(wrap_node(e.fn));
+      PyTuple_SET_ITEM(tuple.get(), Py_ssize_t(i), Object::check(Py_BuildValue("(OI)", fn.get(), unsigned(e.nr))).release());
+    }
+    return tuple.release();
+  });
+}
+PyObject* node_variable(PyObject* o, void*) {
+  if (!node_of(o)->is_accumulator()) {
+    PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute 'variable'", node_of(o)->name());
+    return nullptr;
+  }
+  return Py_NewRef(static_cast<AccumulateGrad*>(node_of(o))->variable().object());
+}
+PyObject* node_metadata(PyObject* o, void*) {
+  NodeExtra& e = node_of(o)->make_extra();
+  if (e.metadata == nullptr) e.metadata = PyDict_New();
+  return Py_XNewRef(e.metadata);
+}
+PyObject* node_sequence(PyObject* o, PyObject*) { return PyLong_FromUnsignedLongLong(node_of(o)->sequence()); }
+PyObject* node_line(PyObject* o, void*) {
+  return guarded([&] { return PyUnicode_FromString(describe_line(node_of(o)->code(), node_of(o)->instruction()).c_str()); });
+}
+PyObject* node_hook(PyObject* o, PyObject* hook) { return guarded([&] { return add_hook(node_of(o)->make_extra().post_hooks, hook); }); }
+PyObject* node_prehook(PyObject* o, PyObject* hook) { return guarded([&] { return add_hook(node_of(o)->make_extra().pre_hooks, hook); }); }
+PyObject* node_getattro(PyObject* o, PyObject* name) {
+  const char* text = PyUnicode_AsUTF8(name);
+  if (text != nullptr && std::strncmp(text, "_saved_", 7) == 0) {
+    return guarded([&]() -> PyObject* {
+      struct Find : SavedVisitor {
+        const char* wanted;
+        Node* node;
+        bool found = false;
+        Tensor value;
+        void tensor(const char* n, SavedTensor& t) override {
+          if (found || std::strcmp(n, wanted) != 0) return;
+          found = true;
+          value = t.unpack(node);
+        }
+      } find;
+      find.wanted = text + 7;
+      find.node = node_of(o);
+      node_of(o)->visit(find);
+      if (!find.found) return PyObject_GenericGetAttr(o, name);
+      return find.value.defined() ? find.value.release() : Py_NewRef(Py_None);
+    });
+  }
+  return PyObject_GenericGetAttr(o, name);
+}
+PyGetSetDef node_getset[] = {{"next_functions", node_next, nullptr, "The nodes that come next: a tuple of (node, input number).", nullptr},
+                             {"variable", node_variable, nullptr, "The leaf of an AccumulateGrad node.", nullptr},
+                             {"metadata", node_metadata, nullptr, "A dict of your own.", nullptr},
+                             {"line", node_line, nullptr, "The line that made the node: 'file.py:12'.", nullptr},
+                             {}};
+PyMethodDef node_methods[] = {{"name", node_name, METH_NOARGS, "The node's name, e.g. 'MulBackward0'."},
+                              {"_sequence_nr", node_sequence, METH_NOARGS, "The number that orders nodes by the time they were made."},
+                              {"register_hook", node_hook, METH_O, "Calls hook(grad_inputs, grad_outputs) after the node has run."},
+                              {"register_prehook", node_prehook, METH_O, "Calls hook(grad_outputs) before the node runs."},
+                              {}};
+PyMemberDef node_members[] = {{"__weaklistoffset__", T_PYSSIZET, offsetof(NodeObject, weakrefs), READONLY, nullptr}, {}};
+PyType_Slot node_slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(node_dealloc)}, {Py_tp_repr, reinterpret_cast<void*>(node_repr)},
+                            {Py_tp_getattro, reinterpret_cast<void*>(node_getattro)}, {Py_tp_getset, node_getset},
+                            {Py_tp_methods, node_methods}, {Py_tp_members, node_members}, {}};
+PyType_Spec node_spec = {"rushlight.autograd.graph.Node", sizeof(NodeObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, node_slots};
+
+}  // namespace
+
+void init_node_type(PyObject* module) {
+  node_type = reinterpret_cast<PyTypeObject*>(Object::check(PyType_FromSpec(&node_spec)).release());
+  if (PyModule_AddObjectRef(module, "Node", reinterpret_cast<PyObject*>(node_type)) < 0) throw PythonError();
+}
+
+}  // namespace rl
