@@ -83,7 +83,14 @@ def test_wrong_data_is_wrong_in_pytorch() -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_dtype_argument(dtype: str) -> None:
     wanted = getattr(rl, dtype)
-    for t in (rl.tensor([0, 1], dtype=wanted), rl.zeros(2, dtype=wanted), rl.ones(2, dtype=wanted), rl.full((2,), 1, dtype=wanted), rl.empty(2, dtype=wanted), rl.ones(2).to(wanted)):
+    for t in (
+        rl.tensor([0, 1], dtype=wanted),
+        rl.zeros(2, dtype=wanted),
+        rl.ones(2, dtype=wanted),
+        rl.full((2,), 1, dtype=wanted),
+        rl.empty(2, dtype=wanted),
+        rl.ones(2).to(wanted),
+    ):
         assert t.dtype is wanted and t.element_size() == wanted.itemsize
 
 
@@ -109,7 +116,17 @@ def test_other_devices_are_refused_clearly(device: str) -> None:
 
 @pytest.mark.parametrize(
     ("shape", "error"),
-    [((-1,), RuntimeError), ((2, -3), RuntimeError), (("a",), TypeError), ((1.5,), TypeError), ((None,), TypeError), ((float("nan"),), TypeError), ((10**18,), RuntimeError), ((2**40, 2**40), RuntimeError), ((2**70,), (RuntimeError, TypeError, OverflowError))],
+    [
+        ((-1,), RuntimeError),
+        ((2, -3), RuntimeError),
+        (("a",), TypeError),
+        ((1.5,), TypeError),
+        ((None,), TypeError),
+        ((float("nan"),), TypeError),
+        ((10**18,), RuntimeError),
+        ((2**40, 2**40), RuntimeError),
+        ((2**70,), (RuntimeError, TypeError, OverflowError)),
+    ],
 )
 @pytest.mark.parametrize("name", ["empty", "zeros", "ones", "rand"])
 def test_impossible_shapes(name: str, shape: tuple[Any, ...], error: Any) -> None:
@@ -121,7 +138,15 @@ def test_impossible_shapes(name: str, shape: tuple[Any, ...], error: Any) -> Non
 
 
 def test_shapes_may_be_given_in_any_way() -> None:
-    for t in (rl.zeros(2, 3), rl.zeros((2, 3)), rl.zeros([2, 3]), rl.zeros(rl.Size([2, 3])), rl.zeros(size=(2, 3)), rl.zeros(np.int64(2), 3), rl.zeros(rl.tensor(2), 3)):
+    for t in (
+        rl.zeros(2, 3),
+        rl.zeros((2, 3)),
+        rl.zeros([2, 3]),
+        rl.zeros(rl.Size([2, 3])),
+        rl.zeros(size=(2, 3)),
+        rl.zeros(np.int64(2), 3),
+        rl.zeros(rl.tensor(2), 3),
+    ):
         assert t.shape == (2, 3)
     assert rl.zeros(()).shape == () and rl.zeros(0).shape == (0,) and rl.zeros(2, 0, 3).numel() == 0
 
@@ -175,14 +200,18 @@ def test_numpy_shares_memory_both_ways(dtype: str) -> None:
     assert t[1, 1].item() == 0 and back.dtype is t.dtype and back.data_ptr() == t.data_ptr()
 
 
-@pytest.mark.parametrize("change", [lambda a: a.T, lambda a: a[:, ::2], lambda a: a[1:], lambda a: a[0, 0, ...], lambda a: a[:0], lambda a: a[:, None]])
+@pytest.mark.parametrize(
+    "change", [lambda a: a.T, lambda a: a[:, ::2], lambda a: a[1:], lambda a: a[0, 0, ...], lambda a: a[:0], lambda a: a[:, None]]
+)
 def test_numpy_layouts(change: Any) -> None:
     array = change(np.arange(6.0).reshape(2, 3))
     if not isinstance(array, np.ndarray) or array.ndim == 0:
         array = np.array(array)
     t = rl.from_numpy(array)
     assert t.tolist() == array.tolist()
-    assert [s * 8 for n, s in zip(t.shape, t.stride(), strict=True) if n > 1] == [s for n, s in zip(array.shape, array.strides, strict=True) if n > 1] or not array.size
+    assert [s * 8 for n, s in zip(t.shape, t.stride(), strict=True) if n > 1] == [
+        s for n, s in zip(array.shape, array.strides, strict=True) if n > 1
+    ] or not array.size
     assert t.numpy().tolist() == array.tolist()
 
 
@@ -289,7 +318,7 @@ def test_deepcopy_keeps_shared_memory_shared() -> None:
 
 
 def test_size_is_a_tuple() -> None:
-    size = rl.ones(2, 3).shape
+    size: Any = rl.ones(2, 3).shape
     assert isinstance(size, tuple) and isinstance(size, rl.Size) and repr(size) == "torch.Size([2, 3])"
     assert size == (2, 3) and size.numel() == 6 and isinstance(size[:1], rl.Size) and isinstance(size + size, rl.Size)
     assert pickle.loads(pickle.dumps(size)) == size
@@ -300,7 +329,9 @@ def test_names_of_dtypes() -> None:
         dtype = getattr(rl, name)
         assert repr(dtype) == f"torch.{name}" and pickle.loads(pickle.dumps(dtype)) is dtype
         assert dtype.is_floating_point is ("float" in name) and dtype.is_complex is ("complex" in name)
-    assert rl.float is rl.float32 and rl.double is rl.float64 and rl.long is rl.int64 and rl.half is rl.float16 and rl.cfloat is rl.complex64
+    assert (
+        rl.float is rl.float32 and rl.double is rl.float64 and rl.long is rl.int64 and rl.half is rl.float16 and rl.cfloat is rl.complex64
+    )
 
 
 def test_devices() -> None:

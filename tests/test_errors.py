@@ -151,7 +151,9 @@ def test_list_is_what_pytorch_does() -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("name", ["add_", "mul_", "copy_", "index_add_", "scatter_", "masked_fill_", "__setitem__", "index_put_", "addmm_", "fill_"])
+@pytest.mark.parametrize(
+    "name", ["add_", "mul_", "copy_", "index_add_", "scatter_", "masked_fill_", "__setitem__", "index_put_", "addmm_", "fill_"]
+)
 def test_failed_operator_changes_nothing(name: str) -> None:
     t = rl.arange(4.0).reshape(2, 2)
     wrong: dict[str, tuple[Any, ...]] = {

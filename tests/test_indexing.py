@@ -90,7 +90,12 @@ REFUSED: list[tuple[str, Any, type[Exception], str | None]] = [
     ("too many", (0, 0, 0, 0), IndexError, "too many indices for tensor of dimension 3"),
     ("list", [0, 2], IndexError, "index 2 is out of bounds for dimension 0 with size 2"),
     ("list of second", (slice(None), [0, -4]), IndexError, "index -4 is out of bounds for dimension 0 with size 3"),
-    ("lists that differ", ([0, 1], [0, 1, 2]), IndexError, "shape mismatch: indexing tensors could not be broadcast together with shapes [2], [3]"),
+    (
+        "lists that differ",
+        ([0, 1], [0, 1, 2]),
+        IndexError,
+        "shape mismatch: indexing tensors could not be broadcast together with shapes [2], [3]",
+    ),
     ("step back", slice(None, None, -1), ValueError, "step must be greater than zero"),
     ("step of zero", slice(None, None, 0), ValueError, "slice step cannot be zero"),
     ("float", 1.5, IndexError, KINDS.format("float")),
@@ -115,7 +120,9 @@ def test_refused(index: Any, error: type[Exception], text: str | None) -> None:
 
 
 def test_masks_must_fit() -> None:
-    with pytest.raises(IndexError, match=r"The shape of the mask \[3\] at index 0 does not match the shape of the indexed tensor \[2, 3, 4\] at index 0"):
+    with pytest.raises(
+        IndexError, match=r"The shape of the mask \[3\] at index 0 does not match the shape of the indexed tensor \[2, 3, 4\] at index 0"
+    ):
         cube()[rl.tensor([True, False, True])]
 
 

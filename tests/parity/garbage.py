@@ -91,7 +91,24 @@ def garbage(lib: Any) -> list[Callable[[], Any]]:
     return tensors * 3 + others
 
 
-KEYWORDS = ["dim", "keepdim", "dtype", "out", "alpha", "value", "size", "requires_grad", "nonsense", "", "dims", "axis", "correction", "index", "src", "generator"]
+KEYWORDS = [
+    "dim",
+    "keepdim",
+    "dtype",
+    "out",
+    "alpha",
+    "value",
+    "size",
+    "requires_grad",
+    "nonsense",
+    "",
+    "dims",
+    "axis",
+    "correction",
+    "index",
+    "src",
+    "generator",
+]
 
 
 def forms(lib: Any, name: str) -> list[tuple[str, Callable[..., Any]]]:
