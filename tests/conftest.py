@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from parity.report import Report
 
 REPORT = pytest.StashKey[Report]()
@@ -70,7 +71,9 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 def python(tmp_path: pathlib.Path) -> Run:
     """Runs a piece of Python in a process of its own; it must succeed unless `check=False`."""
 
-    def run(source: str, *args: str, check: bool = True, stack_kb: int | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def run(
+        source: str, *args: str, check: bool = True, stack_kb: int | None = None, timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
         script = tmp_path / "script.py"
         script.write_text(textwrap.dedent(source), encoding="utf-8")
         command = [sys.executable, str(script), *args]

@@ -209,7 +209,9 @@ def test_change_through_a_view_is_noticed() -> None:
     t = x * 1
     y = t.sin()
     t[0, 0] = 9
-    with pytest.raises(RuntimeError, match=r"\[torch.DoubleTensor \[2, 3\]\], which is output 0 of .*, is at version 1; expected version 0 instead"):
+    with pytest.raises(
+        RuntimeError, match=r"\[torch.DoubleTensor \[2, 3\]\], which is output 0 of .*, is at version 1; expected version 0 instead"
+    ):
         y.sum().backward()
 
 
@@ -266,13 +268,21 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
     (lambda x: x.__setitem__(0, 1.0), "a view of a leaf Variable that requires grad is being used in an in-place operation."),
     (lambda x: x[0].add_(1), "a view of a leaf Variable that requires grad is being used in an in-place operation."),
     (lambda x: x.fill_(0), "a leaf Variable that requires grad is being used in an in-place operation."),
-    (lambda x: x.data.expand(4, 2, 3).add_(1), "unsupported operation: more than one element of the written-to tensor refers to a single memory location."),
-    (split_part, "Output 0 of Unbind is a view and is being modified inplace. This view is the output of a function that returns multiple views."),
+    (
+        lambda x: x.data.expand(4, 2, 3).add_(1),
+        "unsupported operation: more than one element of the written-to tensor refers to a single memory location.",
+    ),
+    (
+        split_part,
+        "Output 0 of Unbind is a view and is being modified inplace. This view is the output of a function that returns multiple views.",
+    ),
     (unrecorded_view, "A view was created in no_grad mode and is being modified inplace with grad mode enabled."),
 ]
 
 
-@pytest.mark.parametrize(("change", "text"), REFUSED, ids=["leaf", "set item", "view of leaf", "fill", "expanded", "unbind", "view under no_grad"])
+@pytest.mark.parametrize(
+    ("change", "text"), REFUSED, ids=["leaf", "set item", "view of leaf", "fill", "expanded", "unbind", "view under no_grad"]
+)
 def test_refused_in_place(change: Callable[[Any], Any], text: str) -> None:
     x = grid(requires_grad=True)
     before = x.tolist()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import rushlight as rl
+
 from conftest import Run
 
 # Resident memory in bytes, for the scripts below.

@@ -118,7 +118,7 @@ VIEW_STEPS = st.one_of(
 def test_chain_of_views(shape: tuple[int, ...], steps: list[tuple[Any, ...]]) -> None:
     ours, theirs = numbers(rl, shape), numbers(torch, shape)
     for name, *args in steps:
-        (ours, our_error), (theirs, their_error) = (run(lambda t=t: getattr(t, name)(*args)) for t in (ours, theirs))
+        (ours, our_error), (theirs, their_error) = (run(lambda t=t, name=name, args=args: getattr(t, name)(*args)) for t in (ours, theirs))
         assert our_error is their_error, (name, args)
         if their_error is not None:
             return
@@ -130,7 +130,9 @@ def test_chain_of_views(shape: tuple[int, ...], steps: list[tuple[Any, ...]]) ->
 LIST = st.lists(st.integers(-3, 2), max_size=3)
 GRID = st.tuples(LIST, LIST).map(list)
 MASK = st.lists(st.booleans(), min_size=1, max_size=3)
-ADVANCED_ITEM = st.one_of(BASIC_ITEM, st.tuples(st.just("list"), LIST), st.tuples(st.just("long"), GRID), st.tuples(st.just("mask"), MASK), st.booleans())
+ADVANCED_ITEM = st.one_of(
+    BASIC_ITEM, st.tuples(st.just("list"), LIST), st.tuples(st.just("long"), GRID), st.tuples(st.just("mask"), MASK), st.booleans()
+)
 ADVANCED = st.one_of(ADVANCED_ITEM.map(lambda item: (item,)), st.lists(ADVANCED_ITEM, max_size=4).map(tuple))
 
 
@@ -219,7 +221,7 @@ def execute(lib: Any, program: list[tuple[Any, ...]]) -> list[Any]:
     for name, at, *rest in program:
         t = pool[at % len(pool)]
         other = pool[rest[0] % len(pool)] if name in ("add_", "mul_", "copy_", "mul") else None
-        steps = {
+        steps: dict[str, Any] = {
             "view": lambda t=t, rest=rest: getattr(t, rest[0][0])(*rest[0][1:]),
             "scale_": lambda t=t, rest=rest: t.mul_(rest[0]),
             "add_": lambda t=t, other=other: t.add_(other),

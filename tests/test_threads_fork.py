@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import rushlight as rl
+
 from conftest import Run
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

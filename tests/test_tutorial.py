@@ -67,9 +67,7 @@ def test_step_prints(last: int) -> None:
 
 
 def test_script_through_the_command() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "rushlight", "run", str(SCRIPT)], capture_output=True, timeout=120, check=False
-    )
+    done = subprocess.run([sys.executable, "-m", "rushlight", "run", str(SCRIPT)], capture_output=True, timeout=120, check=False)
     assert done.stderr.decode() == ""
     assert masked(done.stdout.decode()) == OUTPUT
     assert done.returncode == 0

@@ -367,7 +367,13 @@ def node(row: Row, ours: Library, theirs: Library) -> None:
                     if b.grad_fn is not None:
                         require(a.grad_fn is not None, sample, "grad_fn", None, b.grad_fn.name())
                         require(a.grad_fn.name() == b.grad_fn.name(), sample, "grad_fn", a.grad_fn.name(), b.grad_fn.name())
-                        require(type(a.grad_fn).__name__ == type(b.grad_fn).__name__, sample, "type of grad_fn", type(a.grad_fn).__name__, type(b.grad_fn).__name__)
+                        require(
+                            type(a.grad_fn).__name__ == type(b.grad_fn).__name__,
+                            sample,
+                            "type of grad_fn",
+                            type(a.grad_fn).__name__,
+                            type(b.grad_fn).__name__,
+                        )
 
 
 @check

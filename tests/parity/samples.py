@@ -18,9 +18,7 @@ from .library import remake, tensors
 
 DTYPES = {
     name: getattr(torch, name)
-    for name in (
-        "bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64 complex64 complex128".split()
-    )
+    for name in ("bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64 complex64 complex128".split())
 }
 CAP = 12  # samples of one operator and dtype: spread evenly over what the database offers
 LARGE = 20_000  # elements; larger samples only cost time

@@ -92,6 +92,7 @@ def _setitem(make: Maker) -> Iterator[Sample]:
 
 
 def _tensor(make: Maker) -> Iterator[Sample]:
+    data: object
     for data in (1, 1.5, True, 1j, [], [[]], [1, 2], [1.0, 2], [True, 2], [[1, 2], [3, 4]], (1, (2)), [1j, 2], range(3)):
         yield call(data)
     for dtype in (torch.float16, torch.bfloat16, torch.float64, torch.int8, torch.bool, torch.complex64):
