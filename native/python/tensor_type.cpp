@@ -500,13 +500,13 @@ PyObject* complex_method(PyObject* o, PyObject*) {
 }
 PyObject* make_subclass(PyObject*, PyObject* args) {
   PyObject *cls, *data;
-  int requires = 0;
-  if (!PyArg_ParseTuple(args, "OO|p", &cls, &data, &requires)) return nullptr;
+  int tracked_ = 0;
+  if (!PyArg_ParseTuple(args, "OO|p", &cls, &data, &tracked_)) return nullptr;
   return guarded([&]() -> PyObject* {
     if (!PyType_Check(cls) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(cls), tensor_type)) fail_type("cls must be a subclass of Tensor");
     if (!is_tensor(data)) fail_type("_make_subclass(): argument 'data' (position 2) must be Tensor, not ", Py_TYPE(data)->tp_name);
     Tensor t = alias(handle(data));
-    if (requires) require_grad(t, true);
+    if (tracked_) require_grad(t, true);
     return with_type(std::move(t), reinterpret_cast<PyTypeObject*>(cls));
   });
 }

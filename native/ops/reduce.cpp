@@ -1,0 +1,638 @@
+// Reductions and scans along dimensions, and softmax.
+#include "kernels/reductions.h"
+#include "ops/binary.h"
+#include "ops/ops.h"
+#include "python/bind.h"
+#include "tensor/iterator.h"
+
+namespace rl {
+namespace {
+
+struct Plan {
+  std::uint64_t mask = 0;
+  DimVec kept;         // the result's sizes, reduced dimensions as 1
+  bool all = true;
+};
+
+Plan plan(const Tensor& t, Dims dims) {
+  Plan p;
+  const int n = t.ndim();
+  p.all = dims.empty();
+  if (dims.empty()) p.mask = kAllDims;
+  for (auto d : dims) {
+    const int k = wrap_dim(d, n);
+    if (p.mask >> k & 1) fail_runtime("dim ", k, " appears multiple times in the list of dims");
+    p.mask |= std::uint64_t(1) << k;
+  }
+  p.kept.assign(t.sizes());
+  for (int i = 0; i < n; ++i) {
+    if (p.mask >> i & 1) p.kept[i] = 1;
+  }
+  return p;
+}
+
+Source source(const Tensor& t) { return {t.data(), t.dtype(), t.sizes(), t.strides()}; }
+
+Tensor drop_dims(const Tensor& t, const Plan& p, bool keepdim) {
+  if (keepdim) return t;
+  DimVec sizes, strides;
+  for (int i = 0; i < t.ndim(); ++i) {
+    if (p.mask >> i & 1) continue;
+    sizes.push_back(t.sizes()[i]);
+    strides.push_back(t.strides()[i]);
+  }
+  set_geometry(t.get(), sizes, strides);
+  return t;
+}
+
+/// Runs a reduction; `second` receives what it gives besides (an index or a mean).
+Tensor reduced(Reduce op, const Tensor& t, const Plan& p, bool keepdim, DType out_type, double param = 0, Tensor* second = nullptr, DType second_type = DType::Int64) {
+  Tensor out = empty(p.kept, out_type);
+  Target extra;
+  if (second != nullptr) {
+    *second = empty(p.kept, second_type);
+    extra = {second->data(), second_type, second->strides()};
+  }
+  {
+    GilRelease gil(t.numel());
+    reduce(op, source(t), p.mask, {out.data(), out_type, out.strides()}, extra, param);
+  }
+  if (second != nullptr) drop_dims(*second, p, keepdim);
+  return drop_dims(out, p, keepdim);
+}
+
+/// A gradient of the result's shape as one of the input's: reduced dimensions come back with size 1.
+Tensor restore(Tensor g, Dims sizes, std::uint64_t mask, bool keepdim) {
+  if (keepdim || sizes.empty()) return g;
+  DimVec shape(sizes);
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    if (mask >> i & 1) shape[i] = 1;
+  }
+  return reshape(g, shape);
+}
+
+struct ReduceNode : Node {
+  DimVec sizes;
+  std::uint64_t mask = 0;
+  bool keepdim = false, all = true;
+  DType dtype = DType::Float;
+  Tensor spread(const Tensor& g) const { return expand(restore(g, sizes, mask, keepdim), sizes); }
+};
+struct SumNode final : ReduceNode {
+  const char* name() const override { return all ? "SumBackward0" : "SumBackward1"; }
+  void apply(Tensor* in, Tensor* out) override { out[0] = to(spread(in[0]), dtype); }
+};
+struct MeanNode final : ReduceNode {
+  double count = 1;
+  const char* name() const override { return all ? "MeanBackward0" : "MeanBackward1"; }
+  void apply(Tensor* in, Tensor* out) override { out[0] = to(spread(in[0]) / Scalar(count), dtype); }
+};
+/// amax, amin and full max, min: the gradient is shared evenly among ties.
+struct ExtremeNode final : ReduceNode {
+  SavedTensor x, y;
+  const char* title = "";
+  const char* name() const override { return title; }
+  void apply(Tensor* in, Tensor* out) override {
+    const Tensor mask_ = to(compare(Compare::Eq, x.unpack(this), spread(y.unpack(this))), in[0].dtype());
+    DimVec dims;
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+      if (mask >> i & 1) dims.push_back(std::int64_t(i));
+    }
+    out[0] = spread(in[0]) * mask_ / (sizes.empty() ? mask_ : sum(mask_, dims, true));
+  }
+  void visit(SavedVisitor& v) override {
+    v.tensor("self", x);
+    v.tensor("result", y);
+  }
+};
+struct ProdNode final : ReduceNode {
+  SavedTensor x, y;
+  const char* name() const override { return all ? "ProdBackward0" : "ProdBackward1"; }
+  void apply(Tensor* in, Tensor* out) override;
+  void visit(SavedVisitor& v) override {
+    v.tensor("self", x);
+    v.tensor("result", y);
+  }
+};
+struct VarNode final : ReduceNode {
+  SavedTensor x, y;
+  double degrees = 1;
+  bool root = false;
+  const char* name() const override { return root ? "StdBackward0" : "VarBackward0"; }
+  void apply(Tensor* in, Tensor* out) override {
+    DimVec dims;
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+      if (mask >> i & 1) dims.push_back(std::int64_t(i));
+    }
+    Tensor g = in[0];
+    if (root) {
+      const Tensor s = y.unpack(this);
+      const Tensor scaled = g / (s * Scalar(2));
+      g = where(compare(Compare::Eq, s, Scalar(0.0)), zeros_like(scaled), scaled);
+    }
+    const Tensor saved = x.unpack(this);
+    out[0] = spread(g) * Scalar(2 / degrees) * (saved - mean(saved, dims, !sizes.empty()));
+  }
+  void visit(SavedVisitor& v) override {
+    v.tensor("self", x);
+    v.tensor("result", y);
+  }
+};
+struct NormNode final : ReduceNode {
+  SavedTensor x, y;
+  double p = 2;
+  const char* name() const override { return all && p == 2 ? "NormBackward0" : "LinalgVectorNormBackward0"; }
+  void apply(Tensor* in, Tensor* out) override {
+    const Tensor s = x.unpack(this), n = spread(y.unpack(this)), g = spread(in[0]);
+    const Tensor flat = compare(Compare::Eq, n, Scalar(0.0));
+    if (p == 0) {
+      out[0] = zeros_like(s);
+    } else if (p == 1) {
+      out[0] = g * sgn(s);
+    } else if (p == 2) {
+      const Tensor d = s * (g / n);
+      out[0] = where(flat, zeros_like(d), d);
+    } else if (p == INFINITY || p == -INFINITY) {
+      const Tensor hit = to(compare(Compare::Eq, abs(s), n), g.dtype());
+      DimVec dims;
+      for (std::size_t i = 0; i < sizes.size(); ++i) {
+        if (mask >> i & 1) dims.push_back(std::int64_t(i));
+      }
+      out[0] = sgn(s) * (hit * g / (sizes.empty() ? hit : sum(hit, dims, true)));
+    } else {
+      const Tensor d = sgn(s) * pow(abs(s), Scalar(p - 1)) * (g / pow(n, Scalar(p - 1)));
+      out[0] = where(flat, zeros_like(d), d);
+    }
+  }
+  void visit(SavedVisitor& v) override {
+    v.tensor("self", x);
+    v.tensor("result", y);
+  }
+};
+struct LogSumExpNode final : ReduceNode {
+  SavedTensor x, y;
+  const char* name() const override { return "LogsumexpBackward0"; }
+  void apply(Tensor* in, Tensor* out) override { out[0] = spread(in[0]) * exp(x.unpack(this) - spread(y.unpack(this))); }
+  void visit(SavedVisitor& v) override {
+    v.tensor("self", x);
+    v.tensor("result", y);
+  }
+};
+/// max and min along a dimension: the gradient goes to the chosen element.
+struct IndexedNode final : ReduceNode {
+  SavedTensor index;
+  int dim = 0;
+  const char* title = "";
+  const char* name() const override { return title; }
+  void apply(Tensor* in, Tensor* out) override {
+    const Tensor i = index.unpack(this);
+    if (sizes.empty()) {
+      out[0] = in[0];
+      return;
+    }
+    const Tensor g = keepdim ? in[0] : unsqueeze(in[0], dim), at = keepdim ? i : unsqueeze(i, dim);
+    out[0] = scatter_add(zeros(sizes, g.dtype()), dim, at, g);
+  }
+  void visit(SavedVisitor& v) override { v.tensor("indices", index); }
+};
+struct CumsumNode final : Node {
+  int dim = 0;
+  DType dtype = DType::Float;
+  const char* name() const override { return "CumsumBackward0"; }
+  void apply(Tensor* in, Tensor* out) override {
+    const DimVec d{dim};
+    out[0] = to(in[0].ndim() == 0 ? in[0] : flip(cumsum(flip(in[0], d), dim), d), dtype);
+  }
+};
+struct SoftmaxNode final : Node {
+  SavedTensor y;
+  int dim = 0;
+  bool log = false;
+  DType dtype = DType::Float;
+  const char* name() const override { return log ? "LogSoftmaxBackward0" : "SoftmaxBackward0"; }
+  void apply(Tensor* in, Tensor* out) override;
+  void visit(SavedVisitor& v) override { v.tensor("result", y); }
+};
+
+template <class N>
+N* describe(N* n, const Tensor& t, const Plan& p, bool keepdim) {
+  n->sizes.assign(t.sizes());
+  n->mask = p.mask;
+  n->keepdim = keepdim;
+  n->all = p.all;
+  n->dtype = t.dtype();
+  return n;
+}
+
+DType sum_type(const Tensor& t, std::optional<DType> dtype) {
+  return dtype ? *dtype : is_integral(t.dtype(), true) ? DType::Int64 : t.dtype();
+}
+
+std::int64_t reduced_count(const Tensor& t, const Plan& p) {
+  std::int64_t n = 1;
+  for (int i = 0; i < t.ndim(); ++i) {
+    if (p.mask >> i & 1) n *= t.sizes()[i];
+  }
+  return n;
+}
+
+}  // namespace
+
+Tensor sum(const Tensor& t, Dims dims, bool keepdim, std::optional<DType> dtype) {
+  const Plan p = plan(t, dims);
+  Tensor out = reduced(Reduce::Sum, t, p, keepdim, sum_type(t, dtype));
+  if (recording(t) && is_differentiable(out.dtype())) describe(record<SumNode>(out, t), t, p, keepdim);
+  return out;
+}
+
+Tensor mean(const Tensor& t, Dims dims, bool keepdim, std::optional<DType> dtype) {
+  const DType d = dtype.value_or(t.dtype());
+  if (!is_differentiable(d)) {
+    fail_runtime("mean(): could not infer output dtype. ", dtype ? "Optional dtype" : "Input dtype", " must be either a floating point or complex dtype. Got: ", scalar_type_name(d));
+  }
+  const Plan p = plan(t, dims);
+  const std::int64_t n = reduced_count(t, p);
+  // 16-bit floats are divided before they are rounded.
+  const DType wide = compute_type(d);
+  Tensor out = reduced(Reduce::Sum, t, p, keepdim, wide);
+  {
+    GradMode off(false);
+    binary_inplace(kDiv, out, Scalar(double(n)));
+    if (wide != d) out = to(out, d);
+    else out->storage->version = 0;
+  }
+  if (recording(t)) describe(record<MeanNode>(out, t), t, p, keepdim)->count = double(n);
+  return out;
+}
+
+Tensor cumsum(const Tensor& t, int dim) {
+  dim = wrap_dim(dim, t.ndim());
+  Tensor out = empty(t.sizes(), sum_type(t, {}));
+  if (t.ndim() == 0) {
+    copy_into(out, t);
+  } else {
+    scan(Scan::Cumsum, source(t), dim, {out.data(), out.dtype(), out.strides()});
+  }
+  if (recording(t)) {
+    auto* n = record<CumsumNode>(out, t);
+    n->dim = dim;
+    n->dtype = t.dtype();
+  }
+  return out;
+}
+
+Tensor sum_to(const Tensor& t, Dims sizes) {
+  if (same(t.sizes(), sizes)) return t;
+  const int lead = t.ndim() - int(sizes.size());
+  DimVec dims;
+  for (int i = 0; i < t.ndim(); ++i) {
+    if (i < lead || (sizes[std::size_t(i - lead)] == 1 && t.sizes()[i] != 1)) dims.push_back(i);
+  }
+  Tensor s = dims.empty() ? t : sum(t, dims, true);
+  return lead > 0 ? reshape(s, sizes) : s;
+}
+
+namespace {
+
+Tensor cumprod_raw(const Tensor& t, int dim) {
+  Tensor out = empty(t.sizes(), t.dtype());
+  scan(Scan::Cumprod, source(t), dim, {out.data(), out.dtype(), out.strides()});
+  return out;
+}
+
+/// d prod / dx_i is the product of all others: where nothing is zero, prod / x_i; else by products from both sides.
+void ProdNode::apply(Tensor* in, Tensor* out) {
+  const Tensor s = x.unpack(this), r = spread(y.unpack(this)), g = spread(in[0]);
+  bool has_zero = false;
+  {
+    GradMode off(false);
+    has_zero = item(reduced(Reduce::Any, compare(Compare::Eq, s, Scalar(0.0)), plan(s, {}), false, DType::Bool)).i != 0;
+  }
+  if (!has_zero && !modes.grad) {
+    out[0] = g * conj(r / s);
+    return;
+  }
+  if (s.numel() == 0) {
+    out[0] = zeros_like(s);
+    return;
+  }
+  // Element by element along the reduced dimension; differentiable, and right at zeros.
+  int dim = -1;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    if (mask >> i & 1) dim = dim < 0 ? int(i) : -2;
+  }
+  const bool flat = all || dim < 0;
+  const Tensor line = flat ? reshape(s, {{-1}}) : transpose(s, dim, -1);
+  const std::int64_t n = line.size(-1);
+  std::vector<Tensor> others;
+  const int last = line.ndim() - 1;
+  std::vector<Tensor> left, right(static_cast<std::size_t>(n));
+  left.push_back(ones_like(select(line, last, 0)));
+  for (std::int64_t i = 1; i < n; ++i) left.push_back(left.back() * select(line, last, i - 1));
+  right[std::size_t(n - 1)] = ones_like(left[0]);
+  for (std::int64_t i = n - 1; i-- > 0;) right[std::size_t(i)] = right[std::size_t(i + 1)] * select(line, last, i + 1);
+  for (std::int64_t i = 0; i < n; ++i) others.push_back(left[std::size_t(i)] * right[std::size_t(i)]);
+  Tensor d = stack(others, last);
+  d = flat ? reshape(d, s.sizes()) : transpose(d, dim, -1);
+  out[0] = g * conj(d);
+}
+
+Tensor softmax_of(const Tensor& t, int dim, bool log) {
+  dim = wrap_dim(dim, t.ndim());
+  const Tensor x = contiguous_as(t, t.dtype());
+  Tensor out = empty(t.sizes(), t.dtype());
+  std::int64_t outer = 1, inner = 1;
+  for (int i = 0; i < t.ndim(); ++i) (i < dim ? outer : inner) *= i == dim ? 1 : t.sizes()[i];
+  const std::int64_t n = t.ndim() == 0 ? 1 : t.sizes()[dim];
+  if (t.numel() > 0) {
+    GilRelease gil(t.numel());
+    softmax(log, x.data(), out.data(), t.dtype(), outer, n, inner);
+  }
+  if (recording(t)) {
+    auto* node = record<SoftmaxNode>(out, t);
+    node->y.save_output(out);
+    node->dim = dim;
+    node->log = log;
+  }
+  return out;
+}
+
+void SoftmaxNode::apply(Tensor* in, Tensor* out) {
+  const Tensor r = y.unpack(this), g = in[0];
+  if (modes.grad && (tracked(g) || tracked(r))) {
+    const DimVec d{dim};
+    const bool scalar = r.ndim() == 0;
+    if (log) out[0] = g - exp(r) * (scalar ? g : sum(g, d, true));
+    else out[0] = r * (g - (scalar ? g * r : sum(g * r, d, true)));
+    return;
+  }
+  const Tensor gc = contiguous_as(g, g.dtype());
+  Tensor result = empty(r.sizes(), r.dtype());
+  std::int64_t outer = 1, inner = 1;
+  for (int i = 0; i < r.ndim(); ++i) (i < dim ? outer : inner) *= i == dim ? 1 : r.sizes()[i];
+  if (r.numel() > 0) {
+    GilRelease gil(r.numel());
+    softmax_backward(log, gc.data(), r.data(), result.data(), r.dtype(), outer, r.ndim() == 0 ? 1 : r.sizes()[dim], inner);
+  }
+  out[0] = result;
+}
+
+// --- as Python calls them ---------------------------------------------------------------------------------------------------
+
+PyObject* sum_op(const OpDef& def, Args& a) {
+  const Tensor t = a.tensor(0);
+  if (a.overload == 0) return sum(t, {}, false, a.dtype(1)).release();
+  return give(a, 4, sum(t, a.ints(1), a.boolean(2), a.dtype(3)), def.name, tracked(t));
+}
+PyObject* mean_op(const OpDef& def, Args& a) {
+  const Tensor t = a.tensor(0);
+  if (a.overload == 0) return mean(t, {}, false, a.dtype(1)).release();
+  return give(a, 4, mean(t, a.ints(1), a.boolean(2), a.dtype(3)), def.name, tracked(t));
+}
+PyObject* prod_op(const OpDef& def, Args& a) {
+  Tensor t = a.tensor(0);
+  const bool full = a.overload == 0;
+  const DType d = sum_type(t, full ? a.dtype(1) : a.dtype(3));
+  if (is_differentiable(d)) t = to(t, d);
+  const Plan p = plan(t, full ? DimVec() : DimVec{a.integer(1)});
+  const bool keep = !full && a.boolean(2);
+  Tensor out = reduced(Reduce::Prod, t, p, keep, d);
+  if (recording(t)) {
+    auto* n = describe(record<ProdNode>(out, t), t, p, keep);
+    n->x.save(t);
+    n->y.save_output(out);
+  }
+  return full ? out.release() : give(a, 4, out, def.name, tracked(t));
+}
+void need_elements(const Tensor& t, const Plan& p, const char* name) {
+  for (int i = 0; i < t.ndim(); ++i) {
+    if (!(p.mask >> i & 1) || t.sizes()[i] != 0) continue;
+    if (p.all) fail_runtime(name, "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.");
+    fail_index(name, "(): Expected reduction dim ", i, " to have non-zero size.");
+  }
+}
+Tensor extreme(const Tensor& t, Dims dims, bool keepdim, bool largest, const char* name, const char* title) {
+  const Plan p = plan(t, dims);
+  need_elements(t, p, name);
+  if (is_complex(t.dtype())) fail_unsupported(rl::cat(name, "_cpu").c_str(), t.dtype());
+  Tensor out = reduced(largest ? Reduce::Amax : Reduce::Amin, t, p, keepdim, t.dtype());
+  if (recording(t)) {
+    auto* n = describe(record<ExtremeNode>(out, t), t, p, keepdim);
+    n->x.save(t);
+    n->y.save_output(out);
+    n->title = title;
+  }
+  return out;
+}
+PyObject* amax_op(const OpDef& def, Args& a) {
+  const bool largest = def.name[2] == 'a';
+  const Tensor t = a.tensor(0);
+  return give(a, 3, extreme(t, a.ints(1), a.boolean(2), largest, def.name, largest ? "AmaxBackward0" : "AminBackward0"), def.name, tracked(t));
+}
+/// max, min: of all, along a dimension (with indices), of two tensors.
+PyObject* max_op(const OpDef& def, Args& a) {
+  const bool largest = def.name[1] == 'a';
+  const Tensor t = a.tensor(0);
+  if (a.overload == 0) return extreme(t, {}, false, largest, def.name, largest ? "MaxBackward1" : "MinBackward1").release();
+  if (a.overload == 2) return give(a, 2, largest ? maximum(t, a.tensor(1)) : minimum(t, a.tensor(1)), def.name, tracked(t) || tracked(a.tensor(1)));
+  const int dim = a.dim(1, t.ndim());
+  const bool keep = a.boolean(2);
+  const Plan p = plan(t, DimVec{dim});
+  need_elements(t, p, def.name);
+  if (is_complex(t.dtype())) fail_unsupported(rl::cat(def.name, "_values_cpu").c_str(), t.dtype());
+  Tensor index;
+  Tensor out = reduced(largest ? Reduce::Argmax : Reduce::Argmin, t, p, keep, t.dtype(), 0, &index);
+  if (recording(t)) {
+    auto* n = describe(record<IndexedNode>(out, t), t, p, keep);
+    n->index.save(index);
+    n->dim = dim;
+    n->title = largest ? "MaxBackward0" : "MinBackward0";
+  }
+  return pack_named(def.name, {"values", "indices"}, {out, index});
+}
+PyObject* argmax_op(const OpDef& def, Args& a) {
+  const Tensor t = a.tensor(0);
+  const DimVec dims = a.has(1) ? DimVec{a.integer(1)} : DimVec();
+  const Plan p = plan(t, dims);
+  need_elements(t, p, def.name);
+  Tensor index;
+  reduced(def.name[4] == 'a' ? Reduce::Argmax : Reduce::Argmin, t, p, a.boolean(2), t.dtype(), 0, &index);
+  return give(a, 3, index, def.name, false);
+}
+PyObject* any_op(const OpDef& def, Args& a) {
+  const Tensor t = a.tensor(0);
+  const bool full = a.overload == 0;
+  const Plan p = plan(t, full ? DimVec() : a.ints(1));
+  const DType d = t.dtype() == DType::UInt8 ? DType::UInt8 : DType::Bool;
+  Tensor out = reduced(def.name[1] == 'n' ? Reduce::Any : Reduce::All, t, p, !full && a.boolean(2), DType::Bool);
+  if (d != DType::Bool) out = to(out, d);
+  return full ? give(a, 1, out, def.name, false) : give(a, 3, out, def.name, false);
+}
+/// var and std: (dim, unbiased, keepdim), (unbiased), (dim, *, correction, keepdim)
+PyObject* var_op(const OpDef& def, Args& a) {
+  const Tensor t = a.tensor(0);
+  const bool root = def.name[0] == 's';
+  if (!is_differentiable(t.dtype())) fail_runtime(def.name, "(): Expected input to have a floating point or complex dtype. Got: ", scalar_type_name(t.dtype()));
+  double correction = 1;
+  bool keep = false;
+  DimVec dims;
+  int out_slot = 0;
+  if (a.overload == 0) {
+    dims = a.ints(1);
+    correction = a.real(2, 1);
+    keep = a.boolean(3);
+    out_slot = 4;
+  } else if (a.overload == 1) {
+    dims = a.ints(1);
+    correction = a.boolean(2, true) ? 1 : 0;
+    keep = a.boolean(3);
+    out_slot = 4;
+  } else {
+    correction = a.boolean(1, true) ? 1 : 0;
+  }
+  const Plan p = plan(t, dims);
+  Tensor out = reduced(Reduce::Var, t, p, keep, to_real(t.dtype()), correction);
+  if (root) {
+    GradMode off(false);
+    out = sqrt(out);
+  }
+  if (recording(t)) {
+    auto* n = describe(record<VarNode>(out, t), t, p, keep);
+    n->x.save(t);
+    if (root) n->y.save_output(out);
+    n->root = root;
+    n->degrees = std::max(0.0, double(reduced_count(t, p)) - correction);
+  }
+  return out_slot > 0 ? give(a, out_slot, out, def.name, tracked(t)) : out.release();
+}
+/// norm(input, p, dim, keepdim, dtype)
+PyObject* norm_op(const OpDef&, Args& a) {
+  Tensor t = a.tensor(0);
+  if (a.has(4)) t = to(t, *a.dtype(4));
+  double p = 2;
+  if (a.has(1)) {
+    if (PyUnicode_Check(a.v[1])) {
+      const std::string s = a.string(1);
+      if (s != "fro") fail_runtime("norm of order '", s, "' is not supported here; use a number or 'fro'");
+    } else {
+      p = a.real(1);
+    }
+  }
+  if (!is_differentiable(t.dtype())) fail_runtime("linalg.vector_norm: Expected a floating point or complex tensor as input. Got ", scalar_type_name(t.dtype()));
+  const Plan pl = plan(t, a.ints(2));
+  const bool keep = a.boolean(3);
+  const DType d = to_real(t.dtype());
+  Tensor out;
+  if (p == 0) {
+    out = empty(pl.kept, d);
+    count_nonzero(source(t), pl.mask, {out.data(), d, out.strides()});
+    drop_dims(out, pl, keep);
+  } else {
+    const Reduce op = p == 1 ? Reduce::AbsSum : p == 2 ? Reduce::SquareSum : p == INFINITY ? Reduce::AbsMax : p == -INFINITY ? Reduce::AbsMin : Reduce::PowerSum;
+    out = reduced(op, t, pl, keep, d, p);
+  }
+  if (recording(t)) {
+    auto* n = describe(record<NormNode>(out, t), t, pl, keep);
+    n->x.save(t);
+    n->y.save_output(out);
+    n->p = p;
+  }
+  return out.release();
+}
+PyObject* logsumexp_op(const OpDef& def, Args& a) {
+  Tensor t = a.tensor(0);
+  if (is_integral(t.dtype(), true)) t = to(t, default_dtype());
+  const Plan p = plan(t, a.ints(1));
+  const bool keep = a.boolean(2);
+  Tensor out = reduced(Reduce::LogSumExp, t, p, keep, t.dtype());
+  if (recording(t)) {
+    auto* n = describe(record<LogSumExpNode>(out, t), t, p, keep);
+    n->x.save(t);
+    n->y.save_output(out);
+  }
+  return give(a, 3, out, def.name, tracked(t));
+}
+PyObject* cumsum_op(const OpDef& def, Args& a) {
+  Tensor t = a.tensor(0);
+  if (a.has(2)) t = to(t, *a.dtype(2));
+  return give(a, 3, cumsum(t, a.dim(1, t.ndim())), def.name, tracked(t));
+}
+struct CumprodNode final : Node {
+  SavedTensor x;
+  int dim = 0;
+  const char* name() const override { return "CumprodBackward0"; }
+  void apply(Tensor* in, Tensor* out) override {
+    // Row by row: the product up to j without factor i. Quadratic, but right at zeros and differentiable.
+    const Tensor s = transpose(x.unpack(this), dim, -1), g = transpose(in[0], dim, -1);
+    const int last = s.ndim() - 1;
+    const std::int64_t n = s.size(-1);
+    std::vector<Tensor> parts;
+    for (std::int64_t i = 0; i < n; ++i) {
+      Tensor running = ones_like(select(s, last, 0));
+      for (std::int64_t k = 0; k < i; ++k) running = running * select(s, last, k);
+      Tensor d = select(g, last, i) * conj(running);
+      for (std::int64_t j = i + 1; j < n; ++j) {
+        running = running * select(s, last, j);
+        d = d + select(g, last, j) * conj(running);
+      }
+      parts.push_back(d);
+    }
+    out[0] = n == 0 ? zeros_like(x.unpack(this)) : transpose(stack(parts, last), dim, -1);
+  }
+  void visit(SavedVisitor& v) override { v.tensor("self", x); }
+};
+PyObject* cumprod_op(const OpDef& def, Args& a) {
+  Tensor t = a.tensor(0);
+  t = to(t, a.dtype(2).value_or(sum_type(t, {})));
+  const int dim = a.dim(1, t.ndim());
+  if (t.ndim() == 0) return give(a, 3, clone(t), def.name, tracked(t));
+  Tensor out = cumprod_raw(t, dim);
+  if (recording(t)) {
+    auto* n = record<CumprodNode>(out, t);
+    n->x.save(t);
+    n->dim = dim;
+  }
+  return give(a, 3, out, def.name, tracked(t));
+}
+PyObject* softmax_op(const OpDef& def, Args& a) {
+  Tensor t = a.tensor(0);
+  if (a.has(2)) t = to(t, *a.dtype(2));
+  const bool log = def.name[0] == 'l';
+  if (!is_floating(t.dtype())) fail_unsupported(log ? "log_softmax_lastdim_kernel_impl" : "softmax_lastdim_kernel_impl", t.dtype());
+  return softmax_of(t, a.dim(1, t.ndim()), log).release();
+}
+
+constexpr const char* kSumSig = "(Tensor input, *, dtype? dtype=None)\n(Tensor input, ints? dim, bool keepdim=False, *, dtype? dtype=None, Tensor? out=None)";
+constexpr const char* kProdSig = "(Tensor input, *, dtype? dtype=None)\n(Tensor input, int dim, bool keepdim=False, *, dtype? dtype=None, Tensor? out=None)";
+constexpr const char* kMaxSig = "(Tensor input)\n(Tensor input, int dim, bool keepdim=False)\n(Tensor input, Tensor other, *, Tensor? out=None)";
+constexpr const char* kAmaxSig = "(Tensor input, ints dim=(), bool keepdim=False, *, Tensor? out=None)";
+constexpr const char* kArgmaxSig = "(Tensor input, int? dim=None, bool keepdim=False, *, Tensor? out=None)";
+constexpr const char* kAnySig = "(Tensor input, *, Tensor? out=None)\n(Tensor input, ints? dim, bool keepdim=False, *, Tensor? out=None)";
+constexpr const char* kVarSig = "(Tensor input, ints? dim=None, *, Number? correction=1, bool keepdim=False, Tensor? out=None)\n(Tensor input, ints? dim, bool unbiased=True, bool keepdim=False, *, Tensor? out=None)\n(Tensor input, bool unbiased)";
+constexpr const char* kCumSig = "(Tensor input, int dim, *, dtype? dtype=None, Tensor? out=None)";
+constexpr const char* kSoftmaxSig = "(Tensor input, int dim, dtype? dtype=None)";
+const OpDef ops[] = {
+    {"sum", kSumSig, sum_op, kBoth, Kind::Reduction, "The sum over all elements or over dimensions; integers sum in int64."},
+    {"mean", kSumSig, mean_op, kBoth, Kind::Reduction, "The mean over all elements or over dimensions."},
+    {"prod", kProdSig, prod_op, kBoth, Kind::Reduction, "The product over all elements or over a dimension."},
+    {"max", kMaxSig, max_op, kBoth, Kind::Reduction, "The largest element; along a dimension with its index; or of two tensors, elementwise."},
+    {"min", kMaxSig, max_op, kBoth, Kind::Reduction, "The smallest element; along a dimension with its index; or of two tensors, elementwise."},
+    {"amax", kAmaxSig, amax_op, kBoth, Kind::Reduction, "The largest element over dimensions; ties share the gradient."},
+    {"amin", kAmaxSig, amax_op, kBoth, Kind::Reduction, "The smallest element over dimensions; ties share the gradient."},
+    {"argmax", kArgmaxSig, argmax_op, kBoth, Kind::Reduction, "The index of the largest element."},
+    {"argmin", kArgmaxSig, argmax_op, kBoth, Kind::Reduction, "The index of the smallest element."},
+    {"all", kAnySig, any_op, kBoth, Kind::Reduction, "Are all elements nonzero?"},
+    {"any", kAnySig, any_op, kBoth, Kind::Reduction, "Is some element nonzero?"},
+    {"var", kVarSig, var_op, kBoth, Kind::Reduction, "The variance; the divisor is the count less `correction`."},
+    {"std", kVarSig, var_op, kBoth, Kind::Reduction, "The standard deviation; see var."},
+    {"norm", "(Tensor input, any p='fro', ints? dim=None, bool keepdim=False, dtype? dtype=None)", norm_op, kBoth, Kind::Reduction, "The p-norm of the elements as one vector, or along dimensions."},
+    {"logsumexp", "(Tensor input, ints dim, bool keepdim=False, *, Tensor? out=None)", logsumexp_op, kBoth, Kind::Reduction, "log(sum(exp(input))) over dimensions, stably."},
+    {"cumsum", kCumSig, cumsum_op, kBoth, Kind::Scan, "The running sum along a dimension."},
+    {"cumprod", kCumSig, cumprod_op, kBoth, Kind::Scan, "The running product along a dimension."},
+    {"softmax", kSoftmaxSig, softmax_op, kBoth, Kind::Other, "exp(input) / sum(exp(input)) along a dimension."},
+    {"log_softmax", kSoftmaxSig, softmax_op, kBoth, Kind::Other, "log(softmax(input)) along a dimension, stably."},
+};
+const Register registered(ops);
+
+}  // namespace
+}  // namespace rl

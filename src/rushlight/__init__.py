@@ -1,0 +1,78 @@
+"""PyTorch's autograd, small and fast: ``import rushlight as torch``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import _core, _tensor
+from ._core import *  # noqa: F403  (every operator of the core is public here; see __getattr__ for the rest)
+from ._core import Generator, Size, Tensor, default_generator, dtype
+from ._missing import missing
+from ._types import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    device,
+    finfo,
+    iinfo,
+    layout,
+    memory_format,
+    preserve_format,
+    strided,
+)
+
+__version__ = "0.1.0"
+
+_tensor.attach(Tensor)
+from_dlpack = _tensor.from_dlpack
+
+inf = float("inf")
+nan = float("nan")
+pi = 3.141592653589793
+e = 2.718281828459045
+newaxis = None
+
+# The dtypes' other names.
+float = _core.float32  # noqa: A001
+double = _core.float64
+half = _core.float16
+int = _core.int32  # noqa: A001
+long = _core.int64
+short = _core.int16
+cfloat = _core.complex64
+cdouble = _core.complex128
+
+# Names that the functional namespace alone carries.
+_NOT_HERE = ("info", "operators", "Node")
+for _name in _NOT_HERE:
+    globals().pop(_name, None)
+
+_SUBMODULES = ("autograd", "nn", "utils", "return_types")
+
+
+def is_storage(obj: Any) -> bool:
+    """False: storages are not objects of their own here."""
+    return False
+
+
+def set_printoptions(**options: Any) -> None:
+    """Sets how tensors print: precision, threshold, edgeitems, linewidth, profile, sci_mode."""
+    from ._tensor_str import set_printoptions as set_options
+
+    set_options(**options)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        import importlib
+
+        return importlib.import_module(f"{__name__}.{name}")
+    if name == "einsum":
+        from ._einsum import einsum
+
+        return einsum
+    raise AttributeError(missing(name))
+
+
+__all__ = [name for name in globals() if not name.startswith("_") and name not in ("annotations", "Any", "missing")]
+__all__ += ["Generator", "Size", "Tensor", "default_generator", "device", "dtype", "layout", "memory_format"]

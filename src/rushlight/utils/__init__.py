@@ -1,0 +1,5 @@
+"""Helpers around tensors."""
+
+from . import hooks
+
+__all__ = ["hooks"]
