@@ -85,8 +85,8 @@ class Args {
   DimVec ints(int i) const;  // of a `size` slot too
   std::vector<Tensor> tensors(int i) const;
   std::optional<DType> dtype(int i) const;
-  /// A dimension in [0, ndim).
-  int dim(int i, int ndim) const { return wrap_dim(integer(i), ndim); }
+  /// A dimension in [0, ndim); the first where left out.
+  int dim(int i, int ndim) const { return wrap_dim(integer(i, 0), ndim); }
   /// Raises unless the slot is absent or means the CPU.
   void check_device(int i) const;
 

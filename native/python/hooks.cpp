@@ -141,11 +141,25 @@ void retain_grad(const Tensor& t) {
   t->flags |= kRetainsGrad;
 }
 
+namespace {
+
+/// A class of its own for each name of a node, so that type(t.grad_fn).__name__ says what it is.
+PyTypeObject* type_named(const char* name) {
+  static PyObject* types = PyDict_New();
+  if (PyObject* known = PyDict_GetItemString(types, name)) return reinterpret_cast<PyTypeObject*>(known);
+  Object members = Object::check(Py_BuildValue("{s:(),s:s}", "__slots__", "__module__", "rushlight.autograd.graph"));
+  Object made = Object::check(PyObject_CallFunction(reinterpret_cast<PyObject*>(&PyType_Type), "s(O)O", name, node_type, members.get()));
+  if (PyDict_SetItemString(types, name, made.get()) < 0) throw PythonError();
+  return reinterpret_cast<PyTypeObject*>(PyDict_GetItemString(types, name));
+}
+
+}  // namespace
+
 PyObject* wrap_node(Node* n) {
   if (n == nullptr) return Py_NewRef(Py_None);
   NodeExtra& e = n->make_extra();
   if (e.wrapper != nullptr) return Py_NewRef(e.wrapper);
-  auto* o = PyObject_New(NodeObject, node_type);
+  auto* o = PyObject_New(NodeObject, type_named(n->name()));
   if (o == nullptr) throw PythonError();
   n->retain();
   o->node = n;
@@ -164,7 +178,7 @@ void node_dealloc(PyObject* o) {
   PyTypeObject* type = Py_TYPE(o);
   self->node->extra()->wrapper = nullptr;
   release(self->node);
-  PyObject_Free(o);
+  type->tp_free(o);
   Py_DECREF(type);
 }
 PyObject* node_repr(PyObject* o) { return PyUnicode_FromFormat("<%s object at %p>", node_of(o)->name(), o); }
@@ -238,7 +252,7 @@ PyMemberDef node_members[] = {{"__weaklistoffset__", T_PYSSIZET, offsetof(NodeOb
 PyType_Slot node_slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(node_dealloc)}, {Py_tp_repr, reinterpret_cast<void*>(node_repr)},
                             {Py_tp_getattro, reinterpret_cast<void*>(node_getattro)}, {Py_tp_getset, node_getset},
                             {Py_tp_methods, node_methods}, {Py_tp_members, node_members}, {}};
-PyType_Spec node_spec = {"rushlight.autograd.graph.Node", sizeof(NodeObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, node_slots};
+PyType_Spec node_spec = {"rushlight.autograd.graph.Node", sizeof(NodeObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION, node_slots};
 
 }  // namespace
 

@@ -517,6 +517,7 @@ PyObject* as_subclass(PyObject* o, PyObject* cls) {
   });
 }
 PyObject* is_inference(PyObject* o, PyObject*) { return PyBool_FromLong(raw(o)->has(kInference)); }
+PyObject* is_view(PyObject* o, PyObject*) { return PyBool_FromLong(raw(o)->has(kIsView)); }
 PyObject* is_false(PyObject*, PyObject*) { Py_RETURN_FALSE; }
 
 PyMethodDef methods[] = {
@@ -532,6 +533,7 @@ PyMethodDef methods[] = {
     {"_make_subclass", make_subclass, METH_VARARGS | METH_STATIC, "Tensor._make_subclass(cls, data, requires_grad=False): data's memory as a leaf of class cls."},
     {"as_subclass", as_subclass, METH_O, "The same tensor as an instance of a subclass."},
     {"is_inference", is_inference, METH_NOARGS, "Was it made in inference mode?"},
+    {"_is_view", is_view, METH_NOARGS, "Is it a view of `_base`?"},
     {"is_conj", is_false, METH_NOARGS, "False: conjugates are never lazy here."},
     {"is_neg", is_false, METH_NOARGS, "False: negatives are never lazy here."},
     {}};
