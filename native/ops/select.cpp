@@ -866,6 +866,13 @@ PyObject* masked_select_op(const OpDef&, Args& a) {
   return index_get(t.ndim() == 0 ? reshape(t, {{1}}) : t, places(t.ndim() == 0 ? reshape(a.tensor(1), {{1}}) : expand(a.tensor(1), both))).release();
 }
 
+PyObject* equal_op(const OpDef&, Args& a) {
+  const Tensor x = a.tensor(0), y = a.tensor(1);
+  if (!same(x.sizes(), y.sizes())) Py_RETURN_FALSE;
+  const Tensor same_ = contiguous_as(compare(Compare::Eq, x, y), DType::Bool);
+  const bool* p = same_.data_as<bool>();
+  return PyBool_FromLong(std::all_of(p, p + same_.numel(), [](bool b) { return b; }));
+}
 constexpr const char* kClampSig = "(Tensor input, Operand? min=None, Operand? max=None, *, Tensor? out=None)";
 const OpDef ops[] = {
     {"where", "(Tensor condition, Operand input, Operand other, *, Tensor? out=None)\n(Tensor condition)", where_op, kFunction, Kind::Pointwise, "input where the condition holds, else other; with one argument, the places where it holds."},
@@ -885,6 +892,7 @@ const OpDef ops[] = {
     {"index_put", "(Tensor input, Tensors indices, Tensor values, bool accumulate=False)", index_put_op, kBoth, Kind::Movement, "A copy of input with values at the indexed places."},
     {"index_put_", "(Tensor self, Tensors indices, Tensor values, bool accumulate=False)", index_put_op, kMethod, Kind::Movement, "In-place index_put."},
     {"take_along_dim", "(Tensor input, Tensor indices, int? dim=None, *, Tensor? out=None)", take_along_op, kBoth, Kind::Movement, "gather with broadcasting."},
+    {"equal", "(Tensor input, Tensor other)", equal_op, kBoth, Kind::Query, "Same sizes and same elements?"},
     {"nonzero", "(Tensor input, *, bool as_tuple=False)", nonzero_op, kBoth, Kind::Query, "The places of nonzero elements."},
     {"masked_select", "(Tensor input, Tensor mask)", masked_select_op, kBoth, Kind::Movement, "The elements where the mask holds, in one dimension."},
 };

@@ -13,6 +13,7 @@ struct NodeObject {
   PyObject* weakrefs;
 };
 PyTypeObject* node_type = nullptr;
+void node_dealloc(PyObject* o);
 
 /// Calls each hook of a dict (its values, in order of insertion) with `args`; `result` sees what is not None.
 template <class F>
@@ -147,8 +148,13 @@ namespace {
 PyTypeObject* type_named(const char* name) {
   static PyObject* types = PyDict_New();
   if (PyObject* known = PyDict_GetItemString(types, name)) return reinterpret_cast<PyTypeObject*>(known);
-  Object members = Object::check(Py_BuildValue("{s:(),s:s}", "__slots__", "__module__", "rushlight.autograd.graph"));
-  Object made = Object::check(PyObject_CallFunction(reinterpret_cast<PyObject*>(&PyType_Type), "s(O)O", name, node_type, members.get()));
+  // From a spec rather than by type(): that would make it a class for the collector, which nodes are not.
+  static std::vector<std::unique_ptr<std::string>> names;  // the specs' names must stay
+  names.push_back(std::make_unique<std::string>(cat("rushlight.", name)));
+  PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(node_dealloc)}, {}};
+  PyType_Spec spec = {names.back()->c_str(), sizeof(NodeObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  Object bases = Object::check(PyTuple_Pack(1, node_type));
+  Object made = Object::check(PyType_FromSpecWithBases(&spec, bases.get()));
   if (PyDict_SetItemString(types, name, made.get()) < 0) throw PythonError();
   return reinterpret_cast<PyTypeObject*>(PyDict_GetItemString(types, name));
 }
