@@ -186,7 +186,8 @@ class Binder {
   static Mismatch bind(const Signature& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, Args& out) {
     const int count = int(s.params.size());
     out.var_slot_ = -1;
-    for (int i = 0; i < count; ++i) out.v[i] = nullptr;
+    // All slots: operators of a family share code and may look at one that this signature lacks.
+    for (PyObject*& slot : out.v) slot = nullptr;
     for (Py_ssize_t i = 0; i < n; ++i) {
       if (i >= s.positional) return {Fault::TooMany, -1, nullptr};
       const Param& p = s.params[i];

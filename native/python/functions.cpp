@@ -282,7 +282,7 @@ PyObject* info_op(const OpDef&, Args&) {
     node = mul(leaf, other)->grad_fn->block_bytes();
   }
   return Py_BuildValue("{s:s,s:i,s:s,s:n,s:n,s:n,s:n,s:n}", "cpu_level", cpu_level(), "threads", num_threads(), "blas", "own kernels",
-                       "tensor_bytes", Py_ssize_t(sizeof(TensorObject) + collector + Storage::block_bytes(4)), "object_bytes",
+                       "tensor_bytes", Py_ssize_t(sizeof(TensorObject) + collector), "object_bytes",
                        Py_ssize_t(sizeof(TensorObject) + collector), "storage_bytes", Py_ssize_t(Storage::block_bytes(4)), "node_bytes", Py_ssize_t(node),
                        "cached_bytes", Py_ssize_t(buffer_bytes_cached()));
 }
