@@ -658,8 +658,7 @@ bool is_number(PyObject* o) {
   // NumPy's scalars, fractions and the like.
   const PyNumberMethods* nb = Py_TYPE(o)->tp_as_number;
   if (nb == nullptr || (nb->nb_index == nullptr && nb->nb_float == nullptr)) return false;
-  return Py_TYPE(o)->tp_as_sequence == nullptr || Py_TYPE(o)->tp_as_sequence->sq_length == nullptr ||
-         std::strncmp(Py_TYPE(o)->tp_name, "numpy.", 6) == 0;
+  return Py_TYPE(o)->tp_as_sequence == nullptr || Py_TYPE(o)->tp_as_sequence->sq_length == nullptr;
 }
 
 Scalar to_scalar(PyObject* o) {

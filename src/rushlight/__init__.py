@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import _core, _tensor
-from ._core import *  # noqa: F403  (every operator of the core is public here; see __getattr__ for the rest)
+from ._core import *
 from ._core import Generator, Size, Tensor, default_generator, dtype
 from ._missing import missing
 from ._types import (
@@ -33,10 +33,10 @@ e = 2.718281828459045
 newaxis = None
 
 # The dtypes' other names.
-float = _core.float32  # noqa: A001
+float = _core.float32
 double = _core.float64
 half = _core.float16
-int = _core.int32  # noqa: A001
+int = _core.int32
 long = _core.int64
 short = _core.int16
 cfloat = _core.complex64
