@@ -1,0 +1,5 @@
+import sys
+
+from rushlight._bench.cli import main
+
+sys.exit(main())
