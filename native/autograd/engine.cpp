@@ -1,6 +1,7 @@
 #include "autograd/engine.h"
 
 #include <algorithm>
+#include <memory>
 #include <unordered_map>
 
 #include "autograd/hooks.h"
@@ -20,14 +21,43 @@ bool slots_taken = false;
 struct NodeState {
   Node* node;
   std::uint32_t waiting;  // edges into the node that have not delivered yet
-  std::uint32_t grads;    // where its cotangents begin in Run::grads_
+  std::uint32_t grads;    // where its cotangents begin in Workspace::grads
+  bool ready;             // it is in the queue, or has left it
 };
+
+/// A ready node: the queue gives the highest sequence number first, as PyTorch does, so that sums have the same order.
+struct Ready {
+  std::uint64_t sequence;
+  std::uint32_t number;
+  bool operator<(const Ready& o) const { return sequence < o.sequence; }
+};
+
+/// The arrays of a run. A thread keeps one set for its next run, so that small graphs cost no allocation.
+struct Workspace {
+  std::vector<NodeState> states;
+  std::vector<TensorObject*> grads;
+  std::vector<Ready> ready;
+
+  static constexpr std::size_t kKeep = 4096;
+  void clear() {
+    states.clear();
+    grads.clear();
+    ready.clear();
+  }
+  bool small() const { return states.capacity() <= kKeep && grads.capacity() <= kKeep && ready.capacity() <= kKeep; }
+};
+thread_local std::unique_ptr<Workspace> spare;
 
 /// One backward pass. All its state lives here, in flat arrays by the node's number, so that passes can be nested,
 /// can run in several threads, and leave nothing behind on the nodes.
 class Run {
  public:
-  explicit Run(BackwardRequest& r) : request_(r) {
+  explicit Run(BackwardRequest& r)
+      : request_(r),
+        space_(spare ? std::move(spare) : std::make_unique<Workspace>()),
+        states_(space_->states),
+        grads_(space_->grads),
+        ready_(space_->ready) {
     ++depth;
     if (!slots_taken) {
       slots_taken = own_slots_ = true;
@@ -39,6 +69,10 @@ class Run {
     for (TensorObject* g : grads_) Py_XDECREF(reinterpret_cast<PyObject*>(g));
     if (own_slots_) slots_taken = false;
     --depth;
+    if (space_->small()) {
+      space_->clear();
+      spare = std::move(space_);
+    }
   }
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
@@ -55,7 +89,7 @@ class Run {
     for (const EdgeRef& r : roots_) {
       if (!r.fn) continue;
       const std::uint32_t i = number_of(r.fn.get());
-      if (states_[i].waiting == 0 && !is_ready_[i]) push(i);
+      if (states_[i].waiting == 0 && !states_[i].ready) push(i);
     }
     GradMode mode(request_.create_graph);
     while (!ready_.empty()) execute(pop());
@@ -75,8 +109,9 @@ class Run {
     const std::uint32_t known = lookup(n);
     if (known != kNone) return known;
     const auto i = std::uint32_t(states_.size());
-    states_.push_back({n, 0, std::uint32_t(grads_.size())});
-    grads_.resize(grads_.size() + n->output_count(), nullptr);
+    states_.push_back({n, 0, std::uint32_t(grads_.size()), false});
+    if (n->output_count() == 1) grads_.push_back(nullptr);
+    else grads_.resize(grads_.size() + n->output_count(), nullptr);
     if (own_slots_) {
       n->run = run_;
       n->number = i;
@@ -98,7 +133,6 @@ class Run {
         if (edges[e].fn != nullptr) ++states_[number_of(edges[e].fn)].waiting;
       }
     }
-    is_ready_.resize(states_.size());
   }
 
   /// Marks the nodes from which an input can be reached; the others need not run.
@@ -142,14 +176,9 @@ class Run {
     }
   }
 
-  // --- the queue of ready nodes: highest sequence number first, as PyTorch, so that sums have the same order ---------
-  struct Ready {
-    std::uint64_t sequence;
-    std::uint32_t number;
-    bool operator<(const Ready& o) const { return sequence < o.sequence; }
-  };
+  // --- the queue of ready nodes ----------------------------------------------------------------------------------
   void push(std::uint32_t i) {
-    is_ready_[i] = true;
+    states_[i].ready = true;
     ready_.push_back({states_[i].node->sequence(), i});
     if (ready_.size() > 1) std::push_heap(ready_.begin(), ready_.end());
   }
@@ -226,7 +255,7 @@ class Run {
       if (to == nullptr) continue;
       const std::uint32_t j = lookup(to);
       if (out[e].defined()) deliver(j, edges[e].nr, std::move(out[e]));
-      if (--states_[j].waiting == 0 && !is_ready_[j]) push(j);
+      if (--states_[j].waiting == 0 && !states_[j].ready) push(j);
     }
     if (!request_.retain_graph && run_it && any) n->release_saved();
   }
@@ -259,10 +288,11 @@ class Run {
   std::uint32_t run_ = 0;
   std::uint64_t executed_ = 0;
   std::vector<EdgeRef> roots_;
-  std::vector<NodeState> states_;
-  std::vector<TensorObject*> grads_;
-  std::vector<bool> is_ready_, needed_;
-  std::vector<Ready> ready_;
+  std::unique_ptr<Workspace> space_;
+  std::vector<NodeState>& states_;
+  std::vector<TensorObject*>& grads_;
+  std::vector<Ready>& ready_;
+  std::vector<bool> needed_;
   std::vector<Capture> captures_;
   std::vector<Tensor> captured_;
   std::unordered_map<Node*, std::uint32_t> table_;

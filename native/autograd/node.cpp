@@ -101,8 +101,6 @@ void Node::release_saved() {
 
 // --- saved tensors --------------------------------------------------------------------------------------------------
 
-SavedTensor::~SavedTensor() = default;
-
 void SavedTensor::save(const Tensor& input) {
   tensor_ = input;
   version_ = input->version();
@@ -113,8 +111,6 @@ void SavedTensor::save_output(const Tensor& output) {
   version_ = output->version();
   output_ = output->output_nr + 1;
 }
-
-void SavedTensor::clear() { tensor_ = Tensor(); }
 
 namespace {
 

@@ -78,6 +78,11 @@ class Node {
   bool keeps_nothing() const { return flags_ & kKeepsNothing; }
   /// Frees the saved tensors; another apply() that wants them raises.
   virtual void release_saved();
+  /// What an override of release_saved() does, without a visitor.
+  template <class... S> void free_saved(S&... saved) {
+    if ((saved.saved() || ...)) flags_ |= kReleased;
+    (saved.clear(), ...);
+  }
   /// The code object and instruction of the Python line that made the node; null if unknown.
   PyObject* code() const { return code_; }
   int instruction() const { return instruction_; }
@@ -122,7 +127,10 @@ N* make_node(std::uint32_t n_edges, A&&... a) {
   constexpr std::size_t bytes = (sizeof(N) + alignof(Edge) - 1) / alignof(Edge) * alignof(Edge);
   const std::size_t block = bytes + n_edges * sizeof(Edge);
   void* p = block <= 512 ? small_alloc(block) : buffer_alloc(block);
-  N* n = new (p) N(std::forward<A>(a)...);
+  N* n;
+  // No parentheses where there are no arguments: they would first fill the whole node with zeros.
+  if constexpr (sizeof...(A) == 0) n = new (p) N;
+  else n = new (p) N(std::forward<A>(a)...);
   n->bytes_ = std::uint16_t(bytes);
   n->n_edges_ = n_edges;
   for (std::uint32_t i = 0; i < n_edges; ++i) n->edges()[i] = {nullptr, 0};
@@ -157,14 +165,13 @@ class SavedTensor {
   SavedTensor() = default;
   SavedTensor(const SavedTensor&) = delete;
   SavedTensor& operator=(const SavedTensor&) = delete;
-  ~SavedTensor();
 
   void save(const Tensor& input);
   void save_output(const Tensor& output);
   /// The tensor; throws PyTorch's errors when it was freed or changed in place since.
   Tensor unpack(Node* owner);
   bool saved() const { return tensor_.defined(); }
-  void clear();
+  void clear() { tensor_ = Tensor(); }
   TensorObject* peek() const { return tensor_.get(); }
 
  private:

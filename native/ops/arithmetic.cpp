@@ -177,6 +177,7 @@ struct BinaryNode final : Node {
     v.tensor("other", b);
     v.tensor("result", out);
   }
+  void release_saved() override { free_saved(a, b, out); }
 };
 
 /// mul and its like, whose output is not needed: smaller by a saved tensor.
@@ -196,6 +197,7 @@ struct SmallBinaryNode final : Node {
     v.tensor("self", a);
     v.tensor("other", b);
   }
+  void release_saved() override { free_saved(a, b); }
 };
 
 struct NumberNode final : Node {
@@ -211,6 +213,7 @@ struct NumberNode final : Node {
     grads[0] = rule->vjp_number(in[0], sa, b, Tensor());
   }
   void visit(SavedVisitor& v) override { v.tensor("self", a); }
+  void release_saved() override { free_saved(a); }
 };
 
 static_assert(sizeof(SmallBinaryNode) + 2 * sizeof(Edge) <= 160, "the design's bound on a node");
@@ -296,7 +299,7 @@ Tensor forward(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
   const DType c = compute_type(d);
   const Loop loop = loop_of(rule, d);
   if (a.dtype() == c && b.dtype() == c && a.is_contiguous() && b.is_contiguous() && same(a.sizes(), b.sizes()) && a.numel() < kGrain) {
-    Tensor out = empty(a.sizes(), d);
+    Tensor out = empty_same(a, d);
     char* const data[3] = {out.data(), a.data(), b.data()};
     const std::int64_t size = out.itemsize(), strides[3] = {size, size, size};
     bool zero_division = false;
@@ -322,7 +325,7 @@ Tensor forward(const BinaryRule& rule, const Tensor& a, const Scalar& b, bool nu
   alignas(16) char number[16];
   b.store(number, c);
   if (a.dtype() == c && a.is_contiguous() && a.numel() < kGrain) {
-    Tensor out = empty(a.sizes(), d);
+    Tensor out = empty_same(a, d);
     const std::int64_t size = out.itemsize();
     char* const data[3] = {out.data(), number_first ? number : a.data(), number_first ? a.data() : number};
     const std::int64_t strides[3] = {size, number_first ? 0 : size, number_first ? size : 0};

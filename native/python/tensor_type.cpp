@@ -273,7 +273,7 @@ PyObject* with_type(Tensor t, PyTypeObject* type) {
     Py_INCREF(type);
     Py_SET_TYPE(o, type);
     Py_DECREF(tensor_type);
-    PyObject_GC_Track(o);
+    collect(raw(o));
   }
   return o;
 }
@@ -320,7 +320,7 @@ int tensor_clear(PyObject* o) {
 /// An attribute makes the tensor reachable from itself: from then on the collector looks at it.
 int tensor_setattro(PyObject* o, PyObject* name, PyObject* value) {
   const int r = PyObject_GenericSetAttr(o, name, value);
-  if (r == 0 && raw(o)->dict != nullptr && !PyObject_GC_IsTracked(o)) PyObject_GC_Track(o);
+  if (r == 0 && raw(o)->dict != nullptr) collect(raw(o));
   return r;
 }
 

@@ -33,8 +33,13 @@ void free_dims(TensorObject* t) {
 TensorObject* new_object() {
   TensorObject* t;
   if (free_count > 0) {
+    // A freed object keeps its type and the reference to it.
     t = free_tensors[--free_count];
-    PyObject_Init(reinterpret_cast<PyObject*>(t), tensor_type);
+#if defined(Py_REF_DEBUG) || defined(Py_TRACE_REFS)
+    _Py_NewReference(reinterpret_cast<PyObject*>(t));
+#else
+    Py_SET_REFCNT(reinterpret_cast<PyObject*>(t), 1);
+#endif
   } else {
     t = PyObject_GC_New(TensorObject, tensor_type);
     if (t == nullptr) throw PythonError();
@@ -52,6 +57,23 @@ TensorObject* new_object() {
   t->weakrefs = nullptr;
   t->dict = nullptr;
   return t;
+}
+
+/// Row-major sizes and strides; `n` elements.
+void put_contiguous(TensorObject* t, Dims sizes, std::int64_t n) {
+  const std::size_t nd = sizes.size();
+  if (nd > std::size_t(kInlineDims)) t->heap_dims = static_cast<std::int64_t*>(dims_alloc(heap_dims_bytes(int(nd))));
+  t->ndim = std::uint8_t(nd);
+  std::int64_t* s = t->sizes();
+  std::int64_t* st = t->strides();
+  std::int64_t step = 1;
+  for (std::size_t i = nd; i-- > 0;) {
+    s[i] = sizes[i];
+    st[i] = step;
+    step *= std::max<std::int64_t>(sizes[i], 1);
+  }
+  t->numel = n;
+  t->flags |= kContiguous;
 }
 
 void put_dims(TensorObject* t, Dims sizes, Dims strides) {
@@ -102,7 +124,8 @@ void clear_references(TensorObject* t) noexcept {
 void tensor_dealloc(PyObject* self) {
   auto* t = reinterpret_cast<TensorObject*>(self);
   PyTypeObject* type = Py_TYPE(self);
-  PyObject_GC_UnTrack(self);
+  // Python tracks a subclass's instance again before it calls this.
+  if (t->has(kCollected) || type != tensor_type) PyObject_GC_UnTrack(self);
   if (t->weakrefs != nullptr) PyObject_ClearWeakRefs(self);
   clear_references(t);
   if (t->extra != nullptr) free_extra(std::exchange(t->extra, nullptr));
@@ -112,8 +135,14 @@ void tensor_dealloc(PyObject* self) {
     free_tensors[free_count++] = t;
   } else {
     type->tp_free(self);
+    Py_DECREF(type);
   }
-  Py_DECREF(type);
+}
+
+void collect(TensorObject* t) {
+  if (t->has(kCollected)) return;
+  t->flags |= kCollected;
+  PyObject_GC_Track(reinterpret_cast<PyObject*>(t));
 }
 
 // --- creation ---------------------------------------------------------------------------------------------------------
@@ -158,9 +187,41 @@ Tensor with_storage(Storage* owned, std::int64_t offset, Dims sizes, Dims stride
 
 }  // namespace
 
+namespace {
+
+/// A new object on fresh memory for `n` elements; its geometry is still to be set.
+Tensor blank(std::int64_t n, DType dtype) {
+  Storage* storage = Storage::create(bytes_for(n, dtype));
+  TensorObject* t;
+  try {
+    t = new_object();
+  } catch (...) {
+    storage->release();
+    throw;
+  }
+  t->storage = storage;
+  t->dtype = dtype;
+  if (modes_inference()) t->flags |= kInference;
+  return Tensor::steal(t);
+}
+
+}  // namespace
+
 Tensor empty(Dims sizes, DType dtype) {
   const std::int64_t n = checked_numel(sizes);
-  return with_storage(Storage::create(bytes_for(n, dtype)), 0, sizes, contiguous_strides(sizes), dtype);
+  Tensor t = blank(n, dtype);
+  put_contiguous(t.get(), sizes, n);
+  return t;
+}
+
+Tensor empty_same(const Tensor& like, DType dtype) {
+  if (like.ndim() > kInlineDims) return empty(like.sizes(), dtype);
+  Tensor t = blank(like.numel(), dtype);
+  t->numel = like.numel();
+  t->ndim = like->ndim;
+  t->flags |= kContiguous;
+  std::copy(std::begin(like->inline_dims), std::end(like->inline_dims), std::begin(t->inline_dims));
+  return t;
 }
 
 Tensor empty_strided(Dims sizes, Dims strides, DType dtype) {
@@ -175,7 +236,7 @@ Tensor empty_strided(Dims sizes, Dims strides, DType dtype) {
 }
 
 Tensor empty_like(const Tensor& t, DType dtype) {
-  if (t.is_contiguous()) return empty(t.sizes(), dtype);
+  if (t.is_contiguous()) return empty_same(t, dtype);
   return empty_strided(t.sizes(), dense_strides_like(t.sizes(), t.strides()), dtype);
 }
 

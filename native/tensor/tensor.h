@@ -37,7 +37,7 @@ enum TensorFlag : std::uint16_t {
   kRetainsGrad = 16,
   kInference = 32,
   kOwnVersion = 64,    // the counter is in `extra`
-  kForeignSubclass = 128,  // an instance of a Python subclass (its memory is Python's)
+  kCollected = 128,    // tracked by Python's collector: it has attributes, or refers to what has
   // How a view came to be; it decides which in-place changes are allowed. See NOTE [Views] in autograd/views.h.
   kViewNoGrad = 256,
   kViewMulti = 512,
@@ -152,6 +152,8 @@ class Object {
 
 /// Uninitialised memory in row-major order. Throws for sizes that are negative or overflow.
 Tensor empty(Dims sizes, DType dtype);
+/// Uninitialised, with the sizes of `t`, which is contiguous.
+Tensor empty_same(const Tensor& t, DType dtype);
 /// Uninitialised, with these strides (non-negative, dense or not; the storage spans what they reach).
 Tensor empty_strided(Dims sizes, Dims strides, DType dtype);
 /// Like `t`: its sizes, and its strides if it is dense without overlap ("preserve format"); `dtype` may differ.
@@ -169,6 +171,8 @@ Tensor full(Dims sizes, const Scalar& value, DType dtype);
 void set_geometry(TensorObject* t, Dims sizes, Dims strides);
 /// Makes `t` of these sizes, row-major, growing its storage where needed.
 void resize(const Tensor& t, Dims sizes);
+/// From now on the collector looks at the tensor.
+void collect(TensorObject* t);
 /// The rare parts of `t`, made on demand.
 TensorExtra& make_extra(TensorObject* t);
 /// Gives `t` a version counter of its own.
