@@ -1,5 +1,7 @@
 #include "autograd/engine.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <memory>
 #include <unordered_map>
@@ -16,6 +18,10 @@ std::uint32_t next_run = 0;
 // How many runs of all threads now use the nodes' own slots. There can be one: an inner or a concurrent run that
 // meets the same nodes keeps its numbers in a table of its own.
 bool slots_taken = false;
+thread_local bool slots_mine = false;
+
+// In the child of a fork the run of another thread never ends.
+[[maybe_unused]] const int fork_handler = pthread_atfork(nullptr, nullptr, [] { slots_taken = slots_mine; });
 
 /// What a run knows of a node.
 struct NodeState {
@@ -60,14 +66,14 @@ class Run {
         ready_(space_->ready) {
     ++depth;
     if (!slots_taken) {
-      slots_taken = own_slots_ = true;
+      slots_taken = slots_mine = own_slots_ = true;
       run_ = ++next_run;
       if (run_ == 0) run_ = ++next_run;
     }
   }
   ~Run() {
     for (TensorObject* g : grads_) Py_XDECREF(reinterpret_cast<PyObject*>(g));
-    if (own_slots_) slots_taken = false;
+    if (own_slots_) slots_taken = slots_mine = false;
     --depth;
     if (space_->small()) {
       space_->clear();
@@ -307,25 +313,21 @@ void fit_to_input(const InputMeta& meta, Tensor& g) {
 }
 
 void accumulate_grad(const Tensor& leaf, Tensor& g) {
-  if (leaf->grad == nullptr) {
-    // Taken over if nobody else holds it, else copied: `.grad` must not change with what it came from.
-    Tensor own;
-    if (modes.grad || (Py_REFCNT(g.object()) == 1 && g->storage->refs() == 1 && is_dense(g.sizes(), g.strides()))) {
-      own = modes.grad ? clone(g) : std::move(g);
-    } else {
-      own = clone(g);
+  // Another thread may put its own gradient there while an operator of this one lets go of the GIL.
+  for (;;) {
+    const Tensor old = leaf->grad == nullptr ? Tensor() : Tensor::borrow(leaf->grad);
+    if (old.defined() && !modes.grad) {
+      accumulate(old, g);
+      old->bump_version();
+      return;
     }
-    leaf->grad = reinterpret_cast<TensorObject*>(own.release());
+    // Taken over if nobody else holds it, else copied: `.grad` must not change with what it came from.
+    const bool ours = !modes.grad && Py_REFCNT(g.object()) == 1 && g->storage->refs() == 1 && is_dense(g.sizes(), g.strides());
+    Tensor next = old.defined() ? add(old, g) : ours ? std::move(g) : clone(g);
+    if (leaf->grad != old.get()) continue;
+    leaf->grad = reinterpret_cast<TensorObject*>(next.release());
+    if (old.defined()) Py_DECREF(old.object());
     return;
-  }
-  Tensor old = Tensor::borrow(leaf->grad);
-  if (modes.grad) {
-    Tensor sum = add(old, g);
-    TensorObject* before = std::exchange(leaf->grad, reinterpret_cast<TensorObject*>(sum.release()));
-    Py_XDECREF(reinterpret_cast<PyObject*>(before));
-  } else {
-    accumulate(old, g);
-    old->bump_version();
   }
 }
 

@@ -17,9 +17,16 @@ namespace {
 
 std::uint64_t next_sequence = 0;
 
-// Nodes whose last reference is gone and that wait for the one loop that frees them.
-std::vector<Node*> doomed;
-bool freeing = false;
+#if defined(__GNUC__) && !defined(__APPLE__)
+#define RL_HOT_TLS __attribute__((tls_model("initial-exec")))
+#else
+#define RL_HOT_TLS
+#endif
+
+// Nodes whose last reference is gone and that wait for the one loop that frees them, linked through themselves: freeing
+// must not need memory. Per thread: what a finalizer does may let another thread run, and a fork takes only one along.
+thread_local Node* doomed RL_HOT_TLS = nullptr;
+thread_local bool freeing RL_HOT_TLS = false;
 
 }  // namespace
 
@@ -71,18 +78,18 @@ void release(Node* n) noexcept {
   if (--n->refs_ != 0) return;
   // Freeing a node frees tensors and other nodes, which end up here again: those only queue, so the stack stays flat.
   if (freeing) {
-    doomed.push_back(n);
+    n->next_doomed_ = doomed;
+    doomed = n;
     return;
   }
   freeing = true;
   destroy_node(n);
-  while (!doomed.empty()) {
-    Node* next = doomed.back();
-    doomed.pop_back();
+  while (doomed != nullptr) {
+    Node* next = doomed;
+    doomed = next->next_doomed_;
     destroy_node(next);
   }
   freeing = false;
-  if (doomed.capacity() > 4096) std::vector<Node*>().swap(doomed);
 }
 
 void release_node(Node* n) noexcept { release(n); }

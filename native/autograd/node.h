@@ -104,7 +104,10 @@ class Node {
 
   std::uint32_t refs_ = 1;
   std::uint32_t n_edges_ = 0;
-  std::uint64_t sequence_;
+  union {
+    std::uint64_t sequence_;
+    Node* next_doomed_;  // once the last reference is gone
+  };
   PyObject* code_ = nullptr;
   std::int32_t instruction_ = 0;
   std::uint16_t bytes_ = 0;

@@ -283,6 +283,15 @@ void run_binary(Loop loop, const Operand& out, const Operand& a, const Operand& 
   if (zero_division) fail_runtime("ZeroDivisionError");
 }
 
+/// Runs the kernel on `a` itself. An integer division, which may fail, works on a copy: after an error `a` is as it was.
+void run_inplace(const BinaryRule& rule, Loop loop, const Tensor& a, DType compute, const Operand& b) {
+  const bool divides = rule.op == Binary::FloorDiv || rule.op == Binary::TruncDiv || rule.op == Binary::Remainder || rule.op == Binary::Fmod;
+  if (!divides || !is_integral(compute, true)) return run_binary(loop, Operand(a, compute), Operand(a, compute), b);
+  const Tensor out = empty_like(a, a.dtype());
+  run_binary(loop, Operand(out, compute), Operand(a, compute), b);
+  copy_into(a, out);
+}
+
 void check_bool_sub(const BinaryRule& rule, DType a, bool b_is_bool) {
   if (rule.op != Binary::Sub || (a != DType::Bool && !b_is_bool)) return;
   if (a == DType::Bool && b_is_bool) {
@@ -405,7 +414,7 @@ void binary_inplace(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
     if (want & BinaryRule::Out) n->out.save_output(a);
     return;
   }
-  run_binary(loop, Operand(a, c), Operand(a, c), Operand(other, c));
+  run_inplace(rule, loop, a, c, Operand(other, c));
   finish_inplace(a, nullptr);
 }
 
@@ -431,7 +440,7 @@ void binary_inplace(const BinaryRule& rule, const Tensor& a, const Scalar& b) {
     n->b = b;
     connect(n, 0, a);
   }
-  run_binary(loop, Operand(a, c), Operand(a, c), Operand(number, c));
+  run_inplace(rule, loop, a, c, Operand(number, c));
   finish_inplace(a, node.get());
 }
 

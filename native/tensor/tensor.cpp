@@ -116,7 +116,12 @@ void clear_references(TensorObject* t) noexcept {
   TensorObject* grad = std::exchange(t->grad, nullptr);
   TensorObject* base = std::exchange(t->base, nullptr);
   if (fn != nullptr) release_node(fn);
-  Py_XDECREF(reinterpret_cast<PyObject*>(grad));
+  // A gradient may have a gradient, and so on: its own is taken out first, so that no chain of them recurses.
+  while (grad != nullptr) {
+    auto* object = reinterpret_cast<PyObject*>(grad);
+    grad = Py_REFCNT(object) == 1 ? std::exchange(grad->grad, nullptr) : nullptr;
+    Py_DECREF(object);
+  }
   Py_XDECREF(reinterpret_cast<PyObject*>(base));
   Py_CLEAR(t->dict);
 }
