@@ -22,7 +22,7 @@ struct Edge {
 
 /// The sizes and dtype of an input, where they differ from the output's. See NOTE [Broadcast].
 struct InputMeta {
-  DimVec sizes;
+  DimList sizes;
   DType dtype;
 };
 

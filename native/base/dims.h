@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "base/alloc.h"
 #include "base/error.h"
 
 namespace rl {
@@ -60,6 +61,43 @@ class DimVec {
   }
   std::size_t n_ = 0;
   std::int64_t v_[kMaxDims];
+};
+
+/// Sizes or strides to be kept: up to four inside the object, more in a block of their own. Set once by `assign`.
+class DimList {
+ public:
+  DimList() = default;
+  DimList(const DimList&) = delete;
+  DimList& operator=(const DimList&) = delete;
+  DimList& operator=(const DimVec& v) { assign(v); return *this; }
+  ~DimList() { clear(); }
+
+  void assign(Dims v) {
+    clear();
+    if (v.size() > kInside) heap_ = static_cast<std::int64_t*>(small_alloc(v.size() * sizeof(std::int64_t)));
+    n_ = std::uint32_t(v.size());
+    std::copy(v.begin(), v.end(), const_cast<std::int64_t*>(data()));
+  }
+  std::size_t size() const { return n_; }
+  bool empty() const { return n_ == 0; }
+  const std::int64_t* data() const { return n_ > kInside ? heap_ : inside_; }
+  const std::int64_t* begin() const { return data(); }
+  const std::int64_t* end() const { return data() + n_; }
+  std::int64_t operator[](std::size_t i) const { return data()[i]; }
+  operator Dims() const { return {data(), n_}; }  // NOLINT: a view of itself
+
+ private:
+  static constexpr std::uint32_t kInside = 4;
+  static_assert(kMaxDims * sizeof(std::int64_t) <= 512, "a block of small_alloc");
+  void clear() noexcept {
+    if (n_ > kInside) small_free(heap_, n_ * sizeof(std::int64_t));
+    n_ = 0;
+  }
+  std::uint32_t n_ = 0;
+  union {
+    std::int64_t inside_[kInside];
+    std::int64_t* heap_;
+  };
 };
 
 inline bool same(Dims a, Dims b) { return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin()); }

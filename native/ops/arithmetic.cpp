@@ -23,10 +23,6 @@ void div_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, T
   if (ga) *ga = g / conj(b);
   if (gb) *gb = neg(g) * conj((a / b) / b);
 }
-void keep_a_vjp(const Tensor& g, const Tensor&, const Tensor&, const Tensor&, Tensor* ga, Tensor* gb) {
-  if (ga) *ga = g;
-  (void)gb;
-}
 void zero_vjp(const Tensor& g, const Tensor&, const Tensor&, const Tensor&, Tensor* ga, Tensor* gb) {
   if (ga) *ga = zeros_like(g);
   if (gb) *gb = zeros_like(g);
@@ -455,6 +451,19 @@ void accumulate(const Tensor& a, const Tensor& b) {
     return;
   }
   run_loop(loop, nullptr, Operand(a, c), {Operand(a, c), Operand(overlap_safe(b, a), c)});
+}
+
+void divide(const Tensor& a, double b) {
+  const Loop loop = loop_of(kDiv, a.dtype());
+  alignas(16) char number[16];
+  Scalar(b).store(number, a.dtype());
+  if (a.is_contiguous() && a.numel() < kGrain) {
+    char* const data[3] = {a.data(), a.data(), number};
+    const std::int64_t size = a.itemsize(), strides[3] = {size, size, 0};
+    if (a.numel() > 0) loop(data, strides, a.numel(), nullptr);
+    return;
+  }
+  run_loop(loop, nullptr, Operand(a, a.dtype()), {Operand(a, a.dtype()), Operand(number, a.dtype())});
 }
 
 Tensor add(const Tensor& a, const Tensor& b) { return binary(kAdd, a, b); }

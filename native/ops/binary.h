@@ -34,6 +34,8 @@ Tensor binary(const BinaryRule& rule, const Tensor& a, const Scalar& b);
 Tensor binary(const BinaryRule& rule, const Scalar& a, const Tensor& b);
 void binary_inplace(const BinaryRule& rule, const Tensor& a, const Tensor& b);
 void binary_inplace(const BinaryRule& rule, const Tensor& a, const Scalar& b);
+/// a /= b, raw: no history, no versions; for results that nobody else has seen. `a` is of a dtype that kernels compute in.
+void divide(const Tensor& a, double b);
 
 // --- in-place operators in general ----------------------------------------------------------------------------------------
 /// Checks that `out`-typed results may be written to `self`, and that `shape` is self's.

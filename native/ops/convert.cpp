@@ -19,7 +19,7 @@ struct ToNode final : Node {
   }
 };
 struct CopyNode final : Node {
-  DimVec sizes;
+  DimList sizes;
   DType dtype = DType::Float;
   const char* name() const override { return "CopyBackwards"; }
   void apply(Tensor* in, Tensor* out) override {

@@ -10,7 +10,7 @@ namespace {
 
 struct CatNode final : Node {
   int dim = 0;
-  std::vector<DimVec> sizes;
+  std::unique_ptr<DimList[]> sizes;
   std::vector<DType> dtypes;
   const char* title = "CatBackward0";
   const char* name() const override { return title; }
@@ -44,12 +44,12 @@ struct StackNode final : Node {
   }
 };
 struct FlipNode final : Node {
-  DimVec dims;
+  DimList dims;
   const char* name() const override { return "FlipBackward0"; }
   void apply(Tensor* in, Tensor* out) override { out[0] = flip(in[0], dims); }
 };
 struct RepeatNode final : Node {
-  DimVec input_sizes, repeats;
+  DimList input_sizes, repeats;
   const char* name() const override { return "RepeatBackward0"; }
   void apply(Tensor* in, Tensor* out) override {
     // [r0 * n0, r1 * n1, …] seen as [r0, n0, r1, n1, …], summed over the r.
@@ -125,9 +125,10 @@ Tensor concat(std::span<const Tensor> tensors, int dim) {
     auto* n = record_all<CatNode>(out, tensors);
     if (is_differentiable(d)) {
       n->dim = dim;
-      for (const Tensor& t : tensors) {
-        n->sizes.emplace_back(t.sizes());
-        n->dtypes.push_back(t.dtype());
+      n->sizes = std::make_unique<DimList[]>(tensors.size());
+      for (std::size_t i = 0; i < tensors.size(); ++i) {
+        n->sizes[i].assign(tensors[i].sizes());
+        n->dtypes.push_back(tensors[i].dtype());
       }
     }
   }

@@ -72,11 +72,22 @@ Tensor restore(Tensor g, Dims sizes, std::uint64_t mask, bool keepdim) {
 }
 
 struct ReduceNode : Node {
-  DimVec sizes;
+  DimList sizes;
   std::uint64_t mask = 0;
   bool keepdim = false, all = true;
   DType dtype = DType::Float;
-  Tensor spread(const Tensor& g) const { return expand(restore(g, sizes, mask, keepdim), sizes); }
+  Tensor spread(const Tensor& g) const {
+    // A small one that nobody differentiates is written out: cheaper for what follows than a view with stride 0.
+    constexpr std::int64_t kSmall = 256;
+    if (!modes.grad && g.numel() == 1 && product(sizes) <= kSmall) {
+      Tensor out = empty(sizes, g.dtype());
+      char* const data[2] = {out.data(), g.data()};
+      const std::int64_t strides[2] = {g.itemsize(), 0};
+      if (out.numel() > 0) kernels->pointwise.cast[int(g.dtype())][int(g.dtype())](data, strides, out.numel(), nullptr);
+      return out;
+    }
+    return expand(restore(g, sizes, mask, keepdim), sizes);
+  }
 };
 struct SumNode final : ReduceNode {
   const char* name() const override { return all ? "SumBackward0" : "SumBackward1"; }
@@ -85,7 +96,7 @@ struct SumNode final : ReduceNode {
 struct MeanNode final : ReduceNode {
   double count = 1;
   const char* name() const override { return all ? "MeanBackward0" : "MeanBackward1"; }
-  void apply(Tensor* in, Tensor* out) override { out[0] = to(spread(in[0]) / Scalar(count), dtype); }
+  void apply(Tensor* in, Tensor* out) override { out[0] = to(spread(in[0] / Scalar(count)), dtype); }
 };
 /// amax, amin and full max, min: the gradient is shared evenly among ties.
 struct ExtremeNode final : ReduceNode {
@@ -255,12 +266,8 @@ Tensor mean(const Tensor& t, Dims dims, bool keepdim, std::optional<DType> dtype
   // 16-bit floats are divided before they are rounded.
   const DType wide = compute_type(d);
   Tensor out = reduced(Reduce::Sum, t, p, keepdim, wide);
-  {
-    GradMode off(false);
-    binary_inplace(kDiv, out, Scalar(double(n)));
-    if (wide != d) out = to(out, d);
-    else out->storage->version = 0;
-  }
+  divide(out, double(n));
+  if (wide != d) out = to_contiguous(out, d);
   if (recording(t)) describe(record<MeanNode>(out, t), t, p, keepdim)->count = double(n);
   return out;
 }

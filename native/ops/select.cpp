@@ -159,7 +159,7 @@ void check_gather_shapes(const Tensor& t, int dim, const Tensor& index, const ch
 
 struct GatherNode final : Node {
   SavedTensor index;
-  DimVec sizes;
+  DimList sizes;
   int dim = 0;
   const char* name() const override { return "GatherBackward0"; }
   void apply(Tensor* in, Tensor* out) override { out[0] = scatter_add(zeros(sizes, in[0].dtype()), dim, index.unpack(this), in[0]); }
@@ -189,7 +189,7 @@ struct IndexAddNode final : Node {
 };
 struct IndexSelectNode final : Node {
   SavedTensor index;
-  DimVec sizes;
+  DimList sizes;
   int dim = 0;
   const char* name() const override { return "IndexSelectBackward0"; }
   void apply(Tensor* in, Tensor* out) override { out[0] = index_add(zeros(sizes, in[0].dtype()), dim, index.unpack(this), in[0]); }
@@ -541,7 +541,7 @@ Chosen choose(const Tensor& view, const std::vector<Tensor>& indices) {
 
 struct IndexNode final : Node {
   SavedTensor flat;
-  DimVec sizes;
+  DimList sizes;
   const char* name() const override { return "IndexBackward0"; }
   void apply(Tensor* in, Tensor* out) override {
     const Tensor at = reshape(flat.unpack(this), {{-1}});
@@ -551,7 +551,7 @@ struct IndexNode final : Node {
 };
 struct IndexPutNode final : Node {
   SavedTensor flat;
-  DimVec value_sizes;
+  DimList value_sizes;
   DType value_type = DType::Float;
   bool accumulate = false;
   const char* name() const override { return "IndexPutBackward0"; }

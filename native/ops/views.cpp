@@ -9,18 +9,18 @@ namespace {
 
 
 struct ReshapeNode final : Node {
-  DimVec sizes;
+  DimList sizes;
   const char* title;
   const char* name() const override { return title; }
   void apply(Tensor* in, Tensor* out) override { out[0] = reshape(in[0], sizes); }
 };
 struct ExpandNode final : Node {
-  DimVec sizes;
+  DimList sizes;
   const char* name() const override { return "ExpandBackward0"; }
   void apply(Tensor* in, Tensor* out) override { out[0] = sum_to(in[0], sizes); }
 };
 struct PermuteNode final : Node {
-  DimVec dims;
+  DimList dims;
   const char* name() const override { return "PermuteBackward0"; }
   void apply(Tensor* in, Tensor* out) override {
     DimVec inverse;
@@ -43,7 +43,7 @@ struct UnsqueezeNode final : Node {
 /// select, slice, diagonal, as_strided: the gradient is written into zeros of the input's shape at the same place.
 struct PartNode final : Node {
   enum Type : std::uint8_t { Select, Slice, Diagonal } type = Select;
-  DimVec input_sizes;
+  DimList input_sizes;
   std::int64_t a = 0, b = 0, c = 0;
   int dim = 0, dim2 = 0;
   const char* name() const override {
@@ -57,7 +57,7 @@ struct PartNode final : Node {
   }
 };
 struct AsStridedNode final : Node {
-  DimVec input_sizes, input_strides, sizes, strides;
+  DimList input_sizes, input_strides, sizes, strides;
   std::int64_t offset = 0, input_offset = 0;
   const char* name() const override { return "AsStridedBackward0"; }
   void apply(Tensor* in, Tensor* out) override {
@@ -85,7 +85,7 @@ struct AsStridedNode final : Node {
 };
 struct UnbindNode final : Node {
   int dim = 0;
-  DimVec part;
+  DimList part;
   DType dtype = DType::Float;
   const char* name() const override { return "UnbindBackward0"; }
   void apply(Tensor* in, Tensor* out) override {
@@ -98,7 +98,7 @@ struct UnbindNode final : Node {
 };
 struct SplitNode final : Node {
   int dim = 0;
-  DimVec input_sizes;
+  DimList input_sizes;
   std::vector<std::int64_t> lengths;
   DType dtype = DType::Float;
   const char* title = "SplitBackward0";
@@ -107,7 +107,7 @@ struct SplitNode final : Node {
     std::vector<Tensor> parts(in, in + output_count());
     for (std::size_t i = 0; i < parts.size(); ++i) {
       if (parts[i].defined()) continue;
-      DimVec sizes(input_sizes);
+      DimVec sizes{Dims(input_sizes)};
       sizes[std::size_t(dim)] = lengths[i];
       parts[i] = zeros(sizes, dtype);
     }
@@ -138,10 +138,14 @@ Tensor reshaped(const Tensor& t, Dims shape, Dims strides, const char* title) {
 }
 
 Tensor view_as(const Tensor& t, Dims shape, const char* title) {
-  DimVec strides;
   if (t.is_contiguous()) {
-    strides = contiguous_strides(shape);
-  } else if (!view_strides(t.sizes(), t.strides(), shape, strides)) {
+    return finish<ReshapeNode>(t, make_view(t, shape), [&](ReshapeNode* n) {
+      n->sizes.assign(t.sizes());
+      n->title = title;
+    });
+  }
+  DimVec strides;
+  if (!view_strides(t.sizes(), t.strides(), shape, strides)) {
     fail_runtime("view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous "
                  "subspaces). Use .reshape(...) instead.");
   }

@@ -476,8 +476,34 @@ PyMemberDef members[] = {{"__weaklistoffset__", T_PYSSIZET, offsetof(TensorObjec
 
 // --- methods that are no operators -----------------------------------------------------------------------------------------------------
 
+/// One dimension: no checks and no dispatch by element.
+template <class T>
+PyObject* list_of_row(const char* p, std::int64_t n, std::int64_t stride) {
+  Object list = Object::check(PyList_New(n));
+  for (std::int64_t i = 0; i < n; ++i, p += stride) {
+    T v;
+    std::memcpy(&v, p, sizeof v);
+    PyObject* o;
+    if constexpr (std::is_same_v<T, bool>) o = PyBool_FromLong(v);
+    else if constexpr (std::is_floating_point_v<T>) o = PyFloat_FromDouble(double(v));
+    else o = PyLong_FromLongLong(std::int64_t(v));
+    if (o == nullptr) throw PythonError();
+    PyList_SET_ITEM(list.get(), i, o);
+  }
+  return list.release();
+}
+
 PyObject* list_of(const char* p, const std::int64_t* sizes, const std::int64_t* strides, int ndim, DType d) {
   if (ndim == 0) return wrap_scalar(Scalar::load(p, d));
+  if (ndim == 1) {
+    switch (d) {
+      case DType::Float: return list_of_row<float>(p, sizes[0], strides[0] * 4);
+      case DType::Double: return list_of_row<double>(p, sizes[0], strides[0] * 8);
+      case DType::Int64: return list_of_row<std::int64_t>(p, sizes[0], strides[0] * 8);
+      case DType::Bool: return list_of_row<bool>(p, sizes[0], strides[0]);
+      default: break;
+    }
+  }
   Object list = Object::check(PyList_New(sizes[0]));
   for (std::int64_t i = 0; i < sizes[0]; ++i) {
     PyList_SET_ITEM(list.get(), i, Object::check(list_of(p + i * strides[0] * itemsize(d), sizes + 1, strides + 1, ndim - 1, d)).release());

@@ -250,8 +250,9 @@ Tensor on_storage(Storage* storage, std::int64_t byte_offset, Dims sizes, Dims s
   return with_storage(storage, byte_offset, sizes, strides, dtype);
 }
 
-Tensor alias(const Tensor& t, Dims sizes, Dims strides, std::int64_t byte_offset) {
-  Tensor r = on_storage(t->storage, byte_offset, sizes, strides, t.dtype());
+namespace {
+
+Tensor join_versions(const Tensor& t, Tensor r) {
   if (t->has(kOwnVersion)) {
     VersionCounter* v = t->extra->version;
     make_extra(r.get()).version = v;
@@ -260,6 +261,23 @@ Tensor alias(const Tensor& t, Dims sizes, Dims strides, std::int64_t byte_offset
   }
   r->flags = std::uint16_t((r->flags & ~kInference) | (t->flags & kInference));
   return r;
+}
+
+}  // namespace
+
+Tensor alias(const Tensor& t, Dims sizes, Dims strides, std::int64_t byte_offset) {
+  return join_versions(t, on_storage(t->storage, byte_offset, sizes, strides, t.dtype()));
+}
+
+Tensor alias(const Tensor& t, Dims sizes) {
+  TensorObject* r = new_object();
+  t->storage->retain();
+  r->storage = t->storage;
+  r->offset = t->offset;
+  r->dtype = t.dtype();
+  Tensor owned = Tensor::steal(r);
+  put_contiguous(r, sizes, t.numel());
+  return join_versions(t, std::move(owned));
 }
 
 Tensor alias(const Tensor& t) { return alias(t, t.sizes(), t.strides(), t->offset); }

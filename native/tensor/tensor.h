@@ -163,6 +163,8 @@ Tensor on_storage(Storage* storage, std::int64_t byte_offset, Dims sizes, Dims s
 /// Another tensor object on the memory of `t`, without history; sizes, strides and byte offset may be new. It
 /// shares the version counter. It is no differentiable view: that is make_view of autograd/views.h.
 Tensor alias(const Tensor& t);
+/// The same, of a contiguous tensor and with other sizes for as many elements.
+Tensor alias(const Tensor& t, Dims sizes);
 Tensor alias(const Tensor& t, Dims sizes, Dims strides, std::int64_t byte_offset);
 /// A 0-dim tensor of this value.
 Tensor scalar_tensor(const Scalar& value, DType dtype);
