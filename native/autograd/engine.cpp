@@ -204,7 +204,7 @@ class Run {
     }
     Tensor sum = Tensor::steal(std::exchange(slot, nullptr));
     // In place where nobody else can see the sum so far; another dtype or layout takes the general way.
-    if (!modes.grad && Py_REFCNT(sum.object()) == 1 && sum->storage->refs() == 1 && sum.is_contiguous() && g.dtype() == sum.dtype() &&
+    if (!modes.grad && exclusive(sum) && sum.is_contiguous() && g.dtype() == sum.dtype() &&
         same(sum.sizes(), g.sizes())) {
       accumulate(sum, g);
     } else {
@@ -322,7 +322,7 @@ void accumulate_grad(const Tensor& leaf, Tensor& g) {
       return;
     }
     // Taken over if nobody else holds it, else copied: `.grad` must not change with what it came from.
-    const bool ours = !modes.grad && Py_REFCNT(g.object()) == 1 && g->storage->refs() == 1 && is_dense(g.sizes(), g.strides());
+    const bool ours = !modes.grad && exclusive(g) && is_dense(g.sizes(), g.strides());
     Tensor next = old.defined() ? add(old, g) : ours ? std::move(g) : clone(g);
     if (leaf->grad != old.get()) continue;
     leaf->grad = reinterpret_cast<TensorObject*>(next.release());

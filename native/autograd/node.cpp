@@ -185,6 +185,11 @@ EdgeRef gradient_edge(const Tensor& t) {
 
 void connect(Node* node, std::uint32_t i, const Tensor& t) {
   if (!tracked(t)) return;
+  if (t->has(kHasGradFn) && !t->has(kIsView)) [[likely]] {
+    t->grad_fn->retain();
+    node->edges()[i] = {t->grad_fn, t->output_nr};
+    return;
+  }
   EdgeRef e = gradient_edge(t);
   node->edges()[i] = {e.fn.release(), e.nr};
 }

@@ -56,7 +56,8 @@ class Node {
   /// "MulBackward0"
   virtual const char* name() const = 0;
   /// The vector-Jacobian product. `in`: one cotangent per output of the forward (undefined ones are null, but not
-  /// all); `out`: one per edge, to be filled where `needs(i)`; null stands for zero.
+  /// all); `out`: one per edge, to be filled where `needs(i)`; null stands for zero. A cotangent that is
+  /// exclusive() may be written over.
   virtual void apply(Tensor* in, Tensor* out) = 0;
   /// Shows the saved tensors.
   virtual void visit(SavedVisitor&) {}

@@ -16,12 +16,12 @@ void sub_vjp(const Tensor& g, const Tensor&, const Tensor&, const Tensor&, Tenso
   if (gb) *gb = neg(g);
 }
 void mul_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
-  if (ga) *ga = g * conj(b);
-  if (gb) *gb = g * conj(a);
+  if (gb) *gb = ga ? g * conj(a) : scaled(kMul, g, conj(a));
+  if (ga) *ga = scaled(kMul, g, conj(b));
 }
 void div_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
-  if (ga) *ga = g / conj(b);
-  if (gb) *gb = neg(g) * conj((a / b) / b);
+  if (gb) *gb = scaled(kMul, neg(g), conj((a / b) / b));
+  if (ga) *ga = scaled(kDiv, g, conj(b));
 }
 void zero_vjp(const Tensor& g, const Tensor&, const Tensor&, const Tensor&, Tensor* ga, Tensor* gb) {
   if (ga) *ga = zeros_like(g);
@@ -355,6 +355,22 @@ Tensor binary(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
   Tensor out = forward(rule, a, b);
   if (recording(a, b)) record_binary(rule, out, a, b);
   return out;
+}
+
+Tensor scaled(const BinaryRule& rule, const Tensor& g, const Tensor& b) {
+  if (modes.grad || !exclusive(g) || g.dtype() != b.dtype() || !g.is_contiguous() || !b.is_contiguous() || !same(g.sizes(), b.sizes())) {
+    return binary(rule, g, b);
+  }
+  const DType c = compute_type(g.dtype());
+  const Loop loop = loop_of(rule, g.dtype());
+  if (g.dtype() == c && g.numel() < kGrain) {
+    char* const data[3] = {g.data(), g.data(), b.data()};
+    const std::int64_t size = g.itemsize(), strides[3] = {size, size, size};
+    if (g.numel() > 0) loop(data, strides, g.numel(), nullptr);
+  } else {
+    run_loop(loop, nullptr, Operand(g, c), {Operand(g, c), Operand(b, c)});
+  }
+  return g;
 }
 
 Tensor binary(const BinaryRule& rule, const Tensor& a, const Scalar& b) {

@@ -32,6 +32,8 @@ Tensor binary(const BinaryRule& rule, const Tensor& a, const Tensor& b);
 Tensor binary(const BinaryRule& rule, const Tensor& a, const Scalar& b);
 /// The number comes first.
 Tensor binary(const BinaryRule& rule, const Scalar& a, const Tensor& b);
+/// g * b and g / b for derivative rules: where nobody sees `g` or records, in its memory.
+Tensor scaled(const BinaryRule& rule, const Tensor& g, const Tensor& b);
 void binary_inplace(const BinaryRule& rule, const Tensor& a, const Tensor& b);
 void binary_inplace(const BinaryRule& rule, const Tensor& a, const Scalar& b);
 /// a /= b, raw: no history, no versions; for results that nobody else has seen. `a` is of a dtype that kernels compute in.

@@ -225,7 +225,7 @@ Tensor empty_same(const Tensor& like, DType dtype) {
   t->numel = like.numel();
   t->ndim = like->ndim;
   t->flags |= kContiguous;
-  std::copy(std::begin(like->inline_dims), std::end(like->inline_dims), std::begin(t->inline_dims));
+  std::memcpy(t->inline_dims, like->inline_dims, sizeof t->inline_dims);
   return t;
 }
 

@@ -148,6 +148,11 @@ class Object {
   PyObject* p_ = nullptr;
 };
 
+/// Nobody but the holder of `t` can see its memory, so that it may be written over.
+inline bool exclusive(const Tensor& t) {
+  return Py_REFCNT(t.object()) == 1 && t->storage->refs() == 1 && !t->storage->is_foreign() && t->base == nullptr && t->weakrefs == nullptr;
+}
+
 // --- creation of the object; none of these record history -------------------------------------------------------
 
 /// Uninitialised memory in row-major order. Throws for sizes that are negative or overflow.
