@@ -96,7 +96,6 @@ Tensor joined_view(const Tensor& t, Tensor v) {
   return v;
 }
 
-
 }  // namespace
 
 Tensor make_view(const Tensor& t, Dims sizes, Dims strides, std::int64_t byte_offset) {
@@ -130,8 +129,9 @@ Node* grad_fn(const Tensor& t) {
 
 void check_inplace(const Tensor& t, bool tracked_inputs) {
   if (t->has(kInference) && !modes.inference) {
-    fail_runtime("Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal "
-                 "tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details.");
+    fail_runtime(
+        "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal "
+        "tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details.");
   }
   if (!modes.grad) return;
   if (t.requires_grad() && t.is_leaf() && !is_view(t)) {
@@ -145,16 +145,21 @@ void check_inplace(const Tensor& t, bool tracked_inputs) {
   if (!tracked_inputs) return;
   if (t->has(kViewMulti)) {
     Node* fn = grad_fn(t);
-    fail_runtime("Output ", t->output_nr, " of ", fn != nullptr ? operator_name(fn) : "a view operator",
-                 " is a view and is being modified inplace. This view is the output of a function that returns multiple views. "
-                 "Such functions do not allow the output views to be modified inplace. You should replace the inplace operation "
-                 "by an out-of-place one.");
+    fail_runtime(
+        "Output ", t->output_nr, " of ", fn != nullptr ? operator_name(fn) : "a view operator",
+        " is a view and is being modified inplace. This view is the output of a function that returns multiple views. "
+        "Such functions do not allow the output views to be modified inplace. You should replace the inplace operation "
+        "by an out-of-place one.");
   }
   if (t->has(kViewNoGrad)) {
-    fail_runtime("A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case "
-                 "is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace "
-                 "either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want "
-                 "the inplace to be tracked).");
+    fail_runtime(
+        "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use "
+        "case "
+        "is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the "
+        "inplace "
+        "either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you "
+        "want "
+        "the inplace to be tracked).");
   }
 }
 

@@ -25,15 +25,25 @@ class DimVec {
   DimVec(std::initializer_list<std::int64_t> v) : DimVec(Dims(v.begin(), v.size())) {}
   DimVec(Dims v) { assign(v); }  // NOLINT: a copy of a view
   DimVec(const DimVec& o) { assign(o); }
-  DimVec& operator=(const DimVec& o) { if (this != &o) assign(o); return *this; }
+  DimVec& operator=(const DimVec& o) {
+    if (this != &o) assign(o);
+    return *this;
+  }
 
-  void assign(Dims v) { check(v.size()); n_ = v.size(); std::copy(v.begin(), v.end(), v_); }
+  void assign(Dims v) {
+    check(v.size());
+    n_ = v.size();
+    std::copy(v.begin(), v.end(), v_);
+  }
   void resize(std::size_t n, std::int64_t value = 0) {
     check(n);
     for (std::size_t i = n_; i < n; ++i) v_[i] = value;
     n_ = n;
   }
-  void push_back(std::int64_t v) { check(n_ + 1); v_[n_++] = v; }
+  void push_back(std::int64_t v) {
+    check(n_ + 1);
+    v_[n_++] = v;
+  }
   void pop_back() { --n_; }
   void insert(std::size_t at, std::int64_t v) {
     check(n_ + 1);
@@ -41,7 +51,10 @@ class DimVec {
     v_[at] = v;
     ++n_;
   }
-  void erase(std::size_t at) { std::copy(v_ + at + 1, v_ + n_, v_ + at); --n_; }
+  void erase(std::size_t at) {
+    std::copy(v_ + at + 1, v_ + n_, v_ + at);
+    --n_;
+  }
   std::size_t size() const { return n_; }
   bool empty() const { return n_ == 0; }
   std::int64_t* data() { return v_; }
@@ -57,7 +70,8 @@ class DimVec {
 
  private:
   static void check(std::size_t n) {
-    if (n > std::size_t(kMaxDims)) fail_runtime("a tensor has at most ", kMaxDims, " dimensions, but ", n, " were asked for");
+    if (n > std::size_t(kMaxDims))
+      fail_runtime("a tensor has at most ", kMaxDims, " dimensions, but ", n, " were asked for");
   }
   std::size_t n_ = 0;
   std::int64_t v_[kMaxDims];
@@ -69,7 +83,10 @@ class DimList {
   DimList() = default;
   DimList(const DimList&) = delete;
   DimList& operator=(const DimList&) = delete;
-  DimList& operator=(const DimVec& v) { assign(v); return *this; }
+  DimList& operator=(const DimVec& v) {
+    assign(v);
+    return *this;
+  }
   ~DimList() { clear(); }
 
   void assign(Dims v) {

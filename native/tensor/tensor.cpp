@@ -94,7 +94,8 @@ void put_dims(TensorObject* t, Dims sizes, Dims strides) {
 
 }  // namespace
 
-// --- life and death ---------------------------------------------------------------------------------------------------
+// --- life and death
+// ---------------------------------------------------------------------------------------------------
 
 void free_extra(TensorExtra* e) noexcept {
   if (e->version != nullptr && --e->version->refs == 0) small_free(e->version, sizeof(VersionCounter));
@@ -150,7 +151,8 @@ void collect(TensorObject* t) {
   PyObject_GC_Track(reinterpret_cast<PyObject*>(t));
 }
 
-// --- creation ---------------------------------------------------------------------------------------------------------
+// --- creation
+// ---------------------------------------------------------------------------------------------------------
 
 std::int64_t checked_numel(Dims sizes) {
   std::int64_t n = 1;
@@ -178,7 +180,9 @@ std::size_t bytes_for(std::int64_t elements, DType dtype) {
 Tensor with_storage(Storage* owned, std::int64_t offset, Dims sizes, Dims strides, DType dtype) {
   struct Guard {
     Storage* s;
-    ~Guard() { if (s != nullptr) s->release(); }
+    ~Guard() {
+      if (s != nullptr) s->release();
+    }
   } guard{owned};
   TensorObject* t = new_object();
   t->storage = std::exchange(guard.s, nullptr);
@@ -317,7 +321,8 @@ void resize(const Tensor& t, Dims sizes) {
 DType default_dtype() { return default_float; }
 void set_default_dtype(DType d) { default_float = d; }
 
-// --- geometry ---------------------------------------------------------------------------------------------------------
+// --- geometry
+// ---------------------------------------------------------------------------------------------------------
 
 bool is_contiguous(Dims sizes, Dims strides) {
   std::int64_t step = 1;
@@ -494,7 +499,8 @@ DimVec dense_strides_like(Dims sizes, Dims strides) {
   return out;
 }
 
-// --- promotion --------------------------------------------------------------------------------------------------------
+// --- promotion
+// --------------------------------------------------------------------------------------------------------
 
 namespace {
 
