@@ -1,6 +1,9 @@
 #include "autograd/engine.h"
 
+#include <pthread.h>
+
 #include <algorithm>
+#include <memory>
 #include <unordered_map>
 
 #include "autograd/hooks.h"
@@ -15,30 +18,67 @@ std::uint32_t next_run = 0;
 // How many runs of all threads now use the nodes' own slots. There can be one: an inner or a concurrent run that
 // meets the same nodes keeps its numbers in a table of its own.
 bool slots_taken = false;
+thread_local bool slots_mine = false;
+
+// In the child of a fork the run of another thread never ends.
+[[maybe_unused]] const int fork_handler = pthread_atfork(nullptr, nullptr, [] { slots_taken = slots_mine; });
 
 /// What a run knows of a node.
 struct NodeState {
   Node* node;
   std::uint32_t waiting;  // edges into the node that have not delivered yet
-  std::uint32_t grads;    // where its cotangents begin in Run::grads_
+  std::uint32_t grads;    // where its cotangents begin in Workspace::grads
+  bool ready;             // it is in the queue, or has left it
 };
+
+/// A ready node: the queue gives the highest sequence number first, as PyTorch does, so that sums have the same order.
+struct Ready {
+  std::uint64_t sequence;
+  std::uint32_t number;
+  bool operator<(const Ready& o) const { return sequence < o.sequence; }
+};
+
+/// The arrays of a run. A thread keeps one set for its next run, so that small graphs cost no allocation.
+struct Workspace {
+  std::vector<NodeState> states;
+  std::vector<TensorObject*> grads;
+  std::vector<Ready> ready;
+
+  static constexpr std::size_t kKeep = 4096;
+  void clear() {
+    states.clear();
+    grads.clear();
+    ready.clear();
+  }
+  bool small() const { return states.capacity() <= kKeep && grads.capacity() <= kKeep && ready.capacity() <= kKeep; }
+};
+thread_local std::unique_ptr<Workspace> spare;
 
 /// One backward pass. All its state lives here, in flat arrays by the node's number, so that passes can be nested,
 /// can run in several threads, and leave nothing behind on the nodes.
 class Run {
  public:
-  explicit Run(BackwardRequest& r) : request_(r) {
+  explicit Run(BackwardRequest& r)
+      : request_(r),
+        space_(spare ? std::move(spare) : std::make_unique<Workspace>()),
+        states_(space_->states),
+        grads_(space_->grads),
+        ready_(space_->ready) {
     ++depth;
     if (!slots_taken) {
-      slots_taken = own_slots_ = true;
+      slots_taken = slots_mine = own_slots_ = true;
       run_ = ++next_run;
       if (run_ == 0) run_ = ++next_run;
     }
   }
   ~Run() {
     for (TensorObject* g : grads_) Py_XDECREF(reinterpret_cast<PyObject*>(g));
-    if (own_slots_) slots_taken = false;
+    if (own_slots_) slots_taken = slots_mine = false;
     --depth;
+    if (space_->small()) {
+      space_->clear();
+      spare = std::move(space_);
+    }
   }
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
@@ -55,9 +95,10 @@ class Run {
     for (const EdgeRef& r : roots_) {
       if (!r.fn) continue;
       const std::uint32_t i = number_of(r.fn.get());
-      if (states_[i].waiting == 0 && !is_ready_[i]) push(i);
+      if (states_[i].waiting == 0 && !states_[i].ready) push(i);
     }
     GradMode mode(request_.create_graph);
+    plain_ = request_.inputs.empty();
     while (!ready_.empty()) execute(pop());
     return std::move(captured_);
   }
@@ -75,8 +116,11 @@ class Run {
     const std::uint32_t known = lookup(n);
     if (known != kNone) return known;
     const auto i = std::uint32_t(states_.size());
-    states_.push_back({n, 0, std::uint32_t(grads_.size())});
-    grads_.resize(grads_.size() + n->output_count(), nullptr);
+    states_.push_back({n, 0, std::uint32_t(grads_.size()), false});
+    if (n->output_count() == 1)
+      grads_.push_back(nullptr);
+    else
+      grads_.resize(grads_.size() + n->output_count(), nullptr);
     if (own_slots_) {
       n->run = run_;
       n->number = i;
@@ -98,7 +142,6 @@ class Run {
         if (edges[e].fn != nullptr) ++states_[number_of(edges[e].fn)].waiting;
       }
     }
-    is_ready_.resize(states_.size());
   }
 
   /// Marks the nodes from which an input can be reached; the others need not run.
@@ -142,14 +185,9 @@ class Run {
     }
   }
 
-  // --- the queue of ready nodes: highest sequence number first, as PyTorch, so that sums have the same order ---------
-  struct Ready {
-    std::uint64_t sequence;
-    std::uint32_t number;
-    bool operator<(const Ready& o) const { return sequence < o.sequence; }
-  };
+  // --- the queue of ready nodes ----------------------------------------------------------------------------------
   void push(std::uint32_t i) {
-    is_ready_[i] = true;
+    states_[i].ready = true;
     ready_.push_back({states_[i].node->sequence(), i});
     if (ready_.size() > 1) std::push_heap(ready_.begin(), ready_.end());
   }
@@ -161,7 +199,7 @@ class Run {
   }
 
   // --- cotangents ----------------------------------------------------------------------------------------------------
-  void deliver(std::uint32_t i, std::uint32_t nr, Tensor g) {
+  void deliver(std::uint32_t i, std::uint32_t nr, Tensor&& g) {
     TensorObject*& slot = grads_[states_[i].grads + nr];
     if (slot == nullptr) {
       slot = reinterpret_cast<TensorObject*>(g.release());
@@ -169,7 +207,7 @@ class Run {
     }
     Tensor sum = Tensor::steal(std::exchange(slot, nullptr));
     // In place where nobody else can see the sum so far; another dtype or layout takes the general way.
-    if (!modes.grad && Py_REFCNT(sum.object()) == 1 && sum->storage->refs() == 1 && sum.is_contiguous() && g.dtype() == sum.dtype() &&
+    if (!modes.grad && exclusive(sum) && sum.is_contiguous() && g.dtype() == sum.dtype() &&
         same(sum.sizes(), g.sizes())) {
       accumulate(sum, g);
     } else {
@@ -182,6 +220,10 @@ class Run {
     if ((++executed_ & 255) == 0 && PyErr_CheckSignals() != 0) throw PythonError();
     Node* n = states_[i].node;
     const std::uint32_t n_in = n->output_count(), n_edges = n->edge_count();
+    if (plain_ && n_in == 1 && n_edges <= 2 && n->extra() == nullptr && !n->is_accumulator()) {
+      execute_plain(i, n, n_edges);
+      return;
+    }
     // Few cotangents live on the stack; a node with many (unbind) takes a vector.
     Tensor small_in[2], small_out[4];
     std::vector<Tensor> big_in, big_out;
@@ -203,7 +245,8 @@ class Run {
       if (extra != nullptr && extra->pre_hooks != nullptr) run_pre_hooks(n, in);
       if (extra != nullptr && !extra->retained.empty()) keep_retained(n, in);
       bool captured_here = false;
-      for (auto c = std::lower_bound(captures_.begin(), captures_.end(), i, [](const Capture& a, std::uint32_t v) { return a.node < v; });
+      for (auto c = std::lower_bound(captures_.begin(), captures_.end(), i,
+                                     [](const Capture& a, std::uint32_t v) { return a.node < v; });
            c != captures_.end() && c->node == i; ++c) {
         captured_here = true;
         if (request_.accumulate) {
@@ -220,15 +263,33 @@ class Run {
         }
       }
     }
+    pass_on(n, n_edges, out);
+    if (!request_.retain_graph && run_it && any) n->release_saved();
+  }
+
+  /// What most nodes of most graphs need: one cotangent, at most two edges, nobody to tell.
+  void execute_plain(std::uint32_t i, Node* n, std::uint32_t n_edges) {
+    Tensor in = Tensor::steal(std::exchange(grads_[states_[i].grads], nullptr));
+    const bool any = in.defined();
+    Tensor out[2];
+    if (any) {
+      n->apply(&in, out);
+      if (n->extra() != nullptr) [[unlikely]]
+        after_apply(n, &in, out);
+    }
+    pass_on(n, n_edges, out);
+    if (any && !request_.retain_graph) n->release_saved();
+  }
+
+  void pass_on(Node* n, std::uint32_t n_edges, Tensor* out) {
     Edge* edges = n->edges();
     for (std::uint32_t e = 0; e < n_edges; ++e) {
       Node* to = edges[e].fn;
       if (to == nullptr) continue;
       const std::uint32_t j = lookup(to);
       if (out[e].defined()) deliver(j, edges[e].nr, std::move(out[e]));
-      if (--states_[j].waiting == 0 && !is_ready_[j]) push(j);
+      if (--states_[j].waiting == 0 && !states_[j].ready) push(j);
     }
-    if (!request_.retain_graph && run_it && any) n->release_saved();
   }
 
   bool has_needed_successor(Node* n) const {
@@ -256,13 +317,15 @@ class Run {
 
   BackwardRequest& request_;
   bool own_slots_ = false;
+  bool plain_ = false;  // nothing is captured: every node runs
   std::uint32_t run_ = 0;
   std::uint64_t executed_ = 0;
   std::vector<EdgeRef> roots_;
-  std::vector<NodeState> states_;
-  std::vector<TensorObject*> grads_;
-  std::vector<bool> is_ready_, needed_;
-  std::vector<Ready> ready_;
+  std::unique_ptr<Workspace> space_;
+  std::vector<NodeState>& states_;
+  std::vector<TensorObject*>& grads_;
+  std::vector<Ready>& ready_;
+  std::vector<bool> needed_;
   std::vector<Capture> captures_;
   std::vector<Tensor> captured_;
   std::unordered_map<Node*, std::uint32_t> table_;
@@ -273,29 +336,26 @@ class Run {
 void fit_to_input(const InputMeta& meta, Tensor& g) {
   if (!g.defined()) return;
   if (!same(g.sizes(), meta.sizes)) g = sum_to(g, meta.sizes);
-  if (g.dtype() != meta.dtype) g = is_complex(g.dtype()) && !is_complex(meta.dtype) ? to(real(g), meta.dtype) : to(g, meta.dtype);
+  if (g.dtype() != meta.dtype)
+    g = is_complex(g.dtype()) && !is_complex(meta.dtype) ? to(real(g), meta.dtype) : to(g, meta.dtype);
 }
 
 void accumulate_grad(const Tensor& leaf, Tensor& g) {
-  if (leaf->grad == nullptr) {
-    // Taken over if nobody else holds it, else copied: `.grad` must not change with what it came from.
-    Tensor own;
-    if (modes.grad || (Py_REFCNT(g.object()) == 1 && g->storage->refs() == 1 && is_dense(g.sizes(), g.strides()))) {
-      own = modes.grad ? clone(g) : std::move(g);
-    } else {
-      own = clone(g);
+  // Another thread may put its own gradient there while an operator of this one lets go of the GIL.
+  for (;;) {
+    const Tensor old = leaf->grad == nullptr ? Tensor() : Tensor::borrow(leaf->grad);
+    if (old.defined() && !modes.grad) {
+      accumulate(old, g);
+      old->bump_version();
+      return;
     }
-    leaf->grad = reinterpret_cast<TensorObject*>(own.release());
+    // Taken over if nobody else holds it, else copied: `.grad` must not change with what it came from.
+    const bool ours = !modes.grad && exclusive(g) && is_dense(g.sizes(), g.strides());
+    Tensor next = old.defined() ? add(old, g) : ours ? std::move(g) : clone(g);
+    if (leaf->grad != old.get()) continue;
+    leaf->grad = reinterpret_cast<TensorObject*>(next.release());
+    if (old.defined()) Py_DECREF(old.object());
     return;
-  }
-  Tensor old = Tensor::borrow(leaf->grad);
-  if (modes.grad) {
-    Tensor sum = add(old, g);
-    TensorObject* before = std::exchange(leaf->grad, reinterpret_cast<TensorObject*>(sum.release()));
-    Py_XDECREF(reinterpret_cast<PyObject*>(before));
-  } else {
-    accumulate(old, g);
-    old->bump_version();
   }
 }
 
@@ -309,7 +369,8 @@ int backward_depth() { return depth; }
 Tensor implicit_gradient(const Tensor& output) {
   if (output.numel() != 1) fail_runtime("grad can be implicitly created only for scalar outputs");
   if (is_complex(output.dtype())) {
-    fail_runtime("grad can be implicitly created only for real scalar outputs but got torch.", dtype_name(output.dtype()));
+    fail_runtime("grad can be implicitly created only for real scalar outputs but got torch.",
+                 dtype_name(output.dtype()));
   }
   return full(output.sizes(), 1, output.dtype());
 }

@@ -17,9 +17,16 @@ namespace {
 
 std::uint64_t next_sequence = 0;
 
-// Nodes whose last reference is gone and that wait for the one loop that frees them.
-std::vector<Node*> doomed;
-bool freeing = false;
+#if defined(__GNUC__) && !defined(__APPLE__)
+#define RL_HOT_TLS __attribute__((tls_model("initial-exec")))
+#else
+#define RL_HOT_TLS
+#endif
+
+// Nodes whose last reference is gone and that wait for the one loop that frees them, linked through themselves: freeing
+// must not need memory. Per thread: what a finalizer does may let another thread run, and a fork takes only one along.
+thread_local Node* doomed RL_HOT_TLS = nullptr;
+thread_local bool freeing RL_HOT_TLS = false;
 
 }  // namespace
 
@@ -71,18 +78,18 @@ void release(Node* n) noexcept {
   if (--n->refs_ != 0) return;
   // Freeing a node frees tensors and other nodes, which end up here again: those only queue, so the stack stays flat.
   if (freeing) {
-    doomed.push_back(n);
+    n->next_doomed_ = doomed;
+    doomed = n;
     return;
   }
   freeing = true;
   destroy_node(n);
-  while (!doomed.empty()) {
-    Node* next = doomed.back();
-    doomed.pop_back();
+  while (doomed != nullptr) {
+    Node* next = doomed;
+    doomed = next->next_doomed_;
     destroy_node(next);
   }
   freeing = false;
-  if (doomed.capacity() > 4096) std::vector<Node*>().swap(doomed);
 }
 
 void release_node(Node* n) noexcept { release(n); }
@@ -101,8 +108,6 @@ void Node::release_saved() {
 
 // --- saved tensors --------------------------------------------------------------------------------------------------
 
-SavedTensor::~SavedTensor() = default;
-
 void SavedTensor::save(const Tensor& input) {
   tensor_ = input;
   version_ = input->version();
@@ -113,8 +118,6 @@ void SavedTensor::save_output(const Tensor& output) {
   version_ = output->version();
   output_ = output->output_nr + 1;
 }
-
-void SavedTensor::clear() { tensor_ = Tensor(); }
 
 namespace {
 
@@ -128,20 +131,24 @@ std::string type_string(DType d) { return cat("torch.", scalar_type_name(d), "Te
   } else if (Node* fn = t.is_leaf() ? nullptr : t->grad_fn) {
     made = cat(", which is output ", t->output_nr, " of ", operator_name(fn), ",");
   }
-  fail_runtime("one of the variables needed for gradient computation has been modified by an inplace operation: [",
-               type_string(t.dtype()), " ", str(t.sizes()), "]", made, " is at version ", t->version(), "; expected version ",
-               expected, " instead. Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
-               "torch.autograd.set_detect_anomaly(True, check_nan=False).\n", owner->name(), ", made at ",
-               describe_line(owner->code(), owner->instruction()),
-               ", needs the value that the tensor had there; it was changed in place later. Change a copy (clone()), or use the "
-               "operator that returns a new tensor.");
+  fail_runtime(
+      "one of the variables needed for gradient computation has been modified by an inplace operation: [",
+      type_string(t.dtype()), " ", str(t.sizes()), "]", made, " is at version ", t->version(), "; expected version ",
+      expected,
+      " instead. Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
+      "torch.autograd.set_detect_anomaly(True, check_nan=False).\n",
+      owner->name(), ", made at ", describe_line(owner->code(), owner->instruction()),
+      ", needs the value that the tensor had there; it was changed in place later. Change a copy (clone()), or use the "
+      "operator that returns a new tensor.");
 }
 
 [[noreturn, gnu::cold]] void fail_freed(Node* owner) {
   fail_runtime(
-      "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
+      "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+      "been "
       "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
-      "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors "
+      "retain_graph=True if you need to backward through the graph a second time or if you need to access saved "
+      "tensors "
       "after calling backward.",
       "\nNoticed at ", owner->name(), ", made at ", describe_line(owner->code(), owner->instruction()), ".");
 }
@@ -182,6 +189,11 @@ EdgeRef gradient_edge(const Tensor& t) {
 
 void connect(Node* node, std::uint32_t i, const Tensor& t) {
   if (!tracked(t)) return;
+  if (t->has(kHasGradFn) && !t->has(kIsView)) [[likely]] {
+    t->grad_fn->retain();
+    node->edges()[i] = {t->grad_fn, t->output_nr};
+    return;
+  }
   EdgeRef e = gradient_edge(t);
   node->edges()[i] = {e.fn.release(), e.nr};
 }

@@ -367,7 +367,7 @@ void set_num_threads(int n) {
   wanted.store(std::min(n, kMaxThreads), std::memory_order_relaxed);
 }
 
-void set_interrupt_hook(InterruptHook hook) { interrupt = hook; }
+InterruptHook set_interrupt_hook(InterruptHook hook) { return std::exchange(interrupt, hook); }
 
 void parallel_ranges(std::int64_t n, std::int64_t grain, RangeFn fn, void* context) {
   if (n <= 0) return;

@@ -38,8 +38,8 @@ void parallel_for(std::int64_t n, std::int64_t grain, F&& fn) {
 }
 
 /// A hook that the calling thread runs about every 50 ms while it works or waits in parallel_ranges, and that may
-/// throw to stop the operator (Python's signal check). Null for none. Per thread.
+/// throw to stop the operator (Python's signal check). Null for none. Per thread. Gives the one set before.
 using InterruptHook = void (*)();
-void set_interrupt_hook(InterruptHook hook);
+InterruptHook set_interrupt_hook(InterruptHook hook);
 
 }  // namespace rl

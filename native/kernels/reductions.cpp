@@ -16,6 +16,7 @@ constexpr int64_t kAccBytes = 32768;     // accumulators of one piece of work, o
 constexpr int64_t kBufferBytes = 16384;  // converted elements
 constexpr int64_t kPiece = 65536;        // elements that make a piece of work worth a thread
 constexpr int64_t kMaxPieces = 64;       // partial results of one accumulator
+constexpr int64_t kLongest = 1 << 26;    // elements of one piece at most: between pieces Ctrl-C comes through
 constexpr int64_t kEnough = 32;          // independent results of this number need no partial ones
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -167,7 +168,7 @@ struct Reducer {
     const int64_t tiles = ceil_div(across.size, tile);
     int64_t blocks = 1, length = std::max<int64_t>(inner.size, 1), group = runs;
     if (outer * tiles < kEnough && total * tile >= 2 * kPiece) {
-      const int64_t pieces = std::min(total * tile / kPiece, kMaxPieces);
+      const int64_t pieces = std::max(std::min(total * tile / kPiece, kMaxPieces), std::min<int64_t>(total / kLongest * tile, 4096));
       if (runs >= pieces)
         group = ceil_div(runs, pieces);
       else {

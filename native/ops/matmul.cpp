@@ -78,7 +78,7 @@ Tensor product(const Tensor& a, const Tensor& b) {
   args.ibeta = 0;
   GemmBatch batch;
   if (batched) batch = {a.sizes()[0], a.strides()[0], b.strides()[0], m * n};
-  GilRelease gil(m * n * k * (batched ? a.sizes()[0] : 1), true);
+  GilRelease gil(m * n * k * (batched ? a.sizes()[0] : 1));
   gemm(a.dtype(), args, batch);
   return out;
 }

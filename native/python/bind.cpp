@@ -429,9 +429,11 @@ void retype(PyObject* result, PyTypeObject* type) {
   if (result == nullptr) return;
   if (is_exact_tensor(result)) {
     if (type->tp_basicsize != tensor_type->tp_basicsize) return;
+    auto* t = reinterpret_cast<TensorObject*>(result);
     Py_INCREF(type);
     Py_SET_TYPE(result, type);
     Py_DECREF(tensor_type);
+    collect(t);
     return;
   }
   if (PyTuple_Check(result) || PyList_Check(result)) {

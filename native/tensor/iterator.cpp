@@ -1,7 +1,12 @@
 #include "tensor/iterator.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#if defined(__GLIBCXX__)
+#include <cxxabi.h>
+#endif
 
 #include "base/threads.h"
 
@@ -161,7 +166,7 @@ void run_loop(Loop loop, const void* params, const Operand& out, std::initialize
       }
     }
   };
-  GilRelease gil(total);
+  GilRelease gil(total, out.tensor != nullptr && is_fresh(out.tensor));
   parallel_for(total, kGrain, range);
 }
 
@@ -251,12 +256,29 @@ namespace {
 // The saved thread state while an interruptible operator of this thread works without the GIL.
 thread_local PyThreadState* released = nullptr;
 
-/// Called from time to time inside parallel_for: lets Ctrl-C through.
+/// Takes the GIL again. While the interpreter shuts down, Pythons before 3.14 end a daemon thread here by unwinding its
+/// stack, which would run our destructors without the GIL, or end in std::terminate: such a thread sleeps for the rest of
+/// the process's life instead.
+void take_gil(PyThreadState* state) noexcept {
+#if PY_VERSION_HEX < 0x030E0000 && defined(__GLIBCXX__)
+  try {
+    PyEval_RestoreThread(state);
+  } catch (const abi::__forced_unwind&) {
+    for (;;) pause();
+  }
+#else
+  PyEval_RestoreThread(state);
+#endif
+}
+
+/// Called from time to time inside parallel_for: lets Ctrl-C through. A signal's handler may run operators itself.
 void check_signals() {
   if (released == nullptr) return;
-  PyEval_RestoreThread(released);
+  PyThreadState* const state = std::exchange(released, nullptr);
+  take_gil(state);
   const bool raised = PyErr_CheckSignals() != 0;
-  released = PyEval_SaveThread();
+  PyEval_SaveThread();
+  released = state;
   if (raised) throw PythonError();
 }
 
@@ -265,18 +287,14 @@ void check_signals() {
 GilRelease::GilRelease(std::int64_t work, bool interruptible) {
   if (work < kReleaseGil || keep_gil) return;
   state_ = PyEval_SaveThread();
-  if (interruptible) {
-    released = state_;
-    set_interrupt_hook(check_signals);
-  }
+  outer_ = std::exchange(released, interruptible ? state_ : nullptr);
+  outer_hook_ = set_interrupt_hook(interruptible ? check_signals : nullptr);
 }
 GilRelease::~GilRelease() {
   if (state_ == nullptr) return;
-  if (released != nullptr) {
-    released = nullptr;
-    set_interrupt_hook(nullptr);
-  }
-  PyEval_RestoreThread(state_);
+  released = outer_;
+  set_interrupt_hook(outer_hook_);
+  take_gil(state_);
 }
 KeepGil::KeepGil() : old_(std::exchange(keep_gil, true)) {}
 KeepGil::~KeepGil() { keep_gil = old_; }

@@ -33,8 +33,13 @@ void free_dims(TensorObject* t) {
 TensorObject* new_object() {
   TensorObject* t;
   if (free_count > 0) {
+    // A freed object keeps its type and the reference to it.
     t = free_tensors[--free_count];
-    PyObject_Init(reinterpret_cast<PyObject*>(t), tensor_type);
+#if defined(Py_REF_DEBUG) || defined(Py_TRACE_REFS)
+    _Py_NewReference(reinterpret_cast<PyObject*>(t));
+#else
+    Py_SET_REFCNT(reinterpret_cast<PyObject*>(t), 1);
+#endif
   } else {
     t = PyObject_GC_New(TensorObject, tensor_type);
     if (t == nullptr) throw PythonError();
@@ -52,6 +57,23 @@ TensorObject* new_object() {
   t->weakrefs = nullptr;
   t->dict = nullptr;
   return t;
+}
+
+/// Row-major sizes and strides; `n` elements.
+void put_contiguous(TensorObject* t, Dims sizes, std::int64_t n) {
+  const std::size_t nd = sizes.size();
+  if (nd > std::size_t(kInlineDims)) t->heap_dims = static_cast<std::int64_t*>(dims_alloc(heap_dims_bytes(int(nd))));
+  t->ndim = std::uint8_t(nd);
+  std::int64_t* s = t->sizes();
+  std::int64_t* st = t->strides();
+  std::int64_t step = 1;
+  for (std::size_t i = nd; i-- > 0;) {
+    s[i] = sizes[i];
+    st[i] = step;
+    step *= std::max<std::int64_t>(sizes[i], 1);
+  }
+  t->numel = n;
+  t->flags |= kContiguous;
 }
 
 void put_dims(TensorObject* t, Dims sizes, Dims strides) {
@@ -72,7 +94,8 @@ void put_dims(TensorObject* t, Dims sizes, Dims strides) {
 
 }  // namespace
 
-// --- life and death ---------------------------------------------------------------------------------------------------
+// --- life and death
+// ---------------------------------------------------------------------------------------------------
 
 void free_extra(TensorExtra* e) noexcept {
   if (e->version != nullptr && --e->version->refs == 0) small_free(e->version, sizeof(VersionCounter));
@@ -94,7 +117,12 @@ void clear_references(TensorObject* t) noexcept {
   TensorObject* grad = std::exchange(t->grad, nullptr);
   TensorObject* base = std::exchange(t->base, nullptr);
   if (fn != nullptr) release_node(fn);
-  Py_XDECREF(reinterpret_cast<PyObject*>(grad));
+  // A gradient may have a gradient, and so on: its own is taken out first, so that no chain of them recurses.
+  while (grad != nullptr) {
+    auto* object = reinterpret_cast<PyObject*>(grad);
+    grad = Py_REFCNT(object) == 1 ? std::exchange(grad->grad, nullptr) : nullptr;
+    Py_DECREF(object);
+  }
   Py_XDECREF(reinterpret_cast<PyObject*>(base));
   Py_CLEAR(t->dict);
 }
@@ -102,7 +130,8 @@ void clear_references(TensorObject* t) noexcept {
 void tensor_dealloc(PyObject* self) {
   auto* t = reinterpret_cast<TensorObject*>(self);
   PyTypeObject* type = Py_TYPE(self);
-  PyObject_GC_UnTrack(self);
+  // Python tracks a subclass's instance again before it calls this.
+  if (t->has(kCollected) || type != tensor_type) PyObject_GC_UnTrack(self);
   if (t->weakrefs != nullptr) PyObject_ClearWeakRefs(self);
   clear_references(t);
   if (t->extra != nullptr) free_extra(std::exchange(t->extra, nullptr));
@@ -112,11 +141,18 @@ void tensor_dealloc(PyObject* self) {
     free_tensors[free_count++] = t;
   } else {
     type->tp_free(self);
+    Py_DECREF(type);
   }
-  Py_DECREF(type);
 }
 
-// --- creation ---------------------------------------------------------------------------------------------------------
+void collect(TensorObject* t) {
+  if (t->has(kCollected)) return;
+  t->flags |= kCollected;
+  PyObject_GC_Track(reinterpret_cast<PyObject*>(t));
+}
+
+// --- creation
+// ---------------------------------------------------------------------------------------------------------
 
 std::int64_t checked_numel(Dims sizes) {
   std::int64_t n = 1;
@@ -144,7 +180,9 @@ std::size_t bytes_for(std::int64_t elements, DType dtype) {
 Tensor with_storage(Storage* owned, std::int64_t offset, Dims sizes, Dims strides, DType dtype) {
   struct Guard {
     Storage* s;
-    ~Guard() { if (s != nullptr) s->release(); }
+    ~Guard() {
+      if (s != nullptr) s->release();
+    }
   } guard{owned};
   TensorObject* t = new_object();
   t->storage = std::exchange(guard.s, nullptr);
@@ -158,9 +196,41 @@ Tensor with_storage(Storage* owned, std::int64_t offset, Dims sizes, Dims stride
 
 }  // namespace
 
+namespace {
+
+/// A new object on fresh memory for `n` elements; its geometry is still to be set.
+Tensor blank(std::int64_t n, DType dtype) {
+  Storage* storage = Storage::create(bytes_for(n, dtype));
+  TensorObject* t;
+  try {
+    t = new_object();
+  } catch (...) {
+    storage->release();
+    throw;
+  }
+  t->storage = storage;
+  t->dtype = dtype;
+  if (modes_inference()) t->flags |= kInference;
+  return Tensor::steal(t);
+}
+
+}  // namespace
+
 Tensor empty(Dims sizes, DType dtype) {
   const std::int64_t n = checked_numel(sizes);
-  return with_storage(Storage::create(bytes_for(n, dtype)), 0, sizes, contiguous_strides(sizes), dtype);
+  Tensor t = blank(n, dtype);
+  put_contiguous(t.get(), sizes, n);
+  return t;
+}
+
+Tensor empty_same(const Tensor& like, DType dtype) {
+  if (like.ndim() > kInlineDims) return empty(like.sizes(), dtype);
+  Tensor t = blank(like.numel(), dtype);
+  t->numel = like.numel();
+  t->ndim = like->ndim;
+  t->flags |= kContiguous;
+  std::memcpy(t->inline_dims, like->inline_dims, sizeof t->inline_dims);
+  return t;
 }
 
 Tensor empty_strided(Dims sizes, Dims strides, DType dtype) {
@@ -175,7 +245,7 @@ Tensor empty_strided(Dims sizes, Dims strides, DType dtype) {
 }
 
 Tensor empty_like(const Tensor& t, DType dtype) {
-  if (t.is_contiguous()) return empty(t.sizes(), dtype);
+  if (t.is_contiguous()) return empty_same(t, dtype);
   return empty_strided(t.sizes(), dense_strides_like(t.sizes(), t.strides()), dtype);
 }
 
@@ -184,8 +254,9 @@ Tensor on_storage(Storage* storage, std::int64_t byte_offset, Dims sizes, Dims s
   return with_storage(storage, byte_offset, sizes, strides, dtype);
 }
 
-Tensor alias(const Tensor& t, Dims sizes, Dims strides, std::int64_t byte_offset) {
-  Tensor r = on_storage(t->storage, byte_offset, sizes, strides, t.dtype());
+namespace {
+
+Tensor join_versions(const Tensor& t, Tensor r) {
   if (t->has(kOwnVersion)) {
     VersionCounter* v = t->extra->version;
     make_extra(r.get()).version = v;
@@ -194,6 +265,23 @@ Tensor alias(const Tensor& t, Dims sizes, Dims strides, std::int64_t byte_offset
   }
   r->flags = std::uint16_t((r->flags & ~kInference) | (t->flags & kInference));
   return r;
+}
+
+}  // namespace
+
+Tensor alias(const Tensor& t, Dims sizes, Dims strides, std::int64_t byte_offset) {
+  return join_versions(t, on_storage(t->storage, byte_offset, sizes, strides, t.dtype()));
+}
+
+Tensor alias(const Tensor& t, Dims sizes) {
+  TensorObject* r = new_object();
+  t->storage->retain();
+  r->storage = t->storage;
+  r->offset = t->offset;
+  r->dtype = t.dtype();
+  Tensor owned = Tensor::steal(r);
+  put_contiguous(r, sizes, t.numel());
+  return join_versions(t, std::move(owned));
 }
 
 Tensor alias(const Tensor& t) { return alias(t, t.sizes(), t.strides(), t->offset); }
@@ -233,7 +321,8 @@ void resize(const Tensor& t, Dims sizes) {
 DType default_dtype() { return default_float; }
 void set_default_dtype(DType d) { default_float = d; }
 
-// --- geometry ---------------------------------------------------------------------------------------------------------
+// --- geometry
+// ---------------------------------------------------------------------------------------------------------
 
 bool is_contiguous(Dims sizes, Dims strides) {
   std::int64_t step = 1;
@@ -410,7 +499,8 @@ DimVec dense_strides_like(Dims sizes, Dims strides) {
   return out;
 }
 
-// --- promotion --------------------------------------------------------------------------------------------------------
+// --- promotion
+// --------------------------------------------------------------------------------------------------------
 
 namespace {
 
