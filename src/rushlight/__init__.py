@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 from . import _core, _tensor
@@ -51,7 +52,7 @@ for _name in _NOT_HERE:
 _SUBMODULES = ("autograd", "nn", "utils", "return_types")
 
 
-def is_storage(obj: Any) -> bool:
+def is_storage(obj: Any) -> builtins.bool:
     """False: storages are not objects of their own here."""
     return False
 
@@ -75,5 +76,5 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(missing(name))
 
 
-__all__ = [name for name in globals() if not name.startswith("_") and name not in ("annotations", "Any", "missing")]
+__all__ = [name for name in globals() if not name.startswith("_") and name not in ("annotations", "builtins", "Any", "missing")]
 __all__ += ["Generator", "Size", "Tensor", "default_generator", "device", "dtype", "layout", "memory_format"]
