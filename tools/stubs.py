@@ -49,7 +49,10 @@ RETURNS: dict[str, str | list[str]] = {
         "_bool",
     ),
     **dict.fromkeys("numel get_num_threads seed initial_seed".split(), "_int"),
-    **dict.fromkeys("backward _autograd_backward retain_grad set_default_dtype set_num_threads _empty_cache set_rng_state".split(), "None"),
+    **dict.fromkeys(
+        "backward _autograd_backward retain_grad set_default_dtype set_num_threads _empty_cache set_rng_state".split(),
+        "None",
+    ),
     **dict.fromkeys("promote_types result_type get_default_dtype".split(), "_dtype"),
     **dict.fromkeys(
         "unbind split split_with_sizes chunk tensor_split hsplit vsplit dsplit broadcast_tensors meshgrid unsafe_chunk unsafe_split "
@@ -74,7 +77,7 @@ RETURNS: dict[str, str | list[str]] = {
     "broadcast_shapes": "Size",
 }
 
-HEAD = '''\
+HEAD = """\
 # Written by tools/stubs.py from the core's own signatures; not to be edited.
 from builtins import bool as _bool, bytes as _bytes, complex as _complex, float as _float, int as _int, type as _type
 from collections.abc import Callable, Iterator, Sequence
@@ -158,10 +161,10 @@ default_generator: Generator
 def operators() -> dict[str, str]: ...
 def _operator(name: str) -> Callable[..., Any]: ...
 def _signatures() -> dict[str, tuple[str, _int, str]]: ...
-'''
+"""
 
 # What Python's syntax and attribute access reach without an operator's name.
-TENSOR = '''\
+TENSOR = """\
 class Tensor:
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...
     @property
@@ -231,7 +234,7 @@ class Tensor:
     def __pos__(self) -> Tensor: ...
     def __abs__(self) -> Tensor: ...
     def __invert__(self) -> Tensor: ...
-'''
+"""
 BINARY = "add sub mul truediv floordiv mod pow and or xor lshift rshift".split()
 COMPARE = "eq ne lt le gt ge".split()
 # The names of Python's own types are names of methods and dtypes here.
@@ -251,7 +254,14 @@ def parameters(line: str) -> list[tuple[str, str, str | None, bool]]:
         kind = TYPES[spelled.rstrip("?")]
         if spelled.endswith("?") or default == "None":
             kind += " | None" if kind != "Any" else ""
-        out.append((f"{name}_" if keyword.iskeyword(name) else name, spelled.rstrip("?") + "\0" + kind, default if eq else None, only))
+        out.append(
+            (
+                f"{name}_" if keyword.iskeyword(name) else name,
+                spelled.rstrip("?") + "\0" + kind,
+                default if eq else None,
+                only,
+            )
+        )
     return out
 
 
@@ -313,9 +323,19 @@ def attached(own: set[str]) -> list[str]:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id not in own:
             out.append(f"    {node.target.id}: {_annotation(node.annotation)}")
         if isinstance(node, ast.FunctionDef) and node.name not in own:
-            decorators = [ast.unparse(d) for d in node.decorator_list if ast.unparse(d) in ("staticmethod", "classmethod", "property")]
+            decorators = [
+                ast.unparse(d)
+                for d in node.decorator_list
+                if ast.unparse(d) in ("staticmethod", "classmethod", "property")
+            ]
             out += [f"    @{d}" for d in decorators]
-            for argument in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg]:
+            for argument in [
+                *node.args.posonlyargs,
+                *node.args.args,
+                *node.args.kwonlyargs,
+                node.args.vararg,
+                node.args.kwarg,
+            ]:
                 if argument is not None and argument.annotation is not None:
                     argument.annotation = None if argument.arg == "self" else ast.Name(_annotation(argument.annotation))
             returns = _annotation(node.returns) if node.returns is not None else "Any"
@@ -333,16 +353,27 @@ def _annotation(node: ast.expr) -> str:
 def text() -> str:
     signatures = _core._signatures()
     out = [HEAD]
-    known = {line.split()[1].split("(")[0].rstrip(":") for line in HEAD.splitlines() if line.startswith(("class ", "def "))}
+    known = {
+        line.split()[1].split("(")[0].rstrip(":") for line in HEAD.splitlines() if line.startswith(("class ", "def "))
+    }
     for name in sorted(vars(_core)):
         value = getattr(_core, name)
         if isinstance(value, _core.dtype):
             out.append(f"{name}: dtype")
-        elif name not in known and name not in signatures and name not in ("Tensor", "default_generator") and not name.startswith("__"):
+        elif (
+            name not in known
+            and name not in signatures
+            and name not in ("Tensor", "default_generator")
+            and not name.startswith("__")
+        ):
             out.append(f"{name}: Any")
     out += ["", TENSOR.rstrip()]
     own = {line.split("def ")[1].split("(")[0] for line in TENSOR.splitlines() if "def " in line}
-    own |= {line.split(":")[0].strip() for line in TENSOR.splitlines() if line.startswith("    ") and ": " in line and "def " not in line}
+    own |= {
+        line.split(":")[0].strip()
+        for line in TENSOR.splitlines()
+        if line.startswith("    ") and ": " in line and "def " not in line
+    }
     for name in BINARY:
         out += [f"    def __{name}__(self, other: Tensor | _Number) -> Tensor: ..."]
         out += [f"    def __r{name}__(self, other: _Number) -> Tensor: ..."]
@@ -368,7 +399,10 @@ def main(arguments: list[str]) -> int:
     wanted = text()
     if "--check" in arguments:
         if not STUB.exists() or STUB.read_text(encoding="utf-8") != wanted:
-            print(f"{STUB} is out of date: run `python tools/stubs.py` with the core that the sources build", file=sys.stderr)
+            print(
+                f"{STUB} is out of date: run `python tools/stubs.py` with the core that the sources build",
+                file=sys.stderr,
+            )
             return 1
         return 0
     STUB.write_text(wanted, encoding="utf-8")

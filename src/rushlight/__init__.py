@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-from typing import Any
 
 from . import _core, _tensor
 from ._core import *
@@ -21,6 +20,11 @@ from ._types import (
     preserve_format,
     strided,
 )
+
+# typing.TYPE_CHECKING without importing typing, which takes longer than all of this.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __version__ = "0.1.0"
 
@@ -76,5 +80,5 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(missing(name))
 
 
-__all__ = [name for name in globals() if not name.startswith("_") and name not in ("annotations", "builtins", "Any", "missing")]
+__all__ = [name for name in globals() if not name.startswith("_") and name not in ("annotations", "builtins", "missing", "TYPE_CHECKING")]
 __all__ += ["Generator", "Size", "Tensor", "default_generator", "device", "dtype", "layout", "memory_format"]
