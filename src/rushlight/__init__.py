@@ -26,6 +26,7 @@ __version__ = "0.1.0"
 _tensor.attach(Tensor)
 globals().update(_ops.load())
 from_dlpack = _tensor.from_dlpack
+to_dlpack = _tensor.to_dlpack
 
 inf = float("inf")
 nan = float("nan")
