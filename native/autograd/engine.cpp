@@ -98,6 +98,7 @@ class Run {
       if (states_[i].waiting == 0 && !states_[i].ready) push(i);
     }
     GradMode mode(request_.create_graph);
+    plain_ = request_.inputs.empty();
     while (!ready_.empty()) execute(pop());
     return std::move(captured_);
   }
@@ -116,8 +117,10 @@ class Run {
     if (known != kNone) return known;
     const auto i = std::uint32_t(states_.size());
     states_.push_back({n, 0, std::uint32_t(grads_.size()), false});
-    if (n->output_count() == 1) grads_.push_back(nullptr);
-    else grads_.resize(grads_.size() + n->output_count(), nullptr);
+    if (n->output_count() == 1)
+      grads_.push_back(nullptr);
+    else
+      grads_.resize(grads_.size() + n->output_count(), nullptr);
     if (own_slots_) {
       n->run = run_;
       n->number = i;
@@ -196,7 +199,7 @@ class Run {
   }
 
   // --- cotangents ----------------------------------------------------------------------------------------------------
-  void deliver(std::uint32_t i, std::uint32_t nr, Tensor g) {
+  void deliver(std::uint32_t i, std::uint32_t nr, Tensor&& g) {
     TensorObject*& slot = grads_[states_[i].grads + nr];
     if (slot == nullptr) {
       slot = reinterpret_cast<TensorObject*>(g.release());
@@ -204,7 +207,7 @@ class Run {
     }
     Tensor sum = Tensor::steal(std::exchange(slot, nullptr));
     // In place where nobody else can see the sum so far; another dtype or layout takes the general way.
-    if (!modes.grad && Py_REFCNT(sum.object()) == 1 && sum->storage->refs() == 1 && sum.is_contiguous() && g.dtype() == sum.dtype() &&
+    if (!modes.grad && exclusive(sum) && sum.is_contiguous() && g.dtype() == sum.dtype() &&
         same(sum.sizes(), g.sizes())) {
       accumulate(sum, g);
     } else {
@@ -217,6 +220,10 @@ class Run {
     if ((++executed_ & 255) == 0 && PyErr_CheckSignals() != 0) throw PythonError();
     Node* n = states_[i].node;
     const std::uint32_t n_in = n->output_count(), n_edges = n->edge_count();
+    if (plain_ && n_in == 1 && n_edges <= 2 && n->extra() == nullptr && !n->is_accumulator()) {
+      execute_plain(i, n, n_edges);
+      return;
+    }
     // Few cotangents live on the stack; a node with many (unbind) takes a vector.
     Tensor small_in[2], small_out[4];
     std::vector<Tensor> big_in, big_out;
@@ -238,7 +245,8 @@ class Run {
       if (extra != nullptr && extra->pre_hooks != nullptr) run_pre_hooks(n, in);
       if (extra != nullptr && !extra->retained.empty()) keep_retained(n, in);
       bool captured_here = false;
-      for (auto c = std::lower_bound(captures_.begin(), captures_.end(), i, [](const Capture& a, std::uint32_t v) { return a.node < v; });
+      for (auto c = std::lower_bound(captures_.begin(), captures_.end(), i,
+                                     [](const Capture& a, std::uint32_t v) { return a.node < v; });
            c != captures_.end() && c->node == i; ++c) {
         captured_here = true;
         if (request_.accumulate) {
@@ -255,6 +263,25 @@ class Run {
         }
       }
     }
+    pass_on(n, n_edges, out);
+    if (!request_.retain_graph && run_it && any) n->release_saved();
+  }
+
+  /// What most nodes of most graphs need: one cotangent, at most two edges, nobody to tell.
+  void execute_plain(std::uint32_t i, Node* n, std::uint32_t n_edges) {
+    Tensor in = Tensor::steal(std::exchange(grads_[states_[i].grads], nullptr));
+    const bool any = in.defined();
+    Tensor out[2];
+    if (any) {
+      n->apply(&in, out);
+      if (n->extra() != nullptr) [[unlikely]]
+        after_apply(n, &in, out);
+    }
+    pass_on(n, n_edges, out);
+    if (any && !request_.retain_graph) n->release_saved();
+  }
+
+  void pass_on(Node* n, std::uint32_t n_edges, Tensor* out) {
     Edge* edges = n->edges();
     for (std::uint32_t e = 0; e < n_edges; ++e) {
       Node* to = edges[e].fn;
@@ -263,7 +290,6 @@ class Run {
       if (out[e].defined()) deliver(j, edges[e].nr, std::move(out[e]));
       if (--states_[j].waiting == 0 && !states_[j].ready) push(j);
     }
-    if (!request_.retain_graph && run_it && any) n->release_saved();
   }
 
   bool has_needed_successor(Node* n) const {
@@ -291,6 +317,7 @@ class Run {
 
   BackwardRequest& request_;
   bool own_slots_ = false;
+  bool plain_ = false;  // nothing is captured: every node runs
   std::uint32_t run_ = 0;
   std::uint64_t executed_ = 0;
   std::vector<EdgeRef> roots_;
@@ -309,7 +336,8 @@ class Run {
 void fit_to_input(const InputMeta& meta, Tensor& g) {
   if (!g.defined()) return;
   if (!same(g.sizes(), meta.sizes)) g = sum_to(g, meta.sizes);
-  if (g.dtype() != meta.dtype) g = is_complex(g.dtype()) && !is_complex(meta.dtype) ? to(real(g), meta.dtype) : to(g, meta.dtype);
+  if (g.dtype() != meta.dtype)
+    g = is_complex(g.dtype()) && !is_complex(meta.dtype) ? to(real(g), meta.dtype) : to(g, meta.dtype);
 }
 
 void accumulate_grad(const Tensor& leaf, Tensor& g) {
@@ -322,7 +350,7 @@ void accumulate_grad(const Tensor& leaf, Tensor& g) {
       return;
     }
     // Taken over if nobody else holds it, else copied: `.grad` must not change with what it came from.
-    const bool ours = !modes.grad && Py_REFCNT(g.object()) == 1 && g->storage->refs() == 1 && is_dense(g.sizes(), g.strides());
+    const bool ours = !modes.grad && exclusive(g) && is_dense(g.sizes(), g.strides());
     Tensor next = old.defined() ? add(old, g) : ours ? std::move(g) : clone(g);
     if (leaf->grad != old.get()) continue;
     leaf->grad = reinterpret_cast<TensorObject*>(next.release());
@@ -341,7 +369,8 @@ int backward_depth() { return depth; }
 Tensor implicit_gradient(const Tensor& output) {
   if (output.numel() != 1) fail_runtime("grad can be implicitly created only for scalar outputs");
   if (is_complex(output.dtype())) {
-    fail_runtime("grad can be implicitly created only for real scalar outputs but got torch.", dtype_name(output.dtype()));
+    fail_runtime("grad can be implicitly created only for real scalar outputs but got torch.",
+                 dtype_name(output.dtype()));
   }
   return full(output.sizes(), 1, output.dtype());
 }

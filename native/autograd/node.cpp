@@ -131,20 +131,24 @@ std::string type_string(DType d) { return cat("torch.", scalar_type_name(d), "Te
   } else if (Node* fn = t.is_leaf() ? nullptr : t->grad_fn) {
     made = cat(", which is output ", t->output_nr, " of ", operator_name(fn), ",");
   }
-  fail_runtime("one of the variables needed for gradient computation has been modified by an inplace operation: [",
-               type_string(t.dtype()), " ", str(t.sizes()), "]", made, " is at version ", t->version(), "; expected version ",
-               expected, " instead. Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
-               "torch.autograd.set_detect_anomaly(True, check_nan=False).\n", owner->name(), ", made at ",
-               describe_line(owner->code(), owner->instruction()),
-               ", needs the value that the tensor had there; it was changed in place later. Change a copy (clone()), or use the "
-               "operator that returns a new tensor.");
+  fail_runtime(
+      "one of the variables needed for gradient computation has been modified by an inplace operation: [",
+      type_string(t.dtype()), " ", str(t.sizes()), "]", made, " is at version ", t->version(), "; expected version ",
+      expected,
+      " instead. Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
+      "torch.autograd.set_detect_anomaly(True, check_nan=False).\n",
+      owner->name(), ", made at ", describe_line(owner->code(), owner->instruction()),
+      ", needs the value that the tensor had there; it was changed in place later. Change a copy (clone()), or use the "
+      "operator that returns a new tensor.");
 }
 
 [[noreturn, gnu::cold]] void fail_freed(Node* owner) {
   fail_runtime(
-      "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
+      "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+      "been "
       "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
-      "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors "
+      "retain_graph=True if you need to backward through the graph a second time or if you need to access saved "
+      "tensors "
       "after calling backward.",
       "\nNoticed at ", owner->name(), ", made at ", describe_line(owner->code(), owner->instruction()), ".");
 }
@@ -185,6 +189,11 @@ EdgeRef gradient_edge(const Tensor& t) {
 
 void connect(Node* node, std::uint32_t i, const Tensor& t) {
   if (!tracked(t)) return;
+  if (t->has(kHasGradFn) && !t->has(kIsView)) [[likely]] {
+    t->grad_fn->retain();
+    node->edges()[i] = {t->grad_fn, t->output_nr};
+    return;
+  }
   EdgeRef e = gradient_edge(t);
   node->edges()[i] = {e.fn.release(), e.nr};
 }

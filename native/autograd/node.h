@@ -22,21 +22,21 @@ struct Edge {
 
 /// The sizes and dtype of an input, where they differ from the output's. See NOTE [Broadcast].
 struct InputMeta {
-  DimVec sizes;
+  DimList sizes;
   DType dtype;
 };
 
 /// What few nodes have; made on demand.
 struct NodeExtra {
-  PyObject* wrapper = nullptr;           // the Python object that stands for the node, borrowed
-  PyObject* metadata = nullptr;          // dict
-  PyObject* pre_hooks = nullptr;         // dict id -> callable(grad_outputs)
-  PyObject* post_hooks = nullptr;        // dict id -> callable(grad_inputs, grad_outputs)
+  PyObject* wrapper = nullptr;     // the Python object that stands for the node, borrowed
+  PyObject* metadata = nullptr;    // dict
+  PyObject* pre_hooks = nullptr;   // dict id -> callable(grad_outputs)
+  PyObject* post_hooks = nullptr;  // dict id -> callable(grad_inputs, grad_outputs)
   // Hooks on one of the node's outputs, by output: dict id -> callable(grad).
   std::vector<std::pair<std::uint32_t, PyObject*>> tensor_hooks;
   // Outputs whose `.grad` is kept: weak references to the tensors.
   std::vector<std::pair<std::uint32_t, PyObject*>> retained;
-  std::unique_ptr<InputMeta[]> inputs;   // one per edge
+  std::unique_ptr<InputMeta[]> inputs;  // one per edge
 };
 
 /// Visits what a node has saved, for `_saved_…` attributes, the garbage collector and memory reports.
@@ -56,7 +56,8 @@ class Node {
   /// "MulBackward0"
   virtual const char* name() const = 0;
   /// The vector-Jacobian product. `in`: one cotangent per output of the forward (undefined ones are null, but not
-  /// all); `out`: one per edge, to be filled where `needs(i)`; null stands for zero.
+  /// all); `out`: one per edge, to be filled where `needs(i)`; null stands for zero. A cotangent that is
+  /// exclusive() may be written over.
   virtual void apply(Tensor* in, Tensor* out) = 0;
   /// Shows the saved tensors.
   virtual void visit(SavedVisitor&) {}
@@ -79,7 +80,8 @@ class Node {
   /// Frees the saved tensors; another apply() that wants them raises.
   virtual void release_saved();
   /// What an override of release_saved() does, without a visitor.
-  template <class... S> void free_saved(S&... saved) {
+  template <class... S>
+  void free_saved(S&... saved) {
     if ((saved.saved() || ...)) flags_ |= kReleased;
     (saved.clear(), ...);
   }
@@ -98,7 +100,8 @@ class Node {
   virtual ~Node();
 
  private:
-  template <class N, class... A> friend N* make_node(std::uint32_t, A&&...);
+  template <class N, class... A>
+  friend N* make_node(std::uint32_t, A&&...);
   friend void release(Node*) noexcept;
   friend void destroy_node(Node*) noexcept;
 
@@ -132,8 +135,10 @@ N* make_node(std::uint32_t n_edges, A&&... a) {
   void* p = block <= 512 ? small_alloc(block) : buffer_alloc(block);
   N* n;
   // No parentheses where there are no arguments: they would first fill the whole node with zeros.
-  if constexpr (sizeof...(A) == 0) n = new (p) N;
-  else n = new (p) N(std::forward<A>(a)...);
+  if constexpr (sizeof...(A) == 0)
+    n = new (p) N;
+  else
+    n = new (p) N(std::forward<A>(a)...);
   n->bytes_ = std::uint16_t(bytes);
   n->n_edges_ = n_edges;
   for (std::uint32_t i = 0; i < n_edges; ++i) n->edges()[i] = {nullptr, 0};
@@ -144,12 +149,26 @@ N* make_node(std::uint32_t n_edges, A&&... a) {
 class NodeRef {
  public:
   NodeRef() = default;
-  NodeRef(const NodeRef& o) : p_(o.p_) { if (p_) p_->retain(); }
+  NodeRef(const NodeRef& o) : p_(o.p_) {
+    if (p_) p_->retain();
+  }
   NodeRef(NodeRef&& o) noexcept : p_(std::exchange(o.p_, nullptr)) {}
-  NodeRef& operator=(NodeRef o) noexcept { std::swap(p_, o.p_); return *this; }
-  ~NodeRef() { if (p_) rl::release(p_); }
-  static NodeRef steal(Node* p) { NodeRef r; r.p_ = p; return r; }
-  static NodeRef borrow(Node* p) { if (p) p->retain(); return steal(p); }
+  NodeRef& operator=(NodeRef o) noexcept {
+    std::swap(p_, o.p_);
+    return *this;
+  }
+  ~NodeRef() {
+    if (p_) rl::release(p_);
+  }
+  static NodeRef steal(Node* p) {
+    NodeRef r;
+    r.p_ = p;
+    return r;
+  }
+  static NodeRef borrow(Node* p) {
+    if (p) p->retain();
+    return steal(p);
+  }
   Node* get() const { return p_; }
   Node* operator->() const { return p_; }
   Node* release() { return std::exchange(p_, nullptr); }
@@ -216,7 +235,7 @@ Node* grad_fn(const Tensor& t);
 struct Modes {
   bool grad = true;
   bool inference = false;
-  bool torch_function = true;   // off inside a subclass's own handling
+  bool torch_function = true;  // off inside a subclass's own handling
   bool anomaly = false;
   bool check_nan = false;
 };
@@ -245,9 +264,12 @@ inline bool stale_view(const Tensor& t) {
 inline bool tracked(const Tensor& t) { return t.get() != nullptr && (t.requires_grad() || stale_view(t)); }
 /// Is history to be recorded for an operator on these?
 template <class... T>
-bool recording(const T&... t) { return modes.grad && (tracked(t) || ...); }
+bool recording(const T&... t) {
+  return modes.grad && (tracked(t) || ...);
+}
 
-// --- recording ---------------------------------------------------------------------------------------------------------
+// --- recording
+// ---------------------------------------------------------------------------------------------------------
 
 /// Does what an operator on tensors may do when its inputs are tracked: makes the node, connects its edges, gives
 /// `out` its history.

@@ -8,7 +8,7 @@ namespace {
 /// The gradient of a strided view, as part of its base's: also what a view's own history becomes after its base
 /// was changed through another view.
 struct AsStridedBackward final : Node {
-  DimVec base_sizes, base_strides, sizes, strides;
+  DimList base_sizes, base_strides, sizes, strides;
   std::int64_t base_offset, offset;  // in bytes
   DType dtype;
 
@@ -34,12 +34,12 @@ struct AsStridedBackward final : Node {
 class CopySlices final : public Node {
  public:
   CopySlices(const Tensor& base, const Tensor& view, Node* fn)
-      : base_sizes_(base.sizes()),
-        sizes_(view.sizes()),
-        strides_(view.strides()),
-        base_strides_(base.strides()),
-        offset_((view->offset - base->offset) / base.itemsize()),
-        fn_(NodeRef::borrow(fn)) {}
+      : offset_((view->offset - base->offset) / base.itemsize()), fn_(NodeRef::borrow(fn)) {
+    base_sizes_.assign(base.sizes());
+    base_strides_.assign(base.strides());
+    sizes_.assign(view.sizes());
+    strides_.assign(view.strides());
+  }
 
   const char* name() const override { return "CopySlices"; }
   void apply(Tensor* in, Tensor* out) override {
@@ -76,17 +76,15 @@ class CopySlices final : public Node {
   void release_saved() override { fn_->release_saved(); }
 
  private:
-  DimVec base_sizes_, sizes_, strides_, base_strides_;
+  DimList base_sizes_, sizes_, strides_, base_strides_;
   std::int64_t offset_;  // in elements
   NodeRef fn_;
 };
 
 bool is_view(const Tensor& t) { return t->has(kIsView); }
 
-}  // namespace
-
-Tensor make_view(const Tensor& t, Dims sizes, Dims strides, std::int64_t byte_offset) {
-  Tensor v = alias(t, sizes, strides, byte_offset);
+/// What makes the alias `v` of `t` a differentiable view.
+Tensor joined_view(const Tensor& t, Tensor v) {
   TensorObject* base = t->base != nullptr ? t->base : t.get();
   Py_INCREF(reinterpret_cast<PyObject*>(base));
   v->base = base;
@@ -97,6 +95,14 @@ Tensor make_view(const Tensor& t, Dims sizes, Dims strides, std::int64_t byte_of
   v->flags = std::uint16_t(v->flags | (t->flags & (kViewNoGrad | kViewMulti | kViewInCustom)));
   return v;
 }
+
+}  // namespace
+
+Tensor make_view(const Tensor& t, Dims sizes, Dims strides, std::int64_t byte_offset) {
+  return joined_view(t, alias(t, sizes, strides, byte_offset));
+}
+
+Tensor make_view(const Tensor& t, Dims sizes) { return joined_view(t, alias(t, sizes)); }
 
 void mark_multi_view(const Tensor& view) { view->flags |= kViewMulti; }
 
@@ -123,8 +129,9 @@ Node* grad_fn(const Tensor& t) {
 
 void check_inplace(const Tensor& t, bool tracked_inputs) {
   if (t->has(kInference) && !modes.inference) {
-    fail_runtime("Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal "
-                 "tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details.");
+    fail_runtime(
+        "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal "
+        "tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details.");
   }
   if (!modes.grad) return;
   if (t.requires_grad() && t.is_leaf() && !is_view(t)) {
@@ -138,16 +145,21 @@ void check_inplace(const Tensor& t, bool tracked_inputs) {
   if (!tracked_inputs) return;
   if (t->has(kViewMulti)) {
     Node* fn = grad_fn(t);
-    fail_runtime("Output ", t->output_nr, " of ", fn != nullptr ? operator_name(fn) : "a view operator",
-                 " is a view and is being modified inplace. This view is the output of a function that returns multiple views. "
-                 "Such functions do not allow the output views to be modified inplace. You should replace the inplace operation "
-                 "by an out-of-place one.");
+    fail_runtime(
+        "Output ", t->output_nr, " of ", fn != nullptr ? operator_name(fn) : "a view operator",
+        " is a view and is being modified inplace. This view is the output of a function that returns multiple views. "
+        "Such functions do not allow the output views to be modified inplace. You should replace the inplace operation "
+        "by an out-of-place one.");
   }
   if (t->has(kViewNoGrad)) {
-    fail_runtime("A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case "
-                 "is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace "
-                 "either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want "
-                 "the inplace to be tracked).");
+    fail_runtime(
+        "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use "
+        "case "
+        "is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the "
+        "inplace "
+        "either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you "
+        "want "
+        "the inplace to be tracked).");
   }
 }
 

@@ -13,6 +13,8 @@ namespace rl {
 /// A differentiable view: shares memory and version, remembers its base. `node` is made by the caller through
 /// set_history if the input is tracked.
 Tensor make_view(const Tensor& t, Dims sizes, Dims strides, std::int64_t byte_offset);
+/// The same elements of a contiguous tensor in row-major order, in another shape.
+Tensor make_view(const Tensor& t, Dims sizes);
 /// One of several outputs of an operator (unbind, split, chunk): in-place changes are forbidden for tracked ones.
 void mark_multi_view(const Tensor& view);
 

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "base/alloc.h"
 #include "base/error.h"
 
 namespace rl {
@@ -24,15 +25,25 @@ class DimVec {
   DimVec(std::initializer_list<std::int64_t> v) : DimVec(Dims(v.begin(), v.size())) {}
   DimVec(Dims v) { assign(v); }  // NOLINT: a copy of a view
   DimVec(const DimVec& o) { assign(o); }
-  DimVec& operator=(const DimVec& o) { if (this != &o) assign(o); return *this; }
+  DimVec& operator=(const DimVec& o) {
+    if (this != &o) assign(o);
+    return *this;
+  }
 
-  void assign(Dims v) { check(v.size()); n_ = v.size(); std::copy(v.begin(), v.end(), v_); }
+  void assign(Dims v) {
+    check(v.size());
+    n_ = v.size();
+    std::copy(v.begin(), v.end(), v_);
+  }
   void resize(std::size_t n, std::int64_t value = 0) {
     check(n);
     for (std::size_t i = n_; i < n; ++i) v_[i] = value;
     n_ = n;
   }
-  void push_back(std::int64_t v) { check(n_ + 1); v_[n_++] = v; }
+  void push_back(std::int64_t v) {
+    check(n_ + 1);
+    v_[n_++] = v;
+  }
   void pop_back() { --n_; }
   void insert(std::size_t at, std::int64_t v) {
     check(n_ + 1);
@@ -40,7 +51,10 @@ class DimVec {
     v_[at] = v;
     ++n_;
   }
-  void erase(std::size_t at) { std::copy(v_ + at + 1, v_ + n_, v_ + at); --n_; }
+  void erase(std::size_t at) {
+    std::copy(v_ + at + 1, v_ + n_, v_ + at);
+    --n_;
+  }
   std::size_t size() const { return n_; }
   bool empty() const { return n_ == 0; }
   std::int64_t* data() { return v_; }
@@ -56,10 +70,51 @@ class DimVec {
 
  private:
   static void check(std::size_t n) {
-    if (n > std::size_t(kMaxDims)) fail_runtime("a tensor has at most ", kMaxDims, " dimensions, but ", n, " were asked for");
+    if (n > std::size_t(kMaxDims))
+      fail_runtime("a tensor has at most ", kMaxDims, " dimensions, but ", n, " were asked for");
   }
   std::size_t n_ = 0;
   std::int64_t v_[kMaxDims];
+};
+
+/// Sizes or strides to be kept: up to four inside the object, more in a block of their own. Set once by `assign`.
+class DimList {
+ public:
+  DimList() = default;
+  DimList(const DimList&) = delete;
+  DimList& operator=(const DimList&) = delete;
+  DimList& operator=(const DimVec& v) {
+    assign(v);
+    return *this;
+  }
+  ~DimList() { clear(); }
+
+  void assign(Dims v) {
+    clear();
+    if (v.size() > kInside) heap_ = static_cast<std::int64_t*>(small_alloc(v.size() * sizeof(std::int64_t)));
+    n_ = std::uint32_t(v.size());
+    std::copy(v.begin(), v.end(), const_cast<std::int64_t*>(data()));
+  }
+  std::size_t size() const { return n_; }
+  bool empty() const { return n_ == 0; }
+  const std::int64_t* data() const { return n_ > kInside ? heap_ : inside_; }
+  const std::int64_t* begin() const { return data(); }
+  const std::int64_t* end() const { return data() + n_; }
+  std::int64_t operator[](std::size_t i) const { return data()[i]; }
+  operator Dims() const { return {data(), n_}; }  // NOLINT: a view of itself
+
+ private:
+  static constexpr std::uint32_t kInside = 4;
+  static_assert(kMaxDims * sizeof(std::int64_t) <= 512, "a block of small_alloc");
+  void clear() noexcept {
+    if (n_ > kInside) small_free(heap_, n_ * sizeof(std::int64_t));
+    n_ = 0;
+  }
+  std::uint32_t n_ = 0;
+  union {
+    std::int64_t inside_[kInside];
+    std::int64_t* heap_;
+  };
 };
 
 inline bool same(Dims a, Dims b) { return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin()); }

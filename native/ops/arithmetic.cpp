@@ -5,7 +5,8 @@
 namespace rl {
 namespace {
 
-// --- derivative rules; they ignore broadcasting (NOTE [Broadcast] in autograd/node.h) -----------------------------------
+// --- derivative rules; they ignore broadcasting (NOTE [Broadcast] in autograd/node.h)
+// -----------------------------------
 
 void add_vjp(const Tensor& g, const Tensor&, const Tensor&, const Tensor&, Tensor* ga, Tensor* gb) {
   if (ga) *ga = g;
@@ -16,16 +17,17 @@ void sub_vjp(const Tensor& g, const Tensor&, const Tensor&, const Tensor&, Tenso
   if (gb) *gb = neg(g);
 }
 void mul_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
-  if (ga) *ga = g * conj(b);
-  if (gb) *gb = g * conj(a);
+  if (is_complex(g.dtype())) {
+    if (ga) *ga = g * conj(b);
+    if (gb) *gb = g * conj(a);
+    return;
+  }
+  if (gb) *gb = ga ? g * a : scaled(kMul, g, a);
+  if (ga) *ga = scaled(kMul, g, b);
 }
 void div_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
-  if (ga) *ga = g / conj(b);
-  if (gb) *gb = neg(g) * conj((a / b) / b);
-}
-void keep_a_vjp(const Tensor& g, const Tensor&, const Tensor&, const Tensor&, Tensor* ga, Tensor* gb) {
-  if (ga) *ga = g;
-  (void)gb;
+  if (gb) *gb = scaled(kMul, neg(g), conj((a / b) / b));
+  if (ga) *ga = scaled(kDiv, g, conj(b));
 }
 void zero_vjp(const Tensor& g, const Tensor&, const Tensor&, const Tensor&, Tensor* ga, Tensor* gb) {
   if (ga) *ga = zeros_like(g);
@@ -59,7 +61,9 @@ Tensor pow_number_vjp(const Tensor& g, const Tensor& a, const Scalar& b, const T
   if (b.equals(0)) return zeros_like(g);
   if (b.equals(1)) return g;
   if (b.equals(2)) return g * conj(a * Scalar(2));
-  const Scalar less = b.kind == Scalar::Kind::Complex ? Scalar(cdouble(b.d - 1, b.im)) : b.is_integral() ? Scalar(b.i - 1) : Scalar(b.d - 1);
+  const Scalar less = b.kind == Scalar::Kind::Complex ? Scalar(cdouble(b.d - 1, b.im))
+                      : b.is_integral()               ? Scalar(b.i - 1)
+                                                      : Scalar(b.d - 1);
   return g * conj(pow(a, less) * b);
 }
 void atan2_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
@@ -77,17 +81,26 @@ void extremum_vjp(const Tensor& g, const Tensor& a, const Tensor& b, bool larges
   if (ga) *ga = where(compare(largest ? Compare::Lt : Compare::Gt, a, b), zero, half);
   if (gb) *gb = where(compare(largest ? Compare::Gt : Compare::Lt, a, b), zero, half);
 }
-void maximum_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) { extremum_vjp(g, a, b, true, ga, gb); }
-void minimum_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) { extremum_vjp(g, a, b, false, ga, gb); }
+void maximum_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
+  extremum_vjp(g, a, b, true, ga, gb);
+}
+void minimum_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
+  extremum_vjp(g, a, b, false, ga, gb);
+}
 /// fmax, fmin: all to one operand; to `a` where equal or where `b` is nan.
 void pick_vjp(const Tensor& g, const Tensor& a, const Tensor& b, bool largest, Tensor* ga, Tensor* gb) {
-  const Tensor takes_a = compare(Compare::LogicalOr, compare(largest ? Compare::Ge : Compare::Le, a, b), predicate(Predicate::IsNan, b));
+  const Tensor takes_a =
+      compare(Compare::LogicalOr, compare(largest ? Compare::Ge : Compare::Le, a, b), predicate(Predicate::IsNan, b));
   const Tensor zero = zeros_like(g);
   if (ga) *ga = where(takes_a, g, zero);
   if (gb) *gb = where(takes_a, zero, g);
 }
-void fmax_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) { pick_vjp(g, a, b, true, ga, gb); }
-void fmin_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) { pick_vjp(g, a, b, false, ga, gb); }
+void fmax_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
+  pick_vjp(g, a, b, true, ga, gb);
+}
+void fmin_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
+  pick_vjp(g, a, b, false, ga, gb);
+}
 void copysign_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& out, Tensor* ga, Tensor* gb) {
   if (ga) {
     const Tensor ratio = out / a;
@@ -105,7 +118,8 @@ void logaddexp2_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Ten
 }
 void xlogy_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
   if (ga) {
-    const Tensor none = compare(Compare::LogicalAnd, compare(Compare::Eq, a, Scalar(0.0)), compare(Compare::Le, b, Scalar(0.0)));
+    const Tensor none =
+        compare(Compare::LogicalAnd, compare(Compare::Eq, a, Scalar(0.0)), compare(Compare::Le, b, Scalar(0.0)));
     const Tensor d = g * log(b);
     *ga = where(none, zeros_like(d), d);
   }
@@ -127,12 +141,17 @@ using R = BinaryRule;
 const BinaryRule kAdd{Binary::Add, "add", "AddBackward0", "add_stub", R::Promote, 0, 0, add_vjp, add_number_vjp};
 const BinaryRule kSub{Binary::Sub, "sub", "SubBackward0", "sub_stub", R::Promote, 0, 0, sub_vjp, add_number_vjp};
 const BinaryRule kMul{Binary::Mul, "mul", "MulBackward0", "mul_cpu", R::Promote, R::B, R::A, mul_vjp, mul_number_vjp};
-const BinaryRule kDiv{Binary::Div, "div", "DivBackward0", "div_cpu", R::Float, R::B, R::A | R::B, div_vjp, div_number_vjp};
-const BinaryRule kFloorDivide{Binary::FloorDiv, "floor_divide", "DivBackward1", "floor_divide", R::Promote, 0, 0, zero_vjp};
+const BinaryRule kDiv{Binary::Div, "div",       "DivBackward0", "div_cpu",     R::Float,
+                      R::B,        R::A | R::B, div_vjp,        div_number_vjp};
+const BinaryRule kFloorDivide{Binary::FloorDiv, "floor_divide", "DivBackward1", "floor_divide", R::Promote, 0, 0,
+                              zero_vjp};
 const BinaryRule kTruncDivide{Binary::TruncDiv, "div", "DivBackward1", "div_trunc_cpu", R::Promote, 0, 0, zero_vjp};
-const BinaryRule kRemainder{Binary::Remainder, "remainder", "RemainderBackward0", "remainder_cpu", R::Promote, 0, R::A | R::B, remainder_vjp, add_number_vjp};
-const BinaryRule kFmod{Binary::Fmod, "fmod", "FmodBackward0", "fmod_cpu", R::Promote, 0, R::A | R::B, fmod_vjp, add_number_vjp};
-const BinaryRule kPow{Binary::Pow, "pow", "PowBackward1", "pow", R::Promote, R::A | R::B, R::A | R::B | R::Out, pow_vjp, pow_number_vjp};
+const BinaryRule kRemainder{Binary::Remainder, "remainder",   "RemainderBackward0", "remainder_cpu", R::Promote, 0,
+                            R::A | R::B,       remainder_vjp, add_number_vjp};
+const BinaryRule kFmod{Binary::Fmod, "fmod",   "FmodBackward0", "fmod_cpu", R::Promote, 0,
+                       R::A | R::B,  fmod_vjp, add_number_vjp};
+const BinaryRule kPow{Binary::Pow,          "pow",   "PowBackward1", "pow", R::Promote, R::A | R::B,
+                      R::A | R::B | R::Out, pow_vjp, pow_number_vjp};
 const BinaryRule kAnd{Binary::BitwiseAnd, "bitwise_and", "", "bitwise_and_cpu"};
 const BinaryRule kOr{Binary::BitwiseOr, "bitwise_or", "", "bitwise_or_cpu"};
 const BinaryRule kXor{Binary::BitwiseXor, "bitwise_xor", "", "bitwise_xor_cpu"};
@@ -141,22 +160,33 @@ const BinaryRule kRightShift{Binary::RightShift, "bitwise_right_shift", "", "rsh
 
 namespace {
 
-const BinaryRule kAtan2{Binary::Atan2, "atan2", "Atan2Backward0", "atan2_cpu", R::Float, R::A | R::B, R::A | R::B, atan2_vjp};
-const BinaryRule kHypot{Binary::Hypot, "hypot", "HypotBackward0", "hypot_cpu", R::Promote, R::A | R::Out, R::B | R::Out, hypot_vjp};
-const BinaryRule kMaximum{Binary::Maximum, "maximum", "MaximumBackward0", "maximum_cpu", R::Promote, R::A | R::B, R::A | R::B, maximum_vjp};
-const BinaryRule kMinimum{Binary::Minimum, "minimum", "MinimumBackward0", "minimum_cpu", R::Promote, R::A | R::B, R::A | R::B, minimum_vjp};
-const BinaryRule kFmax{Binary::Fmax, "fmax", "FmaxBackward0", "fmax_cpu", R::Promote, R::A | R::B, R::A | R::B, fmax_vjp};
-const BinaryRule kFmin{Binary::Fmin, "fmin", "FminBackward0", "fmin_cpu", R::Promote, R::A | R::B, R::A | R::B, fmin_vjp};
-const BinaryRule kCopysign{Binary::Copysign, "copysign", "CopysignBackward0", "copysign_cpu", R::Float, R::A | R::Out, 0, copysign_vjp};
+const BinaryRule kAtan2{Binary::Atan2, "atan2",     "Atan2Backward0", "atan2_cpu",
+                        R::Float,      R::A | R::B, R::A | R::B,      atan2_vjp};
+const BinaryRule kHypot{Binary::Hypot, "hypot",       "HypotBackward0", "hypot_cpu",
+                        R::Promote,    R::A | R::Out, R::B | R::Out,    hypot_vjp};
+const BinaryRule kMaximum{Binary::Maximum, "maximum",   "MaximumBackward0", "maximum_cpu",
+                          R::Promote,      R::A | R::B, R::A | R::B,        maximum_vjp};
+const BinaryRule kMinimum{Binary::Minimum, "minimum",   "MinimumBackward0", "minimum_cpu",
+                          R::Promote,      R::A | R::B, R::A | R::B,        minimum_vjp};
+const BinaryRule kFmax{Binary::Fmax, "fmax",      "FmaxBackward0", "fmax_cpu",
+                       R::Promote,   R::A | R::B, R::A | R::B,     fmax_vjp};
+const BinaryRule kFmin{Binary::Fmin, "fmin",      "FminBackward0", "fmin_cpu",
+                       R::Promote,   R::A | R::B, R::A | R::B,     fmin_vjp};
+const BinaryRule kCopysign{Binary::Copysign, "copysign", "CopysignBackward0", "copysign_cpu", R::Float,
+                           R::A | R::Out,    0,          copysign_vjp};
 const BinaryRule kNextafter{Binary::Nextafter, "nextafter", "NextafterBackward0", "nextafter_cpu"};
-const BinaryRule kLogaddexp{Binary::LogAddExp, "logaddexp", "LogaddexpBackward0", "logaddexp_cpu", R::Float, R::A | R::Out, R::B | R::Out, logaddexp_vjp};
-const BinaryRule kLogaddexp2{Binary::LogAddExp2, "logaddexp2", "Logaddexp2Backward0", "logaddexp2_cpu", R::Float, R::A | R::Out, R::B | R::Out, logaddexp2_vjp};
-const BinaryRule kXlogy{Binary::Xlogy, "xlogy", "XlogyBackward0", "xlogy_cpu", R::Float, R::A | R::B, R::A | R::B, xlogy_vjp};
+const BinaryRule kLogaddexp{Binary::LogAddExp, "logaddexp",   "LogaddexpBackward0", "logaddexp_cpu",
+                            R::Float,          R::A | R::Out, R::B | R::Out,        logaddexp_vjp};
+const BinaryRule kLogaddexp2{Binary::LogAddExp2, "logaddexp2",  "Logaddexp2Backward0", "logaddexp2_cpu",
+                             R::Float,           R::A | R::Out, R::B | R::Out,         logaddexp2_vjp};
+const BinaryRule kXlogy{Binary::Xlogy, "xlogy",     "XlogyBackward0", "xlogy_cpu",
+                        R::Float,      R::A | R::B, R::A | R::B,      xlogy_vjp};
 const BinaryRule kHeaviside{Binary::Heaviside, "heaviside", "", "heaviside_cpu"};
 const BinaryRule kGcd{Binary::Gcd, "gcd", "", "gcd_cpu"};
 const BinaryRule kLcm{Binary::Lcm, "lcm", "", "lcm_cpu"};
 
-// --- nodes ----------------------------------------------------------------------------------------------------------------
+// --- nodes
+// ----------------------------------------------------------------------------------------------------------------
 
 struct BinaryNode final : Node {
   const BinaryRule* rule;
@@ -240,7 +270,8 @@ void record_binary(const BinaryRule& rule, const Tensor& out, const Tensor& a, c
     const std::uint8_t want = std::uint8_t((n->needs(0) ? rule.save_for_a : 0) | (n->needs(1) ? rule.save_for_b : 0));
     if (want & BinaryRule::A) n->a.save(a);
     if (want & BinaryRule::B) n->b.save(b);
-    if (!same(a.sizes(), out.sizes()) || !same(b.sizes(), out.sizes()) || a.dtype() != out.dtype() || b.dtype() != out.dtype()) {
+    if (!same(a.sizes(), out.sizes()) || !same(b.sizes(), out.sizes()) || a.dtype() != out.dtype() ||
+        b.dtype() != out.dtype()) {
       note_inputs(n, out, {&a, &b});
     }
     set_history(out, n);
@@ -249,8 +280,10 @@ void record_binary(const BinaryRule& rule, const Tensor& out, const Tensor& a, c
     }
     release(n);
   };
-  if ((rule.save_for_a | rule.save_for_b) & BinaryRule::Out) attach(make_node<BinaryNode>(2));
-  else attach(make_node<SmallBinaryNode>(2));
+  if ((rule.save_for_a | rule.save_for_b) & BinaryRule::Out)
+    attach(make_node<BinaryNode>(2));
+  else
+    attach(make_node<SmallBinaryNode>(2));
 }
 
 void record_number(const BinaryRule& rule, const Tensor& out, const Tensor& a, const Scalar& b) {
@@ -264,7 +297,8 @@ void record_number(const BinaryRule& rule, const Tensor& out, const Tensor& a, c
   release(n);
 }
 
-// --- forward --------------------------------------------------------------------------------------------------------------------
+// --- forward
+// --------------------------------------------------------------------------------------------------------------------
 
 DType finish_type(const BinaryRule& rule, DType common) {
   return rule.result == BinaryRule::Float && is_integral(common, true) ? default_dtype() : common;
@@ -283,9 +317,11 @@ void run_binary(Loop loop, const Operand& out, const Operand& a, const Operand& 
   if (zero_division) fail_runtime("ZeroDivisionError");
 }
 
-/// Runs the kernel on `a` itself. An integer division, which may fail, works on a copy: after an error `a` is as it was.
+/// Runs the kernel on `a` itself. An integer division, which may fail, works on a copy: after an error `a` is as it
+/// was.
 void run_inplace(const BinaryRule& rule, Loop loop, const Tensor& a, DType compute, const Operand& b) {
-  const bool divides = rule.op == Binary::FloorDiv || rule.op == Binary::TruncDiv || rule.op == Binary::Remainder || rule.op == Binary::Fmod;
+  const bool divides = rule.op == Binary::FloorDiv || rule.op == Binary::TruncDiv || rule.op == Binary::Remainder ||
+                       rule.op == Binary::Fmod;
   if (!divides || !is_integral(compute, true)) return run_binary(loop, Operand(a, compute), Operand(a, compute), b);
   const Tensor out = empty_like(a, a.dtype());
   run_binary(loop, Operand(out, compute), Operand(a, compute), b);
@@ -295,19 +331,25 @@ void run_inplace(const BinaryRule& rule, Loop loop, const Tensor& a, DType compu
 void check_bool_sub(const BinaryRule& rule, DType a, bool b_is_bool) {
   if (rule.op != Binary::Sub || (a != DType::Bool && !b_is_bool)) return;
   if (a == DType::Bool && b_is_bool) {
-    fail_runtime("Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead.");
+    fail_runtime(
+        "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
+        "operator instead.");
   }
-  fail_runtime("Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
-               "`logical_not()` operator instead.");
+  fail_runtime(
+      "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the "
+      "`~` or "
+      "`logical_not()` operator instead.");
 }
 
 Tensor forward(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
   const DType common = a.dtype() == b.dtype() ? a.dtype() : result_type(a, b);
-  if (common == DType::Bool || a.dtype() == DType::Bool || b.dtype() == DType::Bool) check_bool_sub(rule, a.dtype(), b.dtype() == DType::Bool);
+  if (common == DType::Bool || a.dtype() == DType::Bool || b.dtype() == DType::Bool)
+    check_bool_sub(rule, a.dtype(), b.dtype() == DType::Bool);
   const DType d = finish_type(rule, common);
   const DType c = compute_type(d);
   const Loop loop = loop_of(rule, d);
-  if (a.dtype() == c && b.dtype() == c && a.is_contiguous() && b.is_contiguous() && same(a.sizes(), b.sizes()) && a.numel() < kGrain) {
+  if (a.dtype() == c && b.dtype() == c && a.is_contiguous() && b.is_contiguous() && same(a.sizes(), b.sizes()) &&
+      a.numel() < kGrain) {
     Tensor out = empty_same(a, d);
     char* const data[3] = {out.data(), a.data(), b.data()};
     const std::int64_t size = out.itemsize(), strides[3] = {size, size, size};
@@ -327,7 +369,8 @@ DType number_type(const BinaryRule& rule, const Tensor& a, const Scalar& b) {
 }
 
 Tensor forward(const BinaryRule& rule, const Tensor& a, const Scalar& b, bool number_first) {
-  if (a.dtype() == DType::Bool || b.kind == Scalar::Kind::Bool) check_bool_sub(rule, a.dtype(), b.kind == Scalar::Kind::Bool);
+  if (a.dtype() == DType::Bool || b.kind == Scalar::Kind::Bool)
+    check_bool_sub(rule, a.dtype(), b.kind == Scalar::Kind::Bool);
   const DType d = number_type(rule, a, b);
   const DType c = compute_type(d);
   const Loop loop = loop_of(rule, d);
@@ -361,6 +404,23 @@ Tensor binary(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
   return out;
 }
 
+Tensor scaled(const BinaryRule& rule, const Tensor& g, const Tensor& b) {
+  if (modes.grad || !exclusive(g) || g.dtype() != b.dtype() || !g.is_contiguous() || !b.is_contiguous() ||
+      !same(g.sizes(), b.sizes())) {
+    return binary(rule, g, b);
+  }
+  const DType c = compute_type(g.dtype());
+  const Loop loop = loop_of(rule, g.dtype());
+  if (g.dtype() == c && g.numel() < kGrain) {
+    char* const data[3] = {g.data(), g.data(), b.data()};
+    const std::int64_t size = g.itemsize(), strides[3] = {size, size, size};
+    if (g.numel() > 0) loop(data, strides, g.numel(), nullptr);
+  } else {
+    run_loop(loop, nullptr, Operand(g, c), {Operand(g, c), Operand(b, c)});
+  }
+  return g;
+}
+
 Tensor binary(const BinaryRule& rule, const Tensor& a, const Scalar& b) {
   if (!recording(a)) return forward(rule, a, b, false);
   if (rule.vjp_number == nullptr) return binary(rule, a, scalar_tensor(b, number_type(rule, a, b)));
@@ -376,7 +436,8 @@ Tensor binary(const BinaryRule& rule, const Scalar& a, const Tensor& b) {
 
 void check_inplace_result(const Tensor& self, DType result, Dims shape) {
   if (!can_cast(result, self.dtype())) {
-    fail_runtime("result type ", scalar_type_name(result), " can't be cast to the desired output type ", scalar_type_name(self.dtype()));
+    fail_runtime("result type ", scalar_type_name(result), " can't be cast to the desired output type ",
+                 scalar_type_name(self.dtype()));
   }
   if (!same(shape, self.sizes())) {
     fail_runtime("output with shape ", str(self.sizes()), " doesn't match the broadcast shape ", str(shape));
@@ -448,13 +509,27 @@ void accumulate(const Tensor& a, const Tensor& b) {
   const DType c = compute_type(a.dtype());
   const Loop loop = loop_of(kAdd, a.dtype());
   KeepGil keep;
-  if (a.dtype() == c && b.dtype() == c && a.is_contiguous() && b.is_contiguous() && a.numel() == b.numel() && a.numel() < kGrain) {
+  if (a.dtype() == c && b.dtype() == c && a.is_contiguous() && b.is_contiguous() && a.numel() == b.numel() &&
+      a.numel() < kGrain) {
     char* const data[3] = {a.data(), a.data(), b.data()};
     const std::int64_t size = a.itemsize(), strides[3] = {size, size, size};
     if (a.numel() > 0) loop(data, strides, a.numel(), nullptr);
     return;
   }
   run_loop(loop, nullptr, Operand(a, c), {Operand(a, c), Operand(overlap_safe(b, a), c)});
+}
+
+void divide(const Tensor& a, double b) {
+  const Loop loop = loop_of(kDiv, a.dtype());
+  alignas(16) char number[16];
+  Scalar(b).store(number, a.dtype());
+  if (a.is_contiguous() && a.numel() < kGrain) {
+    char* const data[3] = {a.data(), a.data(), number};
+    const std::int64_t size = a.itemsize(), strides[3] = {size, size, 0};
+    if (a.numel() > 0) loop(data, strides, a.numel(), nullptr);
+    return;
+  }
+  run_loop(loop, nullptr, Operand(a, a.dtype()), {Operand(a, a.dtype()), Operand(number, a.dtype())});
 }
 
 Tensor add(const Tensor& a, const Tensor& b) { return binary(kAdd, a, b); }
@@ -469,19 +544,28 @@ Tensor div(const Tensor& a, const Scalar& b) { return binary(kDiv, a, b); }
 Tensor rdiv(const Tensor& a, const Scalar& b) { return mul(reciprocal(a), b); }
 Tensor pow(const Tensor& a, const Tensor& b) { return binary(kPow, a, b); }
 Tensor pow(const Tensor& a, const Scalar& b) {
-  if (is_integral(a.dtype(), true) && b.kind <= Scalar::Kind::Int && b.i < 0) fail_runtime("Integers to negative integer powers are not allowed.");
+  if (is_integral(a.dtype(), true) && b.kind <= Scalar::Kind::Int && b.i < 0)
+    fail_runtime("Integers to negative integer powers are not allowed.");
   return binary(kPow, a, b);
 }
 Tensor maximum(const Tensor& a, const Tensor& b) { return binary(kMaximum, a, b); }
 Tensor minimum(const Tensor& a, const Tensor& b) { return binary(kMinimum, a, b); }
-Tensor& add_(Tensor& a, const Tensor& b) { binary_inplace(kAdd, a, b); return a; }
-Tensor& mul_(Tensor& a, const Tensor& b) { binary_inplace(kMul, a, b); return a; }
+Tensor& add_(Tensor& a, const Tensor& b) {
+  binary_inplace(kAdd, a, b);
+  return a;
+}
+Tensor& mul_(Tensor& a, const Tensor& b) {
+  binary_inplace(kMul, a, b);
+  return a;
+}
 
-// --- comparison --------------------------------------------------------------------------------------------------------------------
+// --- comparison
+// --------------------------------------------------------------------------------------------------------------------
 
 namespace {
 
-constexpr const char* kCompareNames[] = {"eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor"};
+constexpr const char* kCompareNames[] = {"eq", "ne",          "lt",         "le",         "gt",
+                                         "ge", "logical_and", "logical_or", "logical_xor"};
 
 Loop compare_loop(Compare op, DType d) {
   const Loop loop = kernels->pointwise.compare[int(op)][int(compute_type(d))];
@@ -511,7 +595,8 @@ Tensor compare(Compare op, const Tensor& a, const Scalar& b) {
   return out;
 }
 
-// --- as Python calls them -------------------------------------------------------------------------------------------------------------
+// --- as Python calls them
+// -------------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -521,7 +606,8 @@ const BinaryRule& rule_of(const OpDef& def) { return *static_cast<const BinaryRu
 PyObject* binary_op(const OpDef& def, Args& a) {
   const BinaryRule& rule = rule_of(def);
   const bool ta = a.is_tensor(0), tb = a.is_tensor(1);
-  if (!ta && !tb) fail_type(def.name, "(): argument 'input' (position 1) must be Tensor, not ", Py_TYPE(a.v[0])->tp_name);
+  if (!ta && !tb)
+    fail_type(def.name, "(): argument 'input' (position 1) must be Tensor, not ", Py_TYPE(a.v[0])->tp_name);
   if (!ta) {
     const Tensor b = a.tensor(1);
     return give(a, 2, binary(rule, a.scalar(0), b), def.name, tracked(b));
@@ -538,8 +624,10 @@ PyObject* binary_op(const OpDef& def, Args& a) {
 PyObject* binary_op_(const OpDef& def, Args& a) {
   const BinaryRule& rule = rule_of(def);
   Tensor self = a.tensor(0);
-  if (a.is_tensor(1)) binary_inplace(rule, self, a.tensor(1));
-  else binary_inplace(rule, self, a.scalar(1));
+  if (a.is_tensor(1))
+    binary_inplace(rule, self, a.tensor(1));
+  else
+    binary_inplace(rule, self, a.scalar(1));
   return self.release();
 }
 
@@ -547,12 +635,17 @@ PyObject* binary_op_(const OpDef& def, Args& a) {
 Tensor add_scaled(const BinaryRule& rule, const Tensor& a, const Tensor& b, Scalar alpha) {
   if (alpha.kind != Scalar::Kind::Bool && alpha.equals(1)) return binary(rule, a, b);
   const DType d = result_type(a, b);
-  if (alpha.kind == Scalar::Kind::Bool && d != DType::Bool) fail_runtime("Boolean alpha only supported for Boolean results.");
-  if (is_integral(d, true) && !alpha.is_integral()) fail_runtime("For integral input tensors, argument alpha must not be a floating point number.");
-  if (!is_complex(d) && alpha.kind == Scalar::Kind::Complex) fail_runtime("For non-complex input tensors, argument alpha must not be a complex number.");
+  if (alpha.kind == Scalar::Kind::Bool && d != DType::Bool)
+    fail_runtime("Boolean alpha only supported for Boolean results.");
+  if (is_integral(d, true) && !alpha.is_integral())
+    fail_runtime("For integral input tensors, argument alpha must not be a floating point number.");
+  if (!is_complex(d) && alpha.kind == Scalar::Kind::Complex)
+    fail_runtime("For non-complex input tensors, argument alpha must not be a complex number.");
   if (&rule == &kSub) {
     check_bool_sub(rule, a.dtype(), b.dtype() == DType::Bool);
-    alpha = alpha.kind == Scalar::Kind::Complex ? Scalar(cdouble(-alpha.d, -alpha.im)) : alpha.is_integral() ? Scalar(-alpha.i) : Scalar(-alpha.d);
+    alpha = alpha.kind == Scalar::Kind::Complex ? Scalar(cdouble(-alpha.d, -alpha.im))
+            : alpha.is_integral()               ? Scalar(-alpha.i)
+                                                : Scalar(-alpha.d);
   }
   const DType c = compute_type(d);
   const Loop loop = kernels->pointwise.binary_param[int(BinaryParam::AddScaled)][int(c)];
@@ -577,7 +670,8 @@ PyObject* add_op(const OpDef& def, Args& a) {
     return binary_op(def, a);
   }
   const Scalar alpha = a.scalar(2);
-  if (!a.is_tensor(0) && !a.is_tensor(1)) fail_type(def.name, "(): argument 'input' (position 1) must be Tensor, not ", Py_TYPE(a.v[0])->tp_name);
+  if (!a.is_tensor(0) && !a.is_tensor(1))
+    fail_type(def.name, "(): argument 'input' (position 1) must be Tensor, not ", Py_TYPE(a.v[0])->tp_name);
   Tensor self = a.is_tensor(0) ? a.tensor(0) : Tensor(), other = a.is_tensor(1) ? a.tensor(1) : Tensor();
   if (!other.defined()) other = scalar_tensor(a.scalar(1), number_type(rule, self, a.scalar(1)));
   if (!self.defined()) self = scalar_tensor(a.scalar(0), number_type(rule, other, a.scalar(0)));
@@ -591,7 +685,8 @@ PyObject* add_op_(const OpDef& def, Args& a) {
   const Scalar alpha = a.scalar(2);
   if (a.is_tensor(1)) {
     const Tensor other = a.tensor(1);
-    if (is_integral(self.dtype(), true) && !alpha.is_integral()) fail_runtime("For integral input tensors, argument alpha must not be a floating point number.");
+    if (is_integral(self.dtype(), true) && !alpha.is_integral())
+      fail_runtime("For integral input tensors, argument alpha must not be a floating point number.");
     binary_inplace(rule, self, mul(other, alpha));
   } else {
     binary_inplace(rule, self, mul(scalar_tensor(a.scalar(1), number_type(rule, self, a.scalar(1))), alpha));
@@ -636,7 +731,8 @@ Tensor compared(const OpDef& def, Args& a) {
 PyObject* compare_op(const OpDef& def, Args& a) {
   if (!a.has(2)) return compared(def, a).release();
   Tensor result = compared(def, a);
-  return give(a, 2, a.tensor(2).dtype() == DType::Bool ? result : to_contiguous(result, a.tensor(2).dtype()), def.name, false);
+  return give(a, 2, a.tensor(2).dtype() == DType::Bool ? result : to_contiguous(result, a.tensor(2).dtype()), def.name,
+              false);
 }
 PyObject* compare_op_(const OpDef& def, Args& a) {
   Tensor self = a.tensor(0);
@@ -656,30 +752,45 @@ constexpr const char* kAddSig_ = "(Tensor self, Operand other, *, Number alpha=1
 constexpr const char* kDivSig = "(Operand input, Operand other, *, str? rounding_mode=None, Tensor? out=None)";
 constexpr const char* kDivSig_ = "(Tensor self, Operand other, *, str? rounding_mode=None)";
 
-#define RL_BINARY_OP(name, rule, doc) \
-  {name, kBinaryAnySig, binary_op, kBoth, Kind::Pointwise, doc, &rule}, { name "_", kBinarySig_, binary_op_, kMethod, Kind::Pointwise, doc " In place.", &rule }
-#define RL_COMPARE_OP(name, op, doc)                                                                                       \
-  {name, kBinarySig, compare_op, kBoth, Kind::Comparison, doc, reinterpret_cast<const void*>(std::intptr_t(Compare::op))}, { \
-    name "_", kBinarySig_, compare_op_, kMethod, Kind::Comparison, doc " In place.", reinterpret_cast<const void*>(std::intptr_t(Compare::op)) \
+#define RL_BINARY_OP(name, rule, doc)                                                    \
+  {name, kBinaryAnySig, binary_op, kBoth, Kind::Pointwise, doc, &rule}, {                \
+    name "_", kBinarySig_, binary_op_, kMethod, Kind::Pointwise, doc " In place.", &rule \
+  }
+#define RL_COMPARE_OP(name, op, doc)                                                 \
+  {name,                                                                             \
+   kBinarySig,                                                                       \
+   compare_op,                                                                       \
+   kBoth,                                                                            \
+   Kind::Comparison,                                                                 \
+   doc,                                                                              \
+   reinterpret_cast<const void*>(std::intptr_t(Compare::op))},                       \
+  {                                                                                  \
+    name "_", kBinarySig_, compare_op_, kMethod, Kind::Comparison, doc " In place.", \
+        reinterpret_cast<const void*>(std::intptr_t(Compare::op))                    \
   }
 
 const OpDef ops[] = {
-    {"add", kAddSig, add_op, kBoth, Kind::Linear, "input + alpha * other, elementwise with broadcasting; the common dtype.", &kAdd},
+    {"add", kAddSig, add_op, kBoth, Kind::Linear,
+     "input + alpha * other, elementwise with broadcasting; the common dtype.", &kAdd},
     {"add_", kAddSig_, add_op_, kMethod, Kind::Linear, "In-place add.", &kAdd},
-    {"sub", kAddSig, add_op, kBoth, Kind::Linear, "input - alpha * other, elementwise with broadcasting; the common dtype.", &kSub},
+    {"sub", kAddSig, add_op, kBoth, Kind::Linear,
+     "input - alpha * other, elementwise with broadcasting; the common dtype.", &kSub},
     {"sub_", kAddSig_, add_op_, kMethod, Kind::Linear, "In-place sub.", &kSub},
     {"subtract", kAddSig, add_op, kBoth, Kind::Linear, "Alias of sub.", &kSub},
     {"subtract_", kAddSig_, add_op_, kMethod, Kind::Linear, "In-place sub.", &kSub},
-    {"rsub", "(Tensor input, Operand other, *, Number alpha=1)", rsub_op, kBoth, Kind::Linear, "other - alpha * input."},
+    {"rsub", "(Tensor input, Operand other, *, Number alpha=1)", rsub_op, kBoth, Kind::Linear,
+     "other - alpha * input."},
     RL_BINARY_OP("mul", kMul, "input * other, elementwise with broadcasting."),
     RL_BINARY_OP("multiply", kMul, "Alias of mul."),
-    {"div", kDivSig, div_op, kBoth, Kind::Pointwise, "input / other; rounding_mode None (true division), 'trunc' or 'floor'."},
+    {"div", kDivSig, div_op, kBoth, Kind::Pointwise,
+     "input / other; rounding_mode None (true division), 'trunc' or 'floor'."},
     {"div_", kDivSig_, div_op_, kMethod, Kind::Pointwise, "In-place div."},
     {"divide", kDivSig, div_op, kBoth, Kind::Pointwise, "Alias of div."},
     {"divide_", kDivSig_, div_op_, kMethod, Kind::Pointwise, "In-place div."},
     RL_BINARY_OP("true_divide", kDiv, "input / other; integers give the default float dtype."),
     RL_BINARY_OP("floor_divide", kFloorDivide, "floor(input / other)."),
-    RL_BINARY_OP("remainder", kRemainder, "input - other * floor(input / other): the sign of the divisor, as Python's %."),
+    RL_BINARY_OP("remainder", kRemainder,
+                 "input - other * floor(input / other): the sign of the divisor, as Python's %."),
     RL_BINARY_OP("fmod", kFmod, "input - other * trunc(input / other): the sign of the dividend, as C's fmod."),
     RL_BINARY_OP("pow", kPow, "input to the power of other."),
     RL_BINARY_OP("atan2", kAtan2, "The angle of the point (other, input) in radians, in (-pi, pi]."),
@@ -698,8 +809,10 @@ const OpDef ops[] = {
     RL_BINARY_OP("bitwise_right_shift", kRightShift, "input >> other, arithmetic."),
     {"maximum", kBinarySig, binary_op, kBoth, Kind::Pointwise, "The larger element; nan if either is.", &kMaximum},
     {"minimum", kBinarySig, binary_op, kBoth, Kind::Pointwise, "The smaller element; nan if either is.", &kMinimum},
-    {"fmax", kBinarySig, binary_op, kBoth, Kind::Pointwise, "The larger element; the other one where one is nan.", &kFmax},
-    {"fmin", kBinarySig, binary_op, kBoth, Kind::Pointwise, "The smaller element; the other one where one is nan.", &kFmin},
+    {"fmax", kBinarySig, binary_op, kBoth, Kind::Pointwise, "The larger element; the other one where one is nan.",
+     &kFmax},
+    {"fmin", kBinarySig, binary_op, kBoth, Kind::Pointwise, "The smaller element; the other one where one is nan.",
+     &kFmin},
     {"logaddexp", kBinarySig, binary_op, kBoth, Kind::Pointwise, "log(exp(input) + exp(other)), stably.", &kLogaddexp},
     {"logaddexp2", kBinarySig, binary_op, kBoth, Kind::Pointwise, "log2(2^input + 2^other), stably.", &kLogaddexp2},
     RL_COMPARE_OP("eq", Eq, "input == other, elementwise."),

@@ -9,8 +9,8 @@ namespace rl {
 /// An operator of the family: its kernel, its names and its derivative. One record each, in arithmetic.cpp.
 struct BinaryRule {
   enum Result : std::uint8_t {
-    Promote,   // the common type
-    Float,     // the common type, integers become the default float
+    Promote,  // the common type
+    Float,    // the common type, integers become the default float
   };
   enum Save : std::uint8_t { Nothing = 0, A = 1, B = 2, Out = 4 };
 
@@ -26,16 +26,23 @@ struct BinaryRule {
   Tensor (*vjp_number)(const Tensor& g, const Tensor& a, const Scalar& b, const Tensor& out) = nullptr;
 };
 
-extern const BinaryRule kAdd, kSub, kMul, kDiv, kFloorDivide, kTruncDivide, kRemainder, kFmod, kPow, kAnd, kOr, kXor, kLeftShift, kRightShift;
+extern const BinaryRule kAdd, kSub, kMul, kDiv, kFloorDivide, kTruncDivide, kRemainder, kFmod, kPow, kAnd, kOr, kXor,
+    kLeftShift, kRightShift;
 
 Tensor binary(const BinaryRule& rule, const Tensor& a, const Tensor& b);
 Tensor binary(const BinaryRule& rule, const Tensor& a, const Scalar& b);
 /// The number comes first.
 Tensor binary(const BinaryRule& rule, const Scalar& a, const Tensor& b);
+/// g * b and g / b for derivative rules: where nobody sees `g` or records, in its memory.
+Tensor scaled(const BinaryRule& rule, const Tensor& g, const Tensor& b);
 void binary_inplace(const BinaryRule& rule, const Tensor& a, const Tensor& b);
 void binary_inplace(const BinaryRule& rule, const Tensor& a, const Scalar& b);
+/// a /= b, raw: no history, no versions; for results that nobody else has seen. `a` is of a dtype that kernels compute
+/// in.
+void divide(const Tensor& a, double b);
 
-// --- in-place operators in general ----------------------------------------------------------------------------------------
+// --- in-place operators in general
+// ----------------------------------------------------------------------------------------
 /// Checks that `out`-typed results may be written to `self`, and that `shape` is self's.
 void check_inplace_result(const Tensor& self, DType result, Dims shape);
 [[noreturn]] void fail_unsupported(const char* kernel, DType d);

@@ -19,7 +19,7 @@ struct ToNode final : Node {
   }
 };
 struct CopyNode final : Node {
-  DimVec sizes;
+  DimList sizes;
   DType dtype = DType::Float;
   const char* name() const override { return "CopyBackwards"; }
   void apply(Tensor* in, Tensor* out) override {
@@ -78,7 +78,8 @@ Tensor& copy_(Tensor& dst, const Tensor& src) {
   const bool record = recording(dst, src) && is_differentiable(dst.dtype());
   check_inplace(dst, record);
   if (!same(broadcast_shapes(dst.sizes(), src.sizes()), dst.sizes())) {
-    fail_runtime("output with shape ", str(dst.sizes()), " doesn't match the broadcast shape ", str(broadcast_shapes(dst.sizes(), src.sizes())));
+    fail_runtime("output with shape ", str(dst.sizes()), " doesn't match the broadcast shape ",
+                 str(broadcast_shapes(dst.sizes(), src.sizes())));
   }
   check_no_overlap(dst);
   NodeRef node;
@@ -113,7 +114,8 @@ PyObject* clone_op(const OpDef&, Args& a) {
   const Tensor t = a.tensor(0);
   if (a.has(1)) {
     Object text = Object::check(PyObject_Str(a.v[1]));
-    if (std::string_view(PyUnicode_AsUTF8(text.get())) == "torch.contiguous_format" && !t.is_contiguous()) return contiguous(t).release();
+    if (std::string_view(PyUnicode_AsUTF8(text.get())) == "torch.contiguous_format" && !t.is_contiguous())
+      return contiguous(t).release();
   }
   return clone(t).release();
 }
@@ -122,9 +124,12 @@ PyObject* detach_op(const OpDef&, Args& a) { return detach(a.tensor(0)).release(
 PyObject* detach_op_(const OpDef&, Args& a) {
   Tensor t = a.tensor(0);
   if (t->has(kIsView) && tracked(t)) {
-    fail_runtime("Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, and gradient_as_bucket_view is set "
-                 "as True, gradients are views of DDP buckets, and hence detach_() cannot be called on these gradients. To fix this error, please refer to the "
-                 "Optimizer.zero_grad() function in torch/optim/optimizer.py as a solution.");
+    fail_runtime(
+        "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
+        "training, and gradient_as_bucket_view is set "
+        "as True, gradients are views of DDP buckets, and hence detach_() cannot be called on these gradients. To fix "
+        "this error, please refer to the "
+        "Optimizer.zero_grad() function in torch/optim/optimizer.py as a solution.");
   }
   if (t->has(kHasGradFn)) {
     Node* fn = std::exchange(t->grad_fn, nullptr);
@@ -144,7 +149,8 @@ PyObject* fill_op_(const OpDef& def, Args& a) {
   Tensor t = a.tensor(0);
   if (a.is_tensor(1)) {
     const Tensor value = a.tensor(1);
-    if (value.ndim() > 0) fail_runtime("fill_ only supports 0-dimension value tensor but got tensor with ", value.ndim(), " dimensions.");
+    if (value.ndim() > 0)
+      fail_runtime("fill_ only supports 0-dimension value tensor but got tensor with ", value.ndim(), " dimensions.");
     copy_(t, value);
     return t.release();
   }
@@ -185,9 +191,7 @@ PyObject* to_op(const OpDef&, Args& a) {
       d = a.dtype(2).value_or(d);
       copy = a.boolean(4);
       break;
-    default:
-      d = a.tensor(1).dtype();
-      copy = a.boolean(3);
+    default: d = a.tensor(1).dtype(); copy = a.boolean(3);
   }
   return converted(t, d, copy).release();
 }
@@ -196,22 +200,44 @@ PyObject* type_op(const OpDef& def, Args& a) {
 }
 const void* as_data(DType d) { return reinterpret_cast<const void*>(std::intptr_t(d)); }
 
-#define RL_TO(name, type) {name, "(Tensor self, format? memory_format=None)", type_op, kMethod, Kind::Linear, "self in this dtype.", as_data(DType::type)}
+#define RL_TO(name, type)                       \
+  {name,                                        \
+   "(Tensor self, format? memory_format=None)", \
+   type_op,                                     \
+   kMethod,                                     \
+   Kind::Linear,                                \
+   "self in this dtype.",                       \
+   as_data(DType::type)}
 
 const OpDef ops[] = {
-    {"clone", "(Tensor input, *, format? memory_format=None)", clone_op, kBoth, Kind::Linear, "A copy in new memory; the gradient goes through."},
-    {"contiguous", "(Tensor self, format? memory_format=None)", contiguous_op, kMethod, Kind::Linear, "self if its elements lie in row-major order, else such a copy."},
+    {"clone", "(Tensor input, *, format? memory_format=None)", clone_op, kBoth, Kind::Linear,
+     "A copy in new memory; the gradient goes through."},
+    {"contiguous", "(Tensor self, format? memory_format=None)", contiguous_op, kMethod, Kind::Linear,
+     "self if its elements lie in row-major order, else such a copy."},
     {"detach", "(Tensor input)", detach_op, kBoth, Kind::View, "The same memory without history."},
     {"detach_", "(Tensor self)", detach_op_, kBoth, Kind::View, "Cuts self off from its history."},
-    {"copy_", "(Tensor self, Operand src, bool non_blocking=False)", copy_op_, kMethod, Kind::Linear, "Writes src, broadcast and converted, into self."},
+    {"copy_", "(Tensor self, Operand src, bool non_blocking=False)", copy_op_, kMethod, Kind::Linear,
+     "Writes src, broadcast and converted, into self."},
     {"fill_", "(Tensor self, Operand value)", fill_op_, kMethod, Kind::Other, "Sets all elements."},
     {"zero_", "(Tensor self)", fill_op_, kMethod, Kind::Other, "Sets all elements to 0."},
-    {"to", "(Tensor self, dtype dtype, bool non_blocking=False, bool copy=False, *, format? memory_format=None)\n"
-           "(Tensor self, device? device=None, dtype? dtype=None, bool non_blocking=False, bool copy=False, *, format? memory_format=None)\n"
-           "(Tensor self, Tensor other, bool non_blocking=False, bool copy=False, *, format? memory_format=None)",
+    {"to",
+     "(Tensor self, dtype dtype, bool non_blocking=False, bool copy=False, *, format? memory_format=None)\n"
+     "(Tensor self, device? device=None, dtype? dtype=None, bool non_blocking=False, bool copy=False, *, format? "
+     "memory_format=None)\n"
+     "(Tensor self, Tensor other, bool non_blocking=False, bool copy=False, *, format? memory_format=None)",
      to_op, kMethod, Kind::Linear, "self in another dtype (the device is the CPU)."},
-    RL_TO("float", Float), RL_TO("double", Double), RL_TO("half", Half), RL_TO("bfloat16", BFloat16), RL_TO("int", Int32), RL_TO("long", Int64),
-    RL_TO("short", Int16), RL_TO("char", Int8), RL_TO("byte", UInt8), RL_TO("bool", Bool), RL_TO("cfloat", CFloat), RL_TO("cdouble", CDouble),
+    RL_TO("float", Float),
+    RL_TO("double", Double),
+    RL_TO("half", Half),
+    RL_TO("bfloat16", BFloat16),
+    RL_TO("int", Int32),
+    RL_TO("long", Int64),
+    RL_TO("short", Int16),
+    RL_TO("char", Int8),
+    RL_TO("byte", UInt8),
+    RL_TO("bool", Bool),
+    RL_TO("cfloat", CFloat),
+    RL_TO("cdouble", CDouble),
 };
 const Register registered(ops);
 

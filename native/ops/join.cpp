@@ -10,7 +10,7 @@ namespace {
 
 struct CatNode final : Node {
   int dim = 0;
-  std::vector<DimVec> sizes;
+  std::unique_ptr<DimList[]> sizes;
   std::vector<DType> dtypes;
   const char* title = "CatBackward0";
   const char* name() const override { return title; }
@@ -39,17 +39,18 @@ struct StackNode final : Node {
     for (std::uint32_t i = 0; i < edge_count(); ++i) {
       if (!needs(i)) continue;
       Tensor g = select(in[0], dim, i);
-      out[i] = g.dtype() == dtypes[i] ? g : to(is_complex(g.dtype()) && !is_complex(dtypes[i]) ? real(g) : g, dtypes[i]);
+      out[i] =
+          g.dtype() == dtypes[i] ? g : to(is_complex(g.dtype()) && !is_complex(dtypes[i]) ? real(g) : g, dtypes[i]);
     }
   }
 };
 struct FlipNode final : Node {
-  DimVec dims;
+  DimList dims;
   const char* name() const override { return "FlipBackward0"; }
   void apply(Tensor* in, Tensor* out) override { out[0] = flip(in[0], dims); }
 };
 struct RepeatNode final : Node {
-  DimVec input_sizes, repeats;
+  DimList input_sizes, repeats;
   const char* name() const override { return "RepeatBackward0"; }
   void apply(Tensor* in, Tensor* out) override {
     // [r0 * n0, r1 * n1, …] seen as [r0, n0, r1, n1, …], summed over the r.
@@ -106,8 +107,8 @@ Tensor concat(std::span<const Tensor> tensors, int dim) {
     }
     for (int k = 0; k < t.ndim(); ++k) {
       if (k != dim && t.sizes()[k] != sizes[k]) {
-        fail_runtime("Sizes of tensors must match except in dimension ", dim, ". Expected size ", sizes[k], " but got size ", t.sizes()[k],
-                     " for tensor number ", i, " in the list.");
+        fail_runtime("Sizes of tensors must match except in dimension ", dim, ". Expected size ", sizes[k],
+                     " but got size ", t.sizes()[k], " for tensor number ", i, " in the list.");
       }
     }
     sizes[dim] += t.sizes()[dim];
@@ -125,9 +126,10 @@ Tensor concat(std::span<const Tensor> tensors, int dim) {
     auto* n = record_all<CatNode>(out, tensors);
     if (is_differentiable(d)) {
       n->dim = dim;
-      for (const Tensor& t : tensors) {
-        n->sizes.emplace_back(t.sizes());
-        n->dtypes.push_back(t.dtype());
+      n->sizes = std::make_unique<DimList[]>(tensors.size());
+      for (std::size_t i = 0; i < tensors.size(); ++i) {
+        n->sizes[i].assign(tensors[i].sizes());
+        n->dtypes.push_back(tensors[i].dtype());
       }
     }
   }
@@ -141,7 +143,8 @@ Tensor stack(std::span<const Tensor> tensors, int dim) {
   Promotion promotion;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     if (!same(tensors[i].sizes(), first.sizes())) {
-      fail_runtime("stack expects each tensor to be equal size, but got ", str(first.sizes()), " at entry 0 and ", str(tensors[i].sizes()), " at entry ", i);
+      fail_runtime("stack expects each tensor to be equal size, but got ", str(first.sizes()), " at entry 0 and ",
+                   str(tensors[i].sizes()), " at entry ", i);
     }
     promotion.add(tensors[i]);
   }
@@ -254,7 +257,8 @@ Tensor repeat(const Tensor& t, Dims repeats) {
   const std::size_t lead = repeats.size() - std::size_t(t.ndim());
   DimVec sizes, view_sizes, view_strides;
   for (std::size_t i = 0; i < repeats.size(); ++i) {
-    if (repeats[i] < 0) fail_runtime("Trying to create tensor with negative dimension ", repeats[i], ": ", str(repeats));
+    if (repeats[i] < 0)
+      fail_runtime("Trying to create tensor with negative dimension ", repeats[i], ": ", str(repeats));
     const std::int64_t n = i < lead ? 1 : t.sizes()[i - lead];
     sizes.push_back(repeats[i] * n);
     view_sizes.push_back(repeats[i]);
@@ -281,19 +285,29 @@ PyObject* tile_op(const OpDef&, Args& a) {
 }
 
 const OpDef ops[] = {
-    {"cat", "(Tensors tensors, int dim=0, *, Tensor? out=None)", cat_op, kFunction, Kind::Linear, "The tensors one after the other along a dimension."},
+    {"cat", "(Tensors tensors, int dim=0, *, Tensor? out=None)", cat_op, kFunction, Kind::Linear,
+     "The tensors one after the other along a dimension."},
     {"concat", "(Tensors tensors, int dim=0, *, Tensor? out=None)", cat_op, kFunction, Kind::Linear, "Alias of cat."},
-    {"concatenate", "(Tensors tensors, int dim=0, *, Tensor? out=None)", cat_op, kFunction, Kind::Linear, "Alias of cat."},
-    {"stack", "(Tensors tensors, int dim=0, *, Tensor? out=None)", stack_op, kFunction, Kind::Linear, "The tensors along a new dimension."},
-    {"hstack", "(Tensors tensors, *, Tensor? out=None)", xstack_op, kFunction, Kind::Linear, "Joined along the second dimension (vectors along the first)."},
-    {"vstack", "(Tensors tensors, *, Tensor? out=None)", xstack_op, kFunction, Kind::Linear, "Joined along the first dimension, vectors as rows."},
-    {"dstack", "(Tensors tensors, *, Tensor? out=None)", xstack_op, kFunction, Kind::Linear, "Joined along the third dimension."},
-    {"flip", "(Tensor input, size dims)", flip_op, kBoth, Kind::Linear, "The order of elements reversed along dimensions; a copy."},
+    {"concatenate", "(Tensors tensors, int dim=0, *, Tensor? out=None)", cat_op, kFunction, Kind::Linear,
+     "Alias of cat."},
+    {"stack", "(Tensors tensors, int dim=0, *, Tensor? out=None)", stack_op, kFunction, Kind::Linear,
+     "The tensors along a new dimension."},
+    {"hstack", "(Tensors tensors, *, Tensor? out=None)", xstack_op, kFunction, Kind::Linear,
+     "Joined along the second dimension (vectors along the first)."},
+    {"vstack", "(Tensors tensors, *, Tensor? out=None)", xstack_op, kFunction, Kind::Linear,
+     "Joined along the first dimension, vectors as rows."},
+    {"dstack", "(Tensors tensors, *, Tensor? out=None)", xstack_op, kFunction, Kind::Linear,
+     "Joined along the third dimension."},
+    {"flip", "(Tensor input, size dims)", flip_op, kBoth, Kind::Linear,
+     "The order of elements reversed along dimensions; a copy."},
     {"fliplr", "(Tensor input)", fliplr_op, kBoth, Kind::Linear, "flip along the second dimension."},
     {"flipud", "(Tensor input)", flipud_op, kBoth, Kind::Linear, "flip along the first dimension."},
-    {"roll", "(Tensor input, ints shifts, ints? dims=None)", roll_op, kBoth, Kind::Linear, "Elements shifted round along dimensions."},
-    {"repeat", "(Tensor self, size repeats)", repeat_op, kMethod, Kind::Linear, "The tensor so many times along each dimension, as a copy."},
-    {"tile", "(Tensor input, size dims)", tile_op, kBoth, Kind::Linear, "repeat, with leading ones where dims are fewer."},
+    {"roll", "(Tensor input, ints shifts, ints? dims=None)", roll_op, kBoth, Kind::Linear,
+     "Elements shifted round along dimensions."},
+    {"repeat", "(Tensor self, size repeats)", repeat_op, kMethod, Kind::Linear,
+     "The tensor so many times along each dimension, as a copy."},
+    {"tile", "(Tensor input, size dims)", tile_op, kBoth, Kind::Linear,
+     "repeat, with leading ones where dims are fewer."},
 };
 const Register registered(ops);
 

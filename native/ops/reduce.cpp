@@ -10,7 +10,7 @@ namespace {
 
 struct Plan {
   std::uint64_t mask = 0;
-  DimVec kept;         // the result's sizes, reduced dimensions as 1
+  DimVec kept;  // the result's sizes, reduced dimensions as 1
   bool all = true;
 };
 
@@ -46,7 +46,8 @@ Tensor drop_dims(const Tensor& t, const Plan& p, bool keepdim) {
 }
 
 /// Runs a reduction; `second` receives what it gives besides (an index or a mean).
-Tensor reduced(Reduce op, const Tensor& t, const Plan& p, bool keepdim, DType out_type, double param = 0, Tensor* second = nullptr, DType second_type = DType::Int64) {
+Tensor reduced(Reduce op, const Tensor& t, const Plan& p, bool keepdim, DType out_type, double param = 0,
+               Tensor* second = nullptr, DType second_type = DType::Int64) {
   Tensor out = empty(p.kept, out_type);
   Target extra;
   if (second != nullptr) {
@@ -72,11 +73,22 @@ Tensor restore(Tensor g, Dims sizes, std::uint64_t mask, bool keepdim) {
 }
 
 struct ReduceNode : Node {
-  DimVec sizes;
+  DimList sizes;
   std::uint64_t mask = 0;
   bool keepdim = false, all = true;
   DType dtype = DType::Float;
-  Tensor spread(const Tensor& g) const { return expand(restore(g, sizes, mask, keepdim), sizes); }
+  Tensor spread(const Tensor& g) const {
+    // A small one that nobody differentiates is written out: cheaper for what follows than a view with stride 0.
+    constexpr std::int64_t kSmall = 256;
+    if (!modes.grad && g.numel() == 1 && product(sizes) <= kSmall) {
+      Tensor out = empty(sizes, g.dtype());
+      char* const data[2] = {out.data(), g.data()};
+      const std::int64_t strides[2] = {g.itemsize(), 0};
+      if (out.numel() > 0) kernels->pointwise.cast[int(g.dtype())][int(g.dtype())](data, strides, out.numel(), nullptr);
+      return out;
+    }
+    return expand(restore(g, sizes, mask, keepdim), sizes);
+  }
 };
 struct SumNode final : ReduceNode {
   const char* name() const override { return all ? "SumBackward0" : "SumBackward1"; }
@@ -85,7 +97,7 @@ struct SumNode final : ReduceNode {
 struct MeanNode final : ReduceNode {
   double count = 1;
   const char* name() const override { return all ? "MeanBackward0" : "MeanBackward1"; }
-  void apply(Tensor* in, Tensor* out) override { out[0] = to(spread(in[0]) / Scalar(count), dtype); }
+  void apply(Tensor* in, Tensor* out) override { out[0] = to(spread(in[0] / Scalar(count)), dtype); }
 };
 /// amax, amin and full max, min: the gradient is shared evenly among ties.
 struct ExtremeNode final : ReduceNode {
@@ -172,7 +184,9 @@ struct NormNode final : ReduceNode {
 struct LogSumExpNode final : ReduceNode {
   SavedTensor x, y;
   const char* name() const override { return "LogsumexpBackward0"; }
-  void apply(Tensor* in, Tensor* out) override { out[0] = spread(in[0]) * exp(x.unpack(this) - spread(y.unpack(this))); }
+  void apply(Tensor* in, Tensor* out) override {
+    out[0] = spread(in[0]) * exp(x.unpack(this) - spread(y.unpack(this)));
+  }
   void visit(SavedVisitor& v) override {
     v.tensor("self", x);
     v.tensor("result", y);
@@ -248,19 +262,16 @@ Tensor sum(const Tensor& t, Dims dims, bool keepdim, std::optional<DType> dtype)
 Tensor mean(const Tensor& t, Dims dims, bool keepdim, std::optional<DType> dtype) {
   const DType d = dtype.value_or(t.dtype());
   if (!is_differentiable(d)) {
-    fail_runtime("mean(): could not infer output dtype. ", dtype ? "Optional dtype" : "Input dtype", " must be either a floating point or complex dtype. Got: ", scalar_type_name(d));
+    fail_runtime("mean(): could not infer output dtype. ", dtype ? "Optional dtype" : "Input dtype",
+                 " must be either a floating point or complex dtype. Got: ", scalar_type_name(d));
   }
   const Plan p = plan(t, dims);
   const std::int64_t n = reduced_count(t, p);
   // 16-bit floats are divided before they are rounded.
   const DType wide = compute_type(d);
   Tensor out = reduced(Reduce::Sum, t, p, keepdim, wide);
-  {
-    GradMode off(false);
-    binary_inplace(kDiv, out, Scalar(double(n)));
-    if (wide != d) out = to(out, d);
-    else out->storage->version = 0;
-  }
+  divide(out, double(n));
+  if (wide != d) out = to_contiguous(out, d);
   if (recording(t)) describe(record<MeanNode>(out, t), t, p, keepdim)->count = double(n);
   return out;
 }
@@ -362,8 +373,10 @@ void SoftmaxNode::apply(Tensor* in, Tensor* out) {
   if (modes.grad && (tracked(g) || tracked(r))) {
     const DimVec d{dim};
     const bool scalar = r.ndim() == 0;
-    if (log) out[0] = g - exp(r) * (scalar ? g : sum(g, d, true));
-    else out[0] = r * (g - (scalar ? g * r : sum(g * r, d, true)));
+    if (log)
+      out[0] = g - exp(r) * (scalar ? g : sum(g, d, true));
+    else
+      out[0] = r * (g - (scalar ? g * r : sum(g * r, d, true)));
     return;
   }
   const Tensor gc = contiguous_as(g, g.dtype());
@@ -372,12 +385,14 @@ void SoftmaxNode::apply(Tensor* in, Tensor* out) {
   for (int i = 0; i < r.ndim(); ++i) (i < dim ? outer : inner) *= i == dim ? 1 : r.sizes()[i];
   if (r.numel() > 0) {
     GilRelease gil(r.numel());
-    softmax_backward(log, gc.data(), r.data(), result.data(), r.dtype(), outer, r.ndim() == 0 ? 1 : r.sizes()[dim], inner);
+    softmax_backward(log, gc.data(), r.data(), result.data(), r.dtype(), outer, r.ndim() == 0 ? 1 : r.sizes()[dim],
+                     inner);
   }
   out[0] = result;
 }
 
-// --- as Python calls them ---------------------------------------------------------------------------------------------------
+// --- as Python calls them
+// ---------------------------------------------------------------------------------------------------
 
 PyObject* sum_op(const OpDef& def, Args& a) {
   const Tensor t = a.tensor(0);
@@ -407,7 +422,10 @@ PyObject* prod_op(const OpDef& def, Args& a) {
 void need_elements(const Tensor& t, const Plan& p, const char* name) {
   for (int i = 0; i < t.ndim(); ++i) {
     if (!(p.mask >> i & 1) || t.sizes()[i] != 0) continue;
-    if (p.all) fail_runtime(name, "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.");
+    if (p.all)
+      fail_runtime(name,
+                   "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with "
+                   "the 'dim' argument.");
     fail_index(name, "(): Expected reduction dim ", i, " to have non-zero size.");
   }
 }
@@ -427,14 +445,18 @@ Tensor extreme(const Tensor& t, Dims dims, bool keepdim, bool largest, const cha
 PyObject* amax_op(const OpDef& def, Args& a) {
   const bool largest = def.name[2] == 'a';
   const Tensor t = a.tensor(0);
-  return give(a, 3, extreme(t, a.ints(1), a.boolean(2), largest, def.name, largest ? "AmaxBackward0" : "AminBackward0"), def.name, tracked(t));
+  return give(a, 3, extreme(t, a.ints(1), a.boolean(2), largest, def.name, largest ? "AmaxBackward0" : "AminBackward0"),
+              def.name, tracked(t));
 }
 /// max, min: of all, along a dimension (with indices), of two tensors.
 PyObject* max_op(const OpDef& def, Args& a) {
   const bool largest = def.name[1] == 'a';
   const Tensor t = a.tensor(0);
-  if (a.overload == 0) return extreme(t, {}, false, largest, def.name, largest ? "MaxBackward1" : "MinBackward1").release();
-  if (a.overload == 2) return give(a, 2, largest ? maximum(t, a.tensor(1)) : minimum(t, a.tensor(1)), def.name, tracked(t) || tracked(a.tensor(1)));
+  if (a.overload == 0)
+    return extreme(t, {}, false, largest, def.name, largest ? "MaxBackward1" : "MinBackward1").release();
+  if (a.overload == 2)
+    return give(a, 2, largest ? maximum(t, a.tensor(1)) : minimum(t, a.tensor(1)), def.name,
+                tracked(t) || tracked(a.tensor(1)));
   const int dim = a.dim(1, t.ndim());
   const bool keep = a.boolean(2);
   const Plan p = plan(t, DimVec{dim});
@@ -472,7 +494,9 @@ PyObject* any_op(const OpDef& def, Args& a) {
 PyObject* var_op(const OpDef& def, Args& a) {
   const Tensor t = a.tensor(0);
   const bool root = def.name[0] == 's';
-  if (!is_differentiable(t.dtype())) fail_runtime(def.name, "(): Expected input to have a floating point or complex dtype. Got: ", scalar_type_name(t.dtype()));
+  if (!is_differentiable(t.dtype()))
+    fail_runtime(def.name,
+                 "(): Expected input to have a floating point or complex dtype. Got: ", scalar_type_name(t.dtype()));
   double correction = 1;
   bool keep = false;
   DimVec dims;
@@ -518,7 +542,9 @@ PyObject* norm_op(const OpDef&, Args& a) {
       p = a.real(1);
     }
   }
-  if (!is_differentiable(t.dtype())) fail_runtime("linalg.vector_norm: Expected a floating point or complex tensor as input. Got ", scalar_type_name(t.dtype()));
+  if (!is_differentiable(t.dtype()))
+    fail_runtime("linalg.vector_norm: Expected a floating point or complex tensor as input. Got ",
+                 scalar_type_name(t.dtype()));
   const Plan pl = plan(t, a.ints(2));
   const bool keep = a.boolean(3);
   const DType d = to_real(t.dtype());
@@ -528,7 +554,11 @@ PyObject* norm_op(const OpDef&, Args& a) {
     count_nonzero(source(t), pl.mask, {out.data(), d, out.strides()});
     drop_dims(out, pl, keep);
   } else {
-    const Reduce op = p == 1 ? Reduce::AbsSum : p == 2 ? Reduce::SquareSum : p == INFINITY ? Reduce::AbsMax : p == -INFINITY ? Reduce::AbsMin : Reduce::PowerSum;
+    const Reduce op = p == 1           ? Reduce::AbsSum
+                      : p == 2         ? Reduce::SquareSum
+                      : p == INFINITY  ? Reduce::AbsMax
+                      : p == -INFINITY ? Reduce::AbsMin
+                                       : Reduce::PowerSum;
     out = reduced(op, t, pl, keep, d, p);
   }
   if (recording(t)) {
@@ -598,35 +628,51 @@ PyObject* softmax_op(const OpDef& def, Args& a) {
   Tensor t = a.tensor(0);
   if (a.has(2)) t = to(t, *a.dtype(2));
   const bool log = def.name[0] == 'l';
-  if (!is_floating(t.dtype())) fail_unsupported(log ? "log_softmax_lastdim_kernel_impl" : "softmax_lastdim_kernel_impl", t.dtype());
+  if (!is_floating(t.dtype()))
+    fail_unsupported(log ? "log_softmax_lastdim_kernel_impl" : "softmax_lastdim_kernel_impl", t.dtype());
   return softmax_of(t, a.dim(1, t.ndim()), log).release();
 }
 
-constexpr const char* kSumSig = "(Tensor input, *, dtype? dtype=None)\n(Tensor input, ints? dim, bool keepdim=False, *, dtype? dtype=None, Tensor? out=None)";
-constexpr const char* kProdSig = "(Tensor input, *, dtype? dtype=None)\n(Tensor input, int dim, bool keepdim=False, *, dtype? dtype=None, Tensor? out=None)";
-constexpr const char* kMaxSig = "(Tensor input)\n(Tensor input, int dim, bool keepdim=False)\n(Tensor input, Tensor other, *, Tensor? out=None)";
+constexpr const char* kSumSig =
+    "(Tensor input, *, dtype? dtype=None)\n(Tensor input, ints? dim, bool keepdim=False, *, dtype? dtype=None, Tensor? "
+    "out=None)";
+constexpr const char* kProdSig =
+    "(Tensor input, *, dtype? dtype=None)\n(Tensor input, int dim, bool keepdim=False, *, dtype? dtype=None, Tensor? "
+    "out=None)";
+constexpr const char* kMaxSig =
+    "(Tensor input)\n(Tensor input, int dim, bool keepdim=False)\n(Tensor input, Tensor other, *, Tensor? out=None)";
 constexpr const char* kAmaxSig = "(Tensor input, ints dim=(), bool keepdim=False, *, Tensor? out=None)";
 constexpr const char* kArgmaxSig = "(Tensor input, int? dim=None, bool keepdim=False, *, Tensor? out=None)";
-constexpr const char* kAnySig = "(Tensor input, *, Tensor? out=None)\n(Tensor input, ints? dim, bool keepdim=False, *, Tensor? out=None)";
-constexpr const char* kVarSig = "(Tensor input, ints? dim=None, *, Number? correction=1, bool keepdim=False, Tensor? out=None)\n(Tensor input, ints? dim, bool unbiased=True, bool keepdim=False, *, Tensor? out=None)\n(Tensor input, bool unbiased)";
+constexpr const char* kAnySig =
+    "(Tensor input, *, Tensor? out=None)\n(Tensor input, ints? dim, bool keepdim=False, *, Tensor? out=None)";
+constexpr const char* kVarSig =
+    "(Tensor input, ints? dim=None, *, Number? correction=1, bool keepdim=False, Tensor? out=None)\n(Tensor input, "
+    "ints? dim, bool unbiased=True, bool keepdim=False, *, Tensor? out=None)\n(Tensor input, bool unbiased)";
 constexpr const char* kCumSig = "(Tensor input, int dim, *, dtype? dtype=None, Tensor? out=None)";
 constexpr const char* kSoftmaxSig = "(Tensor input, int dim, dtype? dtype=None)";
 const OpDef ops[] = {
-    {"sum", kSumSig, sum_op, kBoth, Kind::Reduction, "The sum over all elements or over dimensions; integers sum in int64."},
+    {"sum", kSumSig, sum_op, kBoth, Kind::Reduction,
+     "The sum over all elements or over dimensions; integers sum in int64."},
     {"mean", kSumSig, mean_op, kBoth, Kind::Reduction, "The mean over all elements or over dimensions."},
     {"prod", kProdSig, prod_op, kBoth, Kind::Reduction, "The product over all elements or over a dimension."},
-    {"max", kMaxSig, max_op, kBoth, Kind::Reduction, "The largest element; along a dimension with its index; or of two tensors, elementwise."},
-    {"min", kMaxSig, max_op, kBoth, Kind::Reduction, "The smallest element; along a dimension with its index; or of two tensors, elementwise."},
-    {"amax", kAmaxSig, amax_op, kBoth, Kind::Reduction, "The largest element over dimensions; ties share the gradient."},
-    {"amin", kAmaxSig, amax_op, kBoth, Kind::Reduction, "The smallest element over dimensions; ties share the gradient."},
+    {"max", kMaxSig, max_op, kBoth, Kind::Reduction,
+     "The largest element; along a dimension with its index; or of two tensors, elementwise."},
+    {"min", kMaxSig, max_op, kBoth, Kind::Reduction,
+     "The smallest element; along a dimension with its index; or of two tensors, elementwise."},
+    {"amax", kAmaxSig, amax_op, kBoth, Kind::Reduction,
+     "The largest element over dimensions; ties share the gradient."},
+    {"amin", kAmaxSig, amax_op, kBoth, Kind::Reduction,
+     "The smallest element over dimensions; ties share the gradient."},
     {"argmax", kArgmaxSig, argmax_op, kBoth, Kind::Reduction, "The index of the largest element."},
     {"argmin", kArgmaxSig, argmax_op, kBoth, Kind::Reduction, "The index of the smallest element."},
     {"all", kAnySig, any_op, kBoth, Kind::Reduction, "Are all elements nonzero?"},
     {"any", kAnySig, any_op, kBoth, Kind::Reduction, "Is some element nonzero?"},
     {"var", kVarSig, var_op, kBoth, Kind::Reduction, "The variance; the divisor is the count less `correction`."},
     {"std", kVarSig, var_op, kBoth, Kind::Reduction, "The standard deviation; see var."},
-    {"norm", "(Tensor input, any p='fro', ints? dim=None, bool keepdim=False, dtype? dtype=None)", norm_op, kBoth, Kind::Reduction, "The p-norm of the elements as one vector, or along dimensions."},
-    {"logsumexp", "(Tensor input, ints dim, bool keepdim=False, *, Tensor? out=None)", logsumexp_op, kBoth, Kind::Reduction, "log(sum(exp(input))) over dimensions, stably."},
+    {"norm", "(Tensor input, any p='fro', ints? dim=None, bool keepdim=False, dtype? dtype=None)", norm_op, kBoth,
+     Kind::Reduction, "The p-norm of the elements as one vector, or along dimensions."},
+    {"logsumexp", "(Tensor input, ints dim, bool keepdim=False, *, Tensor? out=None)", logsumexp_op, kBoth,
+     Kind::Reduction, "log(sum(exp(input))) over dimensions, stably."},
     {"cumsum", kCumSig, cumsum_op, kBoth, Kind::Scan, "The running sum along a dimension."},
     {"cumprod", kCumSig, cumprod_op, kBoth, Kind::Scan, "The running product along a dimension."},
     {"softmax", kSoftmaxSig, softmax_op, kBoth, Kind::Other, "exp(input) / sum(exp(input)) along a dimension."},

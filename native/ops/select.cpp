@@ -57,7 +57,8 @@ void by_size(int size, F&& f) {
   }
 }
 
-/// Calls `f(index, k)` for every element of `index` (k: its place in each operand, in elements, for up to three layouts).
+/// Calls `f(index, k)` for every element of `index` (k: its place in each operand, in elements, for up to three
+/// layouts).
 template <class F>
 void each(Dims sizes, Dims s0, Dims s1, Dims s2, F&& f) {
   const std::int64_t total = product(sizes);
@@ -79,7 +80,8 @@ void each(Dims sizes, Dims s0, Dims s1, Dims s2, F&& f) {
 }
 
 void check_index_type(const Tensor& index, const char* name) {
-  if (index.dtype() != DType::Int64 && index.dtype() != DType::Int32) fail_runtime(name, "(): Expected dtype int64 for index");
+  if (index.dtype() != DType::Int64 && index.dtype() != DType::Int32)
+    fail_runtime(name, "(): Expected dtype int64 for index");
 }
 
 std::int64_t checked(std::int64_t i, std::int64_t size, int dim) {
@@ -107,20 +109,27 @@ void scatter_raw(const Tensor& dst, int dim, const Tensor& index64, const Tensor
     by_size(dst.itemsize(), [&](auto e) {
       using E = decltype(e);
       each(isizes, strides, scalar ? Dims() : index.strides(), scalar ? Dims() : values.strides(),
-           [&](const DimVec&, std::int64_t a, std::int64_t b, std::int64_t c) { dst.data_as<E>()[a + p[b] * step] = values.data_as<E>()[c]; });
+           [&](const DimVec&, std::int64_t a, std::int64_t b, std::int64_t c) {
+             dst.data_as<E>()[a + p[b] * step] = values.data_as<E>()[c];
+           });
     });
     return;
   }
   dispatch(dst.dtype(), [&](auto tag) {
     using E = typename decltype(tag)::type;
-    each(isizes, strides, scalar ? Dims() : index.strides(), scalar ? Dims() : values.strides(), [&](const DimVec&, std::int64_t a, std::int64_t b, std::int64_t c) {
-      E& x = dst.data_as<E>()[a + p[b] * step];
-      const E v = values.data_as<E>()[c];
-      if constexpr (std::is_same_v<E, bool>) x = x || v;
-      else if constexpr (is_half_v<E>) x = E(float(x) + float(v));
-      else if constexpr (std::is_integral_v<E>) x = E(std::make_unsigned_t<E>(x) + std::make_unsigned_t<E>(v));
-      else x = x + v;
-    });
+    each(isizes, strides, scalar ? Dims() : index.strides(), scalar ? Dims() : values.strides(),
+         [&](const DimVec&, std::int64_t a, std::int64_t b, std::int64_t c) {
+           E& x = dst.data_as<E>()[a + p[b] * step];
+           const E v = values.data_as<E>()[c];
+           if constexpr (std::is_same_v<E, bool>)
+             x = x || v;
+           else if constexpr (is_half_v<E>)
+             x = E(float(x) + float(v));
+           else if constexpr (std::is_integral_v<E>)
+             x = E(std::make_unsigned_t<E>(x) + std::make_unsigned_t<E>(v));
+           else
+             x = x + v;
+         });
   });
 }
 
@@ -141,7 +150,9 @@ Tensor gather_raw(const Tensor& t, int dim, const Tensor& index64) {
       return;
     }
     each(index.sizes(), strides, index.strides(), out.strides(),
-         [&](const DimVec&, std::int64_t a, std::int64_t b, std::int64_t c) { out.data_as<E>()[c] = t.data_as<E>()[a + checked(p[b], size, dim) * step]; });
+         [&](const DimVec&, std::int64_t a, std::int64_t b, std::int64_t c) {
+           out.data_as<E>()[c] = t.data_as<E>()[a + checked(p[b], size, dim) * step];
+         });
   });
   return out;
 }
@@ -152,17 +163,20 @@ void check_gather_shapes(const Tensor& t, int dim, const Tensor& index, const ch
   if (nt != ni) fail_runtime("Index tensor must have the same number of dimensions as ", name, " tensor");
   for (int i = 0; i < index.ndim() && t.ndim() > 0; ++i) {
     if (i != dim && index.sizes()[i] > t.sizes()[i]) {
-      fail_runtime("Size does not match at dimension ", i, " expected index ", str(index.sizes()), " to be no larger than ", name, " ", str(t.sizes()), " apart from dimension ", dim);
+      fail_runtime("Size does not match at dimension ", i, " expected index ", str(index.sizes()),
+                   " to be no larger than ", name, " ", str(t.sizes()), " apart from dimension ", dim);
     }
   }
 }
 
 struct GatherNode final : Node {
   SavedTensor index;
-  DimVec sizes;
+  DimList sizes;
   int dim = 0;
   const char* name() const override { return "GatherBackward0"; }
-  void apply(Tensor* in, Tensor* out) override { out[0] = scatter_add(zeros(sizes, in[0].dtype()), dim, index.unpack(this), in[0]); }
+  void apply(Tensor* in, Tensor* out) override {
+    out[0] = scatter_add(zeros(sizes, in[0].dtype()), dim, index.unpack(this), in[0]);
+  }
   void visit(SavedVisitor& v) override { v.tensor("index", index); }
 };
 struct ScatterNode final : Node {
@@ -189,10 +203,12 @@ struct IndexAddNode final : Node {
 };
 struct IndexSelectNode final : Node {
   SavedTensor index;
-  DimVec sizes;
+  DimList sizes;
   int dim = 0;
   const char* name() const override { return "IndexSelectBackward0"; }
-  void apply(Tensor* in, Tensor* out) override { out[0] = index_add(zeros(sizes, in[0].dtype()), dim, index.unpack(this), in[0]); }
+  void apply(Tensor* in, Tensor* out) override {
+    out[0] = index_add(zeros(sizes, in[0].dtype()), dim, index.unpack(this), in[0]);
+  }
   void visit(SavedVisitor& v) override { v.tensor("index", index); }
 };
 
@@ -201,10 +217,12 @@ struct IndexSelectNode final : Node {
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   const DType d = result_type(a, b), c = compute_type(d);
   if (condition.dtype() != DType::Bool && condition.dtype() != DType::UInt8) {
-    fail_runtime("where expected condition to be a boolean tensor, but got a tensor with dtype ", scalar_type_name(condition.dtype()));
+    fail_runtime("where expected condition to be a boolean tensor, but got a tensor with dtype ",
+                 scalar_type_name(condition.dtype()));
   }
   Tensor out = pointwise_output({&condition, &a, &b}, d);
-  run_loop(kernels->pointwise.ternary[int(Ternary::Where)][int(c)], nullptr, Operand(out, c), {Operand(condition, DType::Bool), Operand(a, c), Operand(b, c)});
+  run_loop(kernels->pointwise.ternary[int(Ternary::Where)][int(c)], nullptr, Operand(out, c),
+           {Operand(condition, DType::Bool), Operand(a, c), Operand(b, c)});
   if (recording(a, b)) {
     auto* n = record<WhereNode>(out, a, b);
     n->condition.save(condition);
@@ -214,12 +232,14 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
 }
 
 Tensor masked_fill(const Tensor& t, const Tensor& mask, const Scalar& value) {
-  if (mask.dtype() != DType::Bool) fail_runtime("masked_fill_ only supports boolean masks, but got mask with dtype ", dtype_name(mask.dtype()));
+  if (mask.dtype() != DType::Bool)
+    fail_runtime("masked_fill_ only supports boolean masks, but got mask with dtype ", dtype_name(mask.dtype()));
   const DType c = compute_type(t.dtype());
   alignas(16) char number[16];
   value.store(number, c);
   Tensor out = pointwise_output({&t, &mask}, t.dtype());
-  run_loop(kernels->pointwise.ternary[int(Ternary::Where)][int(c)], nullptr, Operand(out, c), {Operand(mask, DType::Bool), Operand(number, c), Operand(t, c)});
+  run_loop(kernels->pointwise.ternary[int(Ternary::Where)][int(c)], nullptr, Operand(out, c),
+           {Operand(mask, DType::Bool), Operand(number, c), Operand(t, c)});
   if (recording(t)) {
     auto* n = record<MaskedFillNode>(out, t);
     n->mask.save(mask);
@@ -268,7 +288,9 @@ void ScatterNode::apply(Tensor* in, Tensor* out) {
 
 }  // namespace
 
-Tensor scatter_add(const Tensor& t, int dim, const Tensor& index, const Tensor& src) { return scattered(t, dim, index, src, true); }
+Tensor scatter_add(const Tensor& t, int dim, const Tensor& index, const Tensor& src) {
+  return scattered(t, dim, index, src, true);
+}
 
 Tensor index_select(const Tensor& t, int dim, const Tensor& index) {
   dim = wrap_dim(dim, t.ndim());
@@ -292,7 +314,8 @@ Tensor index_select(const Tensor& t, int dim, const Tensor& index) {
     out_strides.erase(dim);
     in_strides.erase(dim);
     for (std::int64_t i = 0; i < n && out.numel() > 0; ++i) {
-      copy_into(alias(out, part, out_strides, out->offset + i * so * out.itemsize()), alias(t, part, in_strides, t->offset + p[i] * si * t.itemsize()));
+      copy_into(alias(out, part, out_strides, out->offset + i * so * out.itemsize()),
+                alias(t, part, in_strides, t->offset + p[i] * si * t.itemsize()));
     }
   }
   if (recording(t)) {
@@ -308,9 +331,12 @@ Tensor index_add(const Tensor& t, int dim, const Tensor& index, const Tensor& so
   dim = wrap_dim(dim, t.ndim());
   if (index.ndim() > 1) fail_index("index_add_(): Index is supposed to be a vector");
   check_index_type(index, "index_add");
-  if (t.dtype() != source.dtype()) fail_runtime("index_add_(): self (", scalar_type_name(t.dtype()), ") and source (", scalar_type_name(source.dtype()), ") must have the same scalar type");
+  if (t.dtype() != source.dtype())
+    fail_runtime("index_add_(): self (", scalar_type_name(t.dtype()), ") and source (",
+                 scalar_type_name(source.dtype()), ") must have the same scalar type");
   if (index.numel() != (source.ndim() == 0 ? 1 : source.sizes()[dim])) {
-    fail_runtime("index_add_(): Number of indices (", index.numel(), ") should be equal to source.size(dim): (", source.ndim() == 0 ? 1 : source.sizes()[dim], "), for dim: ", dim);
+    fail_runtime("index_add_(): Number of indices (", index.numel(), ") should be equal to source.size(dim): (",
+                 source.ndim() == 0 ? 1 : source.sizes()[dim], "), for dim: ", dim);
   }
   Tensor out = to_contiguous(t, t.dtype());
   Tensor values = source;
@@ -335,7 +361,8 @@ Tensor index_add(const Tensor& t, int dim, const Tensor& index, const Tensor& so
   return out;
 }
 
-// --- advanced indexing --------------------------------------------------------------------------------------------------------
+// --- advanced indexing
+// --------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -403,7 +430,8 @@ Key take_apart(const Tensor& t, PyObject* key) {
     PyObject* o = items[i];
     if (PyLong_Check(o) && !PyBool_Check(o)) {
       const std::int64_t at = to_index(o), size = k.view.sizes()[dim];
-      if (at < -size || at >= size) fail_index("index ", at, " is out of bounds for dimension ", dim, " with size ", size);
+      if (at < -size || at >= size)
+        fail_index("index ", at, " is out of bounds for dimension ", dim, " with size ", size);
       k.view = select(k.view, dim, at);
     } else if (PySlice_Check(o)) {
       Py_ssize_t start, stop, step;
@@ -423,12 +451,16 @@ Key take_apart(const Tensor& t, PyObject* key) {
       Tensor index = o == Py_True ? zeros({{1}}, DType::Int64) : empty({{0}}, DType::Int64);
       put(dim++, index);
     } else if (is_tensor(o) || PyList_Check(o) || PyTuple_Check(o) || PyObject_CheckBuffer(o)) {
-      if (PyUnicode_Check(o) || PyBytes_Check(o)) fail_index("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got ", Py_TYPE(o)->tp_name, ")");
+      if (PyUnicode_Check(o) || PyBytes_Check(o))
+        fail_index(
+            "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got ",
+            Py_TYPE(o)->tp_name, ")");
       Tensor index = index_tensor(o);
       if (index.numel() == 0 && !is_tensor(o)) index = to(index, DType::Int64);
       if (index.ndim() == 0 && is_integral(index.dtype(), false)) {
         const std::int64_t at = item(index).integer(), size = k.view.sizes()[dim];
-        if (at < -size || at >= size) fail_index("index ", at, " is out of bounds for dimension ", dim, " with size ", size);
+        if (at < -size || at >= size)
+          fail_index("index ", at, " is out of bounds for dimension ", dim, " with size ", size);
         k.view = select(k.view, dim, at);
       } else if (index.dtype() == DType::Bool || index.dtype() == DType::UInt8) {
         if (index.ndim() == 0) {
@@ -439,7 +471,8 @@ Key take_apart(const Tensor& t, PyObject* key) {
         for (int d = 0; d < index.ndim(); ++d) {
           if (dim + d >= k.view.ndim()) fail_index("too many indices for tensor of dimension ", t.ndim());
           if (index.sizes()[d] != k.view.sizes()[dim + d]) {
-            fail_index("The shape of the mask ", str(index.sizes()), " at index ", d, " does not match the shape of the indexed tensor ", str(k.view.sizes()), " at index ", dim + d);
+            fail_index("The shape of the mask ", str(index.sizes()), " at index ", d,
+                       " does not match the shape of the indexed tensor ", str(k.view.sizes()), " at index ", dim + d);
           }
         }
         for (Tensor& p : places(index)) put(dim++, p);
@@ -450,10 +483,13 @@ Key take_apart(const Tensor& t, PyObject* key) {
       }
     } else if (PyIndex_Check(o)) {
       const std::int64_t at = to_index(o), size = k.view.sizes()[dim];
-      if (at < -size || at >= size) fail_index("index ", at, " is out of bounds for dimension ", dim, " with size ", size);
+      if (at < -size || at >= size)
+        fail_index("index ", at, " is out of bounds for dimension ", dim, " with size ", size);
       k.view = select(k.view, dim, at);
     } else {
-      fail_index("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got ", Py_TYPE(o)->tp_name, ")");
+      fail_index(
+          "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got ",
+          Py_TYPE(o)->tp_name, ")");
     }
   }
   k.indices.resize(k.advanced ? std::size_t(k.view.ndim()) : 0);
@@ -462,8 +498,8 @@ Key take_apart(const Tensor& t, PyObject* key) {
 
 /// The elements that index tensors choose, as places in the flattened view: what get and put share.
 struct Chosen {
-  DimVec shape;    // of the result
-  Tensor flat;     // Int64, of that shape: row-major places in the view
+  DimVec shape;  // of the result
+  Tensor flat;   // Int64, of that shape: row-major places in the view
 };
 Chosen choose(const Tensor& view, const std::vector<Tensor>& indices) {
   DimVec common;
@@ -472,10 +508,13 @@ Chosen choose(const Tensor& view, const std::vector<Tensor>& indices) {
   bool adjacent = true;
   for (std::size_t d = 0; d < indices.size(); ++d) {
     if (!indices[d].defined()) continue;
-    if (begin < 0) begin = int(d);
-    else if (end != int(d)) adjacent = false;
+    if (begin < 0)
+      begin = int(d);
+    else if (end != int(d))
+      adjacent = false;
     end = int(d) + 1;
-    if (first) common.assign(indices[d].sizes());
+    if (first)
+      common.assign(indices[d].sizes());
     else {
       try {
         common = broadcast_shapes(common, indices[d].sizes());
@@ -541,7 +580,7 @@ Chosen choose(const Tensor& view, const std::vector<Tensor>& indices) {
 
 struct IndexNode final : Node {
   SavedTensor flat;
-  DimVec sizes;
+  DimList sizes;
   const char* name() const override { return "IndexBackward0"; }
   void apply(Tensor* in, Tensor* out) override {
     const Tensor at = reshape(flat.unpack(this), {{-1}});
@@ -551,13 +590,14 @@ struct IndexNode final : Node {
 };
 struct IndexPutNode final : Node {
   SavedTensor flat;
-  DimVec value_sizes;
+  DimList value_sizes;
   DType value_type = DType::Float;
   bool accumulate = false;
   const char* name() const override { return "IndexPutBackward0"; }
   void apply(Tensor* in, Tensor* out) override {
     const Tensor f = flat.unpack(this), at = reshape(f, {{-1}}), g = reshape(in[0], {{-1}});
-    if (needs(0)) out[0] = accumulate ? in[0] : reshape(scattered(g, 0, at, zeros(at.sizes(), g.dtype()), false), in[0].sizes());
+    if (needs(0))
+      out[0] = accumulate ? in[0] : reshape(scattered(g, 0, at, zeros(at.sizes(), g.dtype()), false), in[0].sizes());
     if (needs(1)) {
       Tensor v = sum_to(reshape(gather(g, 0, at), f.sizes()), value_sizes);
       out[1] = to(v, value_type);
@@ -594,7 +634,8 @@ void index_put(const Tensor& view, const std::vector<Tensor>& indices, const Ten
   try {
     if (!same(broadcast_shapes(value.sizes(), c.shape), c.shape)) throw Error(ErrorKind::Runtime, "");
   } catch (const Error&) {
-    fail_runtime("shape mismatch: value tensor of shape ", str(value.sizes()), " cannot be broadcast to indexing result of shape ", str(c.shape));
+    fail_runtime("shape mismatch: value tensor of shape ", str(value.sizes()),
+                 " cannot be broadcast to indexing result of shape ", str(c.shape));
   }
   NodeRef node;
   if (record) {
@@ -612,8 +653,8 @@ void index_put(const Tensor& view, const std::vector<Tensor>& indices, const Ten
     GradMode off(false);
     const Tensor values = contiguous_as(expand(value, c.shape), view.dtype());
     const DimVec line{c.flat.numel()}, step{1}, all{whole.numel()};
-    scatter_raw(alias(whole, all, step, whole->offset), 0, alias(c.flat, line, step, c.flat->offset), alias(values, line, step, values->offset),
-                accumulate ? Collide::Add : Collide::Set);
+    scatter_raw(alias(whole, all, step, whole->offset), 0, alias(c.flat, line, step, c.flat->offset),
+                alias(values, line, step, values->offset), accumulate ? Collide::Add : Collide::Set);
   }
   if (!whole.is(view)) copy_into(view, whole);
   finish_inplace(view, node.get());
@@ -625,7 +666,9 @@ Tensor get_item(const Tensor& t, PyObject* key) {
   if (PyLong_CheckExact(key) || PySlice_Check(key)) {
     if (t.ndim() == 0) {
       if (PySlice_Check(key)) fail_index("slice() cannot be applied to a 0-dim tensor.");
-      fail_index("invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim tensor to a number");
+      fail_index(
+          "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a "
+          "0-dim tensor to a number");
     }
     if (PyLong_CheckExact(key)) {
       const std::int64_t at = to_index(key), size = t.sizes()[0];
@@ -641,21 +684,27 @@ Tensor get_item(const Tensor& t, PyObject* key) {
 void set_item(const Tensor& t, PyObject* key, PyObject* value) {
   Key k = take_apart(t, key);
   Tensor v;
-  if (is_tensor(value)) v = Tensor::borrow(value);
-  else if (is_number(value)) v = scalar_tensor(to_scalar(value), t.dtype());
-  else if (PyList_Check(value) || PyTuple_Check(value) || PyObject_CheckBuffer(value)) v = tensor_from_data(value, {});
-  else fail_type("can't assign a ", Py_TYPE(value)->tp_name, " to a torch.", scalar_type_name(t.dtype()), "Tensor");
+  if (is_tensor(value))
+    v = Tensor::borrow(value);
+  else if (is_number(value))
+    v = scalar_tensor(to_scalar(value), t.dtype());
+  else if (PyList_Check(value) || PyTuple_Check(value) || PyObject_CheckBuffer(value))
+    v = tensor_from_data(value, {});
+  else
+    fail_type("can't assign a ", Py_TYPE(value)->tp_name, " to a torch.", scalar_type_name(t.dtype()), "Tensor");
   if (k.advanced) {
     index_put(k.view, k.indices, v, false);
     return;
   }
   // Leading dimensions of size 1 that the target lacks are dropped.
   while (v.ndim() > k.view.ndim() && v.sizes()[0] == 1) v = select(v, 0, 0);
-  if (v.ndim() > k.view.ndim() || !same(broadcast_shapes(k.view.sizes(), v.sizes()), k.view.sizes())) expand(v, k.view.sizes());
+  if (v.ndim() > k.view.ndim() || !same(broadcast_shapes(k.view.sizes(), v.sizes()), k.view.sizes()))
+    expand(v, k.view.sizes());
   copy_(k.view, v);
 }
 
-// --- as Python calls them -------------------------------------------------------------------------------------------------------
+// --- as Python calls them
+// -------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -666,8 +715,10 @@ PyObject* where_op(const OpDef& def, Args& a) {
   if (a.overload == 1) return pack(places(compare(Compare::Ne, c, Scalar(0))));
   Promotion p;
   for (int i = 1; i < 3; ++i) {
-    if (a.is_tensor(i)) p.add(a.tensor(i));
-    else p.add(a.scalar(i));
+    if (a.is_tensor(i))
+      p.add(a.tensor(i));
+    else
+      p.add(a.scalar(i));
   }
   const DType d = p.result();
   const Tensor x = operand(a, 1, d), y = operand(a, 2, d);
@@ -768,7 +819,8 @@ PyObject* scatter_op(const OpDef& def, Args& a) {
   const bool add = std::string_view(def.name).starts_with("scatter_add");
   const int dim = a.dim(1, t.ndim());
   const Tensor src = scatter_source(a, t, 3);
-  if (std::string_view(def.name).back() != '_') return give(a, 4, scattered(t, dim, a.tensor(2), src, add), def.name, tracked(t) || tracked(src));
+  if (std::string_view(def.name).back() != '_')
+    return give(a, 4, scattered(t, dim, a.tensor(2), src, add), def.name, tracked(t) || tracked(src));
   Tensor self = t;
   const bool record = recording(t, src);
   check_inplace(t, record);
@@ -799,7 +851,8 @@ PyObject* index_add_op(const OpDef& def, Args& a) {
   const Tensor t = a.tensor(0);
   const Scalar alpha = a.scalar(4, 1);
   const int dim = a.dim(1, t.ndim());
-  if (std::string_view(def.name).back() != '_') return give(a, 5, index_add(t, dim, a.tensor(2), a.tensor(3), alpha), def.name, tracked(t) || tracked(a.tensor(3)));
+  if (std::string_view(def.name).back() != '_')
+    return give(a, 5, index_add(t, dim, a.tensor(2), a.tensor(3), alpha), def.name, tracked(t) || tracked(a.tensor(3)));
   Tensor self = t;
   const Tensor src = a.tensor(3);
   const bool record = recording(t, src);
@@ -833,7 +886,8 @@ PyObject* index_put_op(const OpDef& def, Args& a) {
       spread.push_back(contiguous_as(i, DType::Int64));
     }
   }
-  if (spread.size() > std::size_t(t.ndim())) fail_index("too many indices for tensor of dimension ", t.ndim(), " (got ", spread.size(), ")");
+  if (spread.size() > std::size_t(t.ndim()))
+    fail_index("too many indices for tensor of dimension ", t.ndim(), " (got ", spread.size(), ")");
   spread.resize(std::size_t(t.ndim()));
   index_put(t, spread, a.tensor(2), a.boolean(3));
   return t.release();
@@ -842,7 +896,9 @@ PyObject* take_along_op(const OpDef& def, Args& a) {
   const Tensor t = a.tensor(0), index = a.tensor(1);
   if (!a.has(2)) return give(a, 3, gather(reshape(t, {{-1}}), 0, reshape(index, {{-1}})), def.name, tracked(t));
   const int dim = a.dim(2, t.ndim());
-  if (t.ndim() != index.ndim()) fail_runtime("torch.take_along_dim(): input and indices should have the same number of dimensions, but got ", t.ndim(), " dimensions for input, and ", index.ndim(), " dimensions for indices");
+  if (t.ndim() != index.ndim())
+    fail_runtime("torch.take_along_dim(): input and indices should have the same number of dimensions, but got ",
+                 t.ndim(), " dimensions for input, and ", index.ndim(), " dimensions for indices");
   DimVec ts(t.sizes()), is(index.sizes());
   ts[dim] = is[dim] = 1;
   const DimVec both = broadcast_shapes(ts, is);
@@ -863,7 +919,9 @@ PyObject* nonzero_op(const OpDef&, Args& a) {
 PyObject* masked_select_op(const OpDef&, Args& a) {
   const DimVec both = broadcast_shapes(a.tensor(0).sizes(), a.tensor(1).sizes());
   const Tensor t = expand(a.tensor(0), both);
-  return index_get(t.ndim() == 0 ? reshape(t, {{1}}) : t, places(t.ndim() == 0 ? reshape(a.tensor(1), {{1}}) : expand(a.tensor(1), both))).release();
+  return index_get(t.ndim() == 0 ? reshape(t, {{1}}) : t,
+                   places(t.ndim() == 0 ? reshape(a.tensor(1), {{1}}) : expand(a.tensor(1), both)))
+      .release();
 }
 
 PyObject* equal_op(const OpDef&, Args& a) {
@@ -875,26 +933,47 @@ PyObject* equal_op(const OpDef&, Args& a) {
 }
 constexpr const char* kClampSig = "(Tensor input, Operand? min=None, Operand? max=None, *, Tensor? out=None)";
 const OpDef ops[] = {
-    {"where", "(Tensor condition, Operand input, Operand other, *, Tensor? out=None)\n(Tensor condition)", where_op, kFunction, Kind::Pointwise, "input where the condition holds, else other; with one argument, the places where it holds."},
-    {"masked_fill", "(Tensor input, Tensor mask, Number value)", masked_fill_op, kBoth, Kind::Pointwise, "value where the mask holds, else input."},
-    {"masked_fill_", "(Tensor self, Tensor mask, Number value)", masked_fill_op_, kMethod, Kind::Pointwise, "In-place masked_fill."},
+    {"where", "(Tensor condition, Operand input, Operand other, *, Tensor? out=None)\n(Tensor condition)", where_op,
+     kFunction, Kind::Pointwise,
+     "input where the condition holds, else other; with one argument, the places where it holds."},
+    {"masked_fill", "(Tensor input, Tensor mask, Number value)", masked_fill_op, kBoth, Kind::Pointwise,
+     "value where the mask holds, else input."},
+    {"masked_fill_", "(Tensor self, Tensor mask, Number value)", masked_fill_op_, kMethod, Kind::Pointwise,
+     "In-place masked_fill."},
     {"clamp", kClampSig, clamp_op, kBoth, Kind::Pointwise, "input, cut to [min, max]."},
-    {"clamp_", "(Tensor self, Operand? min=None, Operand? max=None)", clamp_op_, kMethod, Kind::Pointwise, "In-place clamp."},
+    {"clamp_", "(Tensor self, Operand? min=None, Operand? max=None)", clamp_op_, kMethod, Kind::Pointwise,
+     "In-place clamp."},
     {"clip", kClampSig, clamp_op, kBoth, Kind::Pointwise, "Alias of clamp."},
-    {"gather", "(Tensor input, int dim, Tensor index, *, bool sparse_grad=False, Tensor? out=None)", gather_op, kBoth, Kind::Movement, "out[i][j] = input[index[i][j]][j] for dim 0."},
-    {"scatter", "(Tensor input, int dim, Tensor index, Operand src, *, Tensor? out=None)\n(Tensor input, int dim, Tensor index, Number value, *, Tensor? out=None)", scatter_op, kBoth, Kind::Movement, "A copy of input with src written to the places of index."},
-    {"scatter_", "(Tensor self, int dim, Tensor index, Operand src)\n(Tensor self, int dim, Tensor index, Number value)", scatter_op, kMethod, Kind::Movement, "In-place scatter."},
-    {"scatter_add", "(Tensor input, int dim, Tensor index, Tensor src, *, Tensor? out=None)", scatter_op, kBoth, Kind::Movement, "A copy of input with src added at the places of index."},
-    {"scatter_add_", "(Tensor self, int dim, Tensor index, Tensor src)", scatter_op, kMethod, Kind::Movement, "In-place scatter_add."},
-    {"index_select", "(Tensor input, int dim, Tensor index, *, Tensor? out=None)", index_select_op, kBoth, Kind::Movement, "The slices along dim that index names."},
-    {"index_add", "(Tensor input, int dim, Tensor index, Tensor source, *, Number alpha=1, Tensor? out=None)", index_add_op, kBoth, Kind::Movement, "A copy of input with alpha * source added to the slices that index names."},
-    {"index_add_", "(Tensor self, int dim, Tensor index, Tensor source, *, Number alpha=1)", index_add_op, kMethod, Kind::Movement, "In-place index_add."},
-    {"index_put", "(Tensor input, Tensors indices, Tensor values, bool accumulate=False)", index_put_op, kBoth, Kind::Movement, "A copy of input with values at the indexed places."},
-    {"index_put_", "(Tensor self, Tensors indices, Tensor values, bool accumulate=False)", index_put_op, kMethod, Kind::Movement, "In-place index_put."},
-    {"take_along_dim", "(Tensor input, Tensor indices, int? dim=None, *, Tensor? out=None)", take_along_op, kBoth, Kind::Movement, "gather with broadcasting."},
+    {"gather", "(Tensor input, int dim, Tensor index, *, bool sparse_grad=False, Tensor? out=None)", gather_op, kBoth,
+     Kind::Movement, "out[i][j] = input[index[i][j]][j] for dim 0."},
+    {"scatter",
+     "(Tensor input, int dim, Tensor index, Operand src, *, Tensor? out=None)\n(Tensor input, int dim, Tensor index, "
+     "Number value, *, Tensor? out=None)",
+     scatter_op, kBoth, Kind::Movement, "A copy of input with src written to the places of index."},
+    {"scatter_",
+     "(Tensor self, int dim, Tensor index, Operand src)\n(Tensor self, int dim, Tensor index, Number value)",
+     scatter_op, kMethod, Kind::Movement, "In-place scatter."},
+    {"scatter_add", "(Tensor input, int dim, Tensor index, Tensor src, *, Tensor? out=None)", scatter_op, kBoth,
+     Kind::Movement, "A copy of input with src added at the places of index."},
+    {"scatter_add_", "(Tensor self, int dim, Tensor index, Tensor src)", scatter_op, kMethod, Kind::Movement,
+     "In-place scatter_add."},
+    {"index_select", "(Tensor input, int dim, Tensor index, *, Tensor? out=None)", index_select_op, kBoth,
+     Kind::Movement, "The slices along dim that index names."},
+    {"index_add", "(Tensor input, int dim, Tensor index, Tensor source, *, Number alpha=1, Tensor? out=None)",
+     index_add_op, kBoth, Kind::Movement, "A copy of input with alpha * source added to the slices that index names."},
+    {"index_add_", "(Tensor self, int dim, Tensor index, Tensor source, *, Number alpha=1)", index_add_op, kMethod,
+     Kind::Movement, "In-place index_add."},
+    {"index_put", "(Tensor input, Tensors indices, Tensor values, bool accumulate=False)", index_put_op, kBoth,
+     Kind::Movement, "A copy of input with values at the indexed places."},
+    {"index_put_", "(Tensor self, Tensors indices, Tensor values, bool accumulate=False)", index_put_op, kMethod,
+     Kind::Movement, "In-place index_put."},
+    {"take_along_dim", "(Tensor input, Tensor indices, int? dim=None, *, Tensor? out=None)", take_along_op, kBoth,
+     Kind::Movement, "gather with broadcasting."},
     {"equal", "(Tensor input, Tensor other)", equal_op, kBoth, Kind::Query, "Same sizes and same elements?"},
-    {"nonzero", "(Tensor input, *, bool as_tuple=False)", nonzero_op, kBoth, Kind::Query, "The places of nonzero elements."},
-    {"masked_select", "(Tensor input, Tensor mask)", masked_select_op, kBoth, Kind::Movement, "The elements where the mask holds, in one dimension."},
+    {"nonzero", "(Tensor input, *, bool as_tuple=False)", nonzero_op, kBoth, Kind::Query,
+     "The places of nonzero elements."},
+    {"masked_select", "(Tensor input, Tensor mask)", masked_select_op, kBoth, Kind::Movement,
+     "The elements where the mask holds, in one dimension."},
 };
 const Register registered(ops);
 

@@ -7,20 +7,19 @@
 namespace rl {
 namespace {
 
-
 struct ReshapeNode final : Node {
-  DimVec sizes;
+  DimList sizes;
   const char* title;
   const char* name() const override { return title; }
   void apply(Tensor* in, Tensor* out) override { out[0] = reshape(in[0], sizes); }
 };
 struct ExpandNode final : Node {
-  DimVec sizes;
+  DimList sizes;
   const char* name() const override { return "ExpandBackward0"; }
   void apply(Tensor* in, Tensor* out) override { out[0] = sum_to(in[0], sizes); }
 };
 struct PermuteNode final : Node {
-  DimVec dims;
+  DimList dims;
   const char* name() const override { return "PermuteBackward0"; }
   void apply(Tensor* in, Tensor* out) override {
     DimVec inverse;
@@ -43,7 +42,7 @@ struct UnsqueezeNode final : Node {
 /// select, slice, diagonal, as_strided: the gradient is written into zeros of the input's shape at the same place.
 struct PartNode final : Node {
   enum Type : std::uint8_t { Select, Slice, Diagonal } type = Select;
-  DimVec input_sizes;
+  DimList input_sizes;
   std::int64_t a = 0, b = 0, c = 0;
   int dim = 0, dim2 = 0;
   const char* name() const override {
@@ -51,13 +50,15 @@ struct PartNode final : Node {
   }
   void apply(Tensor* in, Tensor* out) override {
     Tensor whole = zeros(input_sizes, in[0].dtype());
-    Tensor part = type == Select ? select(whole, dim, a) : type == Slice ? slice(whole, dim, a, b, c) : diagonal(whole, a, dim, dim2);
+    Tensor part = type == Select  ? select(whole, dim, a)
+                  : type == Slice ? slice(whole, dim, a, b, c)
+                                  : diagonal(whole, a, dim, dim2);
     copy_(part, in[0]);
     out[0] = std::move(whole);
   }
 };
 struct AsStridedNode final : Node {
-  DimVec input_sizes, input_strides, sizes, strides;
+  DimList input_sizes, input_strides, sizes, strides;
   std::int64_t offset = 0, input_offset = 0;
   const char* name() const override { return "AsStridedBackward0"; }
   void apply(Tensor* in, Tensor* out) override {
@@ -85,7 +86,7 @@ struct AsStridedNode final : Node {
 };
 struct UnbindNode final : Node {
   int dim = 0;
-  DimVec part;
+  DimList part;
   DType dtype = DType::Float;
   const char* name() const override { return "UnbindBackward0"; }
   void apply(Tensor* in, Tensor* out) override {
@@ -98,7 +99,7 @@ struct UnbindNode final : Node {
 };
 struct SplitNode final : Node {
   int dim = 0;
-  DimVec input_sizes;
+  DimList input_sizes;
   std::vector<std::int64_t> lengths;
   DType dtype = DType::Float;
   const char* title = "SplitBackward0";
@@ -107,7 +108,7 @@ struct SplitNode final : Node {
     std::vector<Tensor> parts(in, in + output_count());
     for (std::size_t i = 0; i < parts.size(); ++i) {
       if (parts[i].defined()) continue;
-      DimVec sizes(input_sizes);
+      DimVec sizes{Dims(input_sizes)};
       sizes[std::size_t(dim)] = lengths[i];
       parts[i] = zeros(sizes, dtype);
     }
@@ -138,12 +139,18 @@ Tensor reshaped(const Tensor& t, Dims shape, Dims strides, const char* title) {
 }
 
 Tensor view_as(const Tensor& t, Dims shape, const char* title) {
-  DimVec strides;
   if (t.is_contiguous()) {
-    strides = contiguous_strides(shape);
-  } else if (!view_strides(t.sizes(), t.strides(), shape, strides)) {
-    fail_runtime("view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous "
-                 "subspaces). Use .reshape(...) instead.");
+    return finish<ReshapeNode>(t, make_view(t, shape), [&](ReshapeNode* n) {
+      n->sizes.assign(t.sizes());
+      n->title = title;
+    });
+  }
+  DimVec strides;
+  if (!view_strides(t.sizes(), t.strides(), shape, strides)) {
+    fail_runtime(
+        "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
+        "contiguous "
+        "subspaces). Use .reshape(...) instead.");
   }
   return reshaped(t, shape, strides, title);
 }
@@ -155,14 +162,16 @@ Tensor view(const Tensor& t, Dims shape) { return view_as(t, infer_shape(shape, 
 Tensor reshape(const Tensor& t, Dims shape) {
   const DimVec full = infer_shape(shape, t.numel());
   DimVec strides;
-  if (t.is_contiguous() || view_strides(t.sizes(), t.strides(), full, strides)) return view_as(t, full, "ViewBackward0");
+  if (t.is_contiguous() || view_strides(t.sizes(), t.strides(), full, strides))
+    return view_as(t, full, "ViewBackward0");
   return view_as(clone(contiguous(t)), full, "UnsafeViewBackward0");
 }
 
 Tensor expand(const Tensor& t, Dims sizes) {
   const int n = int(sizes.size()), own = t.ndim();
   if (n < own) {
-    fail_runtime("expand(", "torch.", dtype_name(t.dtype()), "{", str(t.sizes()), "}, size=", str(sizes), "): the number of sizes provided (", n,
+    fail_runtime("expand(", "torch.", dtype_name(t.dtype()), "{", str(t.sizes()), "}, size=", str(sizes),
+                 "): the number of sizes provided (", n,
                  ") must be greater or equal to the number of dimensions in the tensor (", own, ")");
   }
   DimVec shape(sizes), strides;
@@ -171,7 +180,8 @@ Tensor expand(const Tensor& t, Dims sizes) {
     const int k = i - (n - own);
     const std::int64_t have = k >= 0 ? t.sizes()[k] : 1, step = k >= 0 ? t.strides()[k] : 0;
     if (shape[i] == -1) {
-      if (k < 0) fail_runtime("The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension ", i);
+      if (k < 0)
+        fail_runtime("The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension ", i);
       shape[i] = have;
     }
     if (shape[i] == have) {
@@ -180,18 +190,23 @@ Tensor expand(const Tensor& t, Dims sizes) {
     } else if (have == 1 && shape[i] >= 0) {
       strides[i] = 0;
     } else {
-      fail_runtime("The expanded size of the tensor (", shape[i], ") must match the existing size (", have, ") at non-singleton dimension ", i,
-                   ".  Target sizes: ", str(sizes), ".  Tensor sizes: ", str(t.sizes()));
+      fail_runtime("The expanded size of the tensor (", shape[i], ") must match the existing size (", have,
+                   ") at non-singleton dimension ", i, ".  Target sizes: ", str(sizes),
+                   ".  Tensor sizes: ", str(t.sizes()));
     }
   }
-  return finish<ExpandNode>(t, make_view(t, shape, strides, t->offset), [&](ExpandNode* n_) { n_->sizes.assign(t.sizes()); });
+  return finish<ExpandNode>(t, make_view(t, shape, strides, t->offset),
+                            [&](ExpandNode* n_) { n_->sizes.assign(t.sizes()); });
 }
 
 Tensor permute(const Tensor& t, Dims dims) {
   const int n = t.ndim();
   if (int(dims.size()) != n) {
-    fail_runtime("permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering of dimensions i.e. "
-                 "input.dim() = ", n, " is not equal to len(dims) = ", dims.size());
+    fail_runtime(
+        "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+        "ordering of dimensions i.e. "
+        "input.dim() = ",
+        n, " is not equal to len(dims) = ", dims.size());
   }
   DimVec sizes, strides, order;
   std::uint64_t seen = 0;
@@ -203,7 +218,8 @@ Tensor permute(const Tensor& t, Dims dims) {
     sizes.push_back(t.sizes()[k]);
     strides.push_back(t.strides()[k]);
   }
-  return finish<PermuteNode>(t, make_view(t, sizes, strides, t->offset), [&](PermuteNode* node) { node->dims = order; });
+  return finish<PermuteNode>(t, make_view(t, sizes, strides, t->offset),
+                             [&](PermuteNode* node) { node->dims = order; });
 }
 
 namespace {
@@ -290,7 +306,8 @@ Tensor diagonal(const Tensor& t, std::int64_t offset, int dim1, int dim2) {
   const int d1 = wrap_dim(dim1, t.ndim()), d2 = wrap_dim(dim2, t.ndim());
   if (d1 == d2) fail_runtime("diagonal dimensions cannot be identical ", dim1, ", ", dim2);
   const std::int64_t n1 = t.sizes()[d1], n2 = t.sizes()[d2];
-  const std::int64_t length = std::max<std::int64_t>(0, offset >= 0 ? std::min(n1, n2 - offset) : std::min(n1 + offset, n2));
+  const std::int64_t length =
+      std::max<std::int64_t>(0, offset >= 0 ? std::min(n1, n2 - offset) : std::min(n1 + offset, n2));
   std::int64_t first = 0;
   if (length > 0) first = offset >= 0 ? offset * t.strides()[d2] : -offset * t.strides()[d1];
   DimVec sizes, strides;
@@ -317,25 +334,29 @@ Tensor as_strided(const Tensor& t, Dims sizes, Dims strides, std::int64_t storag
   std::int64_t last = storage_offset;
   const std::int64_t n = checked_numel(sizes);
   for (std::size_t i = 0; i < sizes.size(); ++i) {
-    if (strides[i] < 0) fail_runtime("as_strided: Negative strides are not supported at the moment, got strides: ", str(strides));
+    if (strides[i] < 0)
+      fail_runtime("as_strided: Negative strides are not supported at the moment, got strides: ", str(strides));
     std::int64_t step;
-    if (__builtin_mul_overflow(std::max<std::int64_t>(sizes[i] - 1, 0), strides[i], &step) || __builtin_add_overflow(last, step, &last)) {
+    if (__builtin_mul_overflow(std::max<std::int64_t>(sizes[i] - 1, 0), strides[i], &step) ||
+        __builtin_add_overflow(last, step, &last)) {
       fail_runtime("Storage size calculation overflowed with sizes=", str(sizes), " and strides=", str(strides));
     }
   }
   if (storage_offset < 0) fail_runtime("Tensor: invalid storage offset ", storage_offset);
   if (n > 0 && std::size_t(last + 1) * std::size_t(t.itemsize()) > t->storage->bytes()) {
-    fail_runtime("setStorage: sizes ", str(sizes), ", strides ", str(strides), ", storage offset ", storage_offset, ", and itemsize ", t.itemsize(),
-                 " requiring a storage size of ", (last + 1) * t.itemsize(), " are out of bounds for storage of size ", t->storage->bytes());
+    fail_runtime("setStorage: sizes ", str(sizes), ", strides ", str(strides), ", storage offset ", storage_offset,
+                 ", and itemsize ", t.itemsize(), " requiring a storage size of ", (last + 1) * t.itemsize(),
+                 " are out of bounds for storage of size ", t->storage->bytes());
   }
-  return finish<AsStridedNode>(t, make_view(t, sizes, strides, storage_offset * t.itemsize()), [&](AsStridedNode* node) {
-    node->input_sizes.assign(t.sizes());
-    node->input_strides.assign(t.strides());
-    node->input_offset = t.storage_offset();
-    node->sizes.assign(sizes);
-    node->strides.assign(strides);
-    node->offset = storage_offset;
-  });
+  return finish<AsStridedNode>(t, make_view(t, sizes, strides, storage_offset * t.itemsize()),
+                               [&](AsStridedNode* node) {
+                                 node->input_sizes.assign(t.sizes());
+                                 node->input_strides.assign(t.strides());
+                                 node->input_offset = t.storage_offset();
+                                 node->sizes.assign(sizes);
+                                 node->strides.assign(strides);
+                                 node->offset = storage_offset;
+                               });
 }
 
 Tensor flatten(const Tensor& t, int start, int end) {
@@ -429,19 +450,23 @@ std::vector<Tensor> split_sizes(const Tensor& t, std::span<const std::int64_t> l
   if (t.ndim() == 0) fail_runtime("split expects at least a 1-dimensional tensor");
   std::int64_t sum = 0;
   for (auto n : lengths) {
-    if (n < 0) fail_runtime("split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=", str(Dims(lengths)));
+    if (n < 0)
+      fail_runtime("split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=",
+                   str(Dims(lengths)));
     sum += n;
   }
   if (sum != t.sizes()[dim]) {
-    fail_runtime("split_with_sizes expects split_sizes to sum exactly to ", t.sizes()[dim], " (input tensor's size at dimension ", dim,
-                 "), but got split_sizes=", str(Dims(lengths)));
+    fail_runtime("split_with_sizes expects split_sizes to sum exactly to ", t.sizes()[dim],
+                 " (input tensor's size at dimension ", dim, "), but got split_sizes=", str(Dims(lengths)));
   }
   return split_at(t, lengths, dim, "SplitWithSizesBackward0");
 }
 
 }  // namespace
 
-std::vector<Tensor> split(const Tensor& t, Dims lengths, int dim) { return split_sizes(t, lengths, wrap_dim(dim, t.ndim())); }
+std::vector<Tensor> split(const Tensor& t, Dims lengths, int dim) {
+  return split_sizes(t, lengths, wrap_dim(dim, t.ndim()));
+}
 
 Tensor real(const Tensor& t) {
   if (!is_complex(t.dtype())) return t;
@@ -462,7 +487,8 @@ Tensor imag(const Tensor& t) {
   return finish<RealNode>(t, v, [](RealNode* n) { n->imaginary = true; });
 }
 
-// --- as Python calls them -------------------------------------------------------------------------------------------------
+// --- as Python calls them
+// -------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -473,17 +499,24 @@ PyObject* view_op(const OpDef&, Args& a) {
   if (d == t.dtype()) return view(t, t.sizes()).release();
   if (itemsize(d) != t.itemsize()) {
     DimVec sizes(t.sizes()), strides(t.strides());
-    if (t.ndim() == 0) fail_runtime("self.dim() cannot be 0 to view ", dtype_name(t.dtype()), " as ", dtype_name(d), " (different element sizes)");
-    if (strides.back() != 1) fail_runtime("self.stride(-1) must be 1 to view ", dtype_name(t.dtype()), " as ", dtype_name(d), " (different element sizes), but got ", strides.back());
+    if (t.ndim() == 0)
+      fail_runtime("self.dim() cannot be 0 to view ", dtype_name(t.dtype()), " as ", dtype_name(d),
+                   " (different element sizes)");
+    if (strides.back() != 1)
+      fail_runtime("self.stride(-1) must be 1 to view ", dtype_name(t.dtype()), " as ", dtype_name(d),
+                   " (different element sizes), but got ", strides.back());
     const int from = t.itemsize(), into = itemsize(d);
     if (into > from) {
       const int k = into / from;
       if (sizes.back() % k != 0 || t.storage_offset() % k != 0) {
-        fail_runtime("self.size(-1) must be divisible by ", k, " to view ", dtype_name(t.dtype()), " as ", dtype_name(d), " (different element sizes), but got ", sizes.back());
+        fail_runtime("self.size(-1) must be divisible by ", k, " to view ", dtype_name(t.dtype()), " as ",
+                     dtype_name(d), " (different element sizes), but got ", sizes.back());
       }
       sizes.back() /= k;
       for (int i = 0; i + 1 < t.ndim(); ++i) {
-        if (strides[i] % k != 0) fail_runtime("self.stride(", i, ") must be divisible by ", k, " to view ", dtype_name(t.dtype()), " as ", dtype_name(d));
+        if (strides[i] % k != 0)
+          fail_runtime("self.stride(", i, ") must be divisible by ", k, " to view ", dtype_name(t.dtype()), " as ",
+                       dtype_name(d));
         strides[i] /= k;
       }
     } else {
@@ -533,9 +566,11 @@ PyObject* narrow_op(const OpDef&, Args& a) {
   std::int64_t start = a.integer(2), length = a.integer(3);
   const std::int64_t size = t.sizes()[dim];
   if (length < 0) fail_runtime("narrow(): length must be non-negative.");
-  if (start < -size || start > size) fail_index("start out of range (expected to be in range of [", -size, ", ", size, "], but got ", start, ")");
+  if (start < -size || start > size)
+    fail_index("start out of range (expected to be in range of [", -size, ", ", size, "], but got ", start, ")");
   if (start < 0) start += size;
-  if (start > size - length) fail_runtime("start (", start, ") + length (", length, ") exceeds dimension size (", size, ").");
+  if (start > size - length)
+    fail_runtime("start (", start, ") + length (", length, ") exceeds dimension size (", size, ").");
   return slice(t, dim, start, start + length).release();
 }
 PyObject* select_op(const OpDef&, Args& a) {
@@ -550,7 +585,9 @@ PyObject* as_strided_op(const OpDef&, Args& a) {
   const Tensor t = a.tensor(0);
   return as_strided(t, a.ints(1), a.ints(2), a.has(3) ? a.integer(3) : t.storage_offset()).release();
 }
-PyObject* flatten_op(const OpDef&, Args& a) { return flatten(a.tensor(0), int(a.integer(1, 0)), int(a.integer(2, -1))).release(); }
+PyObject* flatten_op(const OpDef&, Args& a) {
+  return flatten(a.tensor(0), int(a.integer(1, 0)), int(a.integer(2, -1))).release();
+}
 PyObject* unflatten_op(const OpDef&, Args& a) {
   const Tensor t = a.tensor(0);
   const int dim = a.dim(1, t.ndim());
@@ -605,7 +642,8 @@ PyObject* movedim_op(const OpDef&, Args& a) {
   const int n = t.ndim();
   const DimVec from = a.ints(1), into = a.ints(2);
   if (from.size() != into.size()) {
-    fail_runtime("movedim: Invalid source or destination dims: source (", str(from), " dims) should contain the same number of dims as destination (", str(into), " dims)");
+    fail_runtime("movedim: Invalid source or destination dims: source (", str(from),
+                 " dims) should contain the same number of dims as destination (", str(into), " dims)");
   }
   DimVec order;
   order.resize(n, -1);
@@ -629,11 +667,14 @@ PyObject* real_op(const OpDef&, Args& a) { return real(a.tensor(0)).release(); }
 PyObject* imag_op(const OpDef&, Args& a) { return imag(a.tensor(0)).release(); }
 
 const OpDef ops[] = {
-    {"view", "(Tensor self, size size)\n(Tensor self, dtype dtype)", view_op, kMethod, Kind::View, "The same elements in another shape (one size may be -1), sharing memory; or their bytes as another dtype."},
-    {"reshape", "(Tensor input, size shape)", reshape_op, kBoth, Kind::View, "The same elements in another shape; a view where that is possible, else a copy."},
+    {"view", "(Tensor self, size size)\n(Tensor self, dtype dtype)", view_op, kMethod, Kind::View,
+     "The same elements in another shape (one size may be -1), sharing memory; or their bytes as another dtype."},
+    {"reshape", "(Tensor input, size shape)", reshape_op, kBoth, Kind::View,
+     "The same elements in another shape; a view where that is possible, else a copy."},
     {"view_as", "(Tensor self, Tensor other)", view_as_op, kMethod, Kind::View, "self.view(other.size())."},
     {"reshape_as", "(Tensor self, Tensor other)", reshape_as_op, kMethod, Kind::View, "self.reshape(other.size())."},
-    {"expand", "(Tensor self, size size, *, bool implicit=False)", expand_op, kMethod, Kind::View, "Dimensions of size 1 seen as larger, without a copy; -1 keeps a size."},
+    {"expand", "(Tensor self, size size, *, bool implicit=False)", expand_op, kMethod, Kind::View,
+     "Dimensions of size 1 seen as larger, without a copy; -1 keeps a size."},
     {"expand_as", "(Tensor self, Tensor other)", expand_as_op, kMethod, Kind::View, "self.expand(other.size())."},
     {"broadcast_to", "(Tensor input, size size)", broadcast_to_op, kBoth, Kind::View, "input.expand(size)."},
     {"permute", "(Tensor input, size dims)", permute_op, kBoth, Kind::View, "The dimensions in another order."},
@@ -641,21 +682,40 @@ const OpDef ops[] = {
     {"swapaxes", "(Tensor input, int axis0, int axis1)", transpose_op, kBoth, Kind::View, "Alias of transpose."},
     {"swapdims", "(Tensor input, int dim0, int dim1)", transpose_op, kBoth, Kind::View, "Alias of transpose."},
     {"t", "(Tensor input)", t_op, kBoth, Kind::View, "The transpose of a matrix; a vector itself."},
-    {"squeeze", "(Tensor input)\n(Tensor input, ints dim)", squeeze_op, kBoth, Kind::View, "Without dimensions of size 1: all of them, or the given ones."},
+    {"squeeze", "(Tensor input)\n(Tensor input, ints dim)", squeeze_op, kBoth, Kind::View,
+     "Without dimensions of size 1: all of them, or the given ones."},
     {"unsqueeze", "(Tensor input, int dim)", unsqueeze_op, kBoth, Kind::View, "With a new dimension of size 1."},
-    {"narrow", "(Tensor input, int dim, int start, int length)", narrow_op, kBoth, Kind::View, "`length` elements from `start` on along a dimension."},
-    {"select", "(Tensor input, int dim, int index)", select_op, kBoth, Kind::View, "One slice along a dimension, which goes."},
-    {"diagonal", "(Tensor input, int offset=0, int dim1=0, int dim2=1)", diagonal_op, kBoth, Kind::View, "The diagonal of two dimensions, as the last one."},
-    {"as_strided", "(Tensor input, ints size, ints stride, int? storage_offset=None)", as_strided_op, kBoth, Kind::View, "The storage seen with these sizes and strides (in elements)."},
-    {"flatten", "(Tensor input, int start_dim=0, int end_dim=-1)", flatten_op, kBoth, Kind::View, "A run of dimensions as one."},
-    {"ravel", "(Tensor input)", [](const OpDef&, Args& a) { return reshape(contiguous(a.tensor(0)), {{-1}}).release(); }, kBoth, Kind::View, "All elements in one dimension."},
+    {"narrow", "(Tensor input, int dim, int start, int length)", narrow_op, kBoth, Kind::View,
+     "`length` elements from `start` on along a dimension."},
+    {"select", "(Tensor input, int dim, int index)", select_op, kBoth, Kind::View,
+     "One slice along a dimension, which goes."},
+    {"diagonal", "(Tensor input, int offset=0, int dim1=0, int dim2=1)", diagonal_op, kBoth, Kind::View,
+     "The diagonal of two dimensions, as the last one."},
+    {"as_strided", "(Tensor input, ints size, ints stride, int? storage_offset=None)", as_strided_op, kBoth, Kind::View,
+     "The storage seen with these sizes and strides (in elements)."},
+    {"flatten", "(Tensor input, int start_dim=0, int end_dim=-1)", flatten_op, kBoth, Kind::View,
+     "A run of dimensions as one."},
+    {"ravel", "(Tensor input)",
+     [](const OpDef&, Args& a) { return reshape(contiguous(a.tensor(0)), {{-1}}).release(); }, kBoth, Kind::View,
+     "All elements in one dimension."},
     {"unflatten", "(Tensor input, int dim, ints sizes)", unflatten_op, kBoth, Kind::View, "One dimension as several."},
-    {"unbind", "(Tensor input, int dim=0)", unbind_op, kBoth, Kind::View, "All slices along a dimension, as a tuple of views."},
-    {"split", "(Tensor tensor, int split_size_or_sections, int dim=0)\n(Tensor tensor, ints split_size_or_sections, int dim=0)", split_op, kFunction, Kind::View, "Pieces of a length, or of several lengths, along a dimension."},
-    {"split_with_sizes", "(Tensor input, ints split_sizes, int dim=0)", [](const OpDef&, Args& a) { const Tensor t = a.tensor(0); return pack(split_sizes(t, numbers(a.ints(1)), wrap_dim(a.integer(2, 0), t.ndim()))); }, kBoth, Kind::View, "Pieces of these lengths along a dimension."},
-    {"chunk", "(Tensor input, int chunks, int dim=0)", chunk_op, kBoth, Kind::View, "At most so many equal pieces along a dimension (the last may be shorter)."},
-    {"unfold", "(Tensor self, int dimension, int size, int step)", unfold_op, kMethod, Kind::View, "All windows of a size along a dimension; the window is the new last dimension."},
-    {"movedim", "(Tensor input, ints source, ints destination)", movedim_op, kBoth, Kind::View, "Dimensions moved to other places."},
+    {"unbind", "(Tensor input, int dim=0)", unbind_op, kBoth, Kind::View,
+     "All slices along a dimension, as a tuple of views."},
+    {"split",
+     "(Tensor tensor, int split_size_or_sections, int dim=0)\n(Tensor tensor, ints split_size_or_sections, int dim=0)",
+     split_op, kFunction, Kind::View, "Pieces of a length, or of several lengths, along a dimension."},
+    {"split_with_sizes", "(Tensor input, ints split_sizes, int dim=0)",
+     [](const OpDef&, Args& a) {
+       const Tensor t = a.tensor(0);
+       return pack(split_sizes(t, numbers(a.ints(1)), wrap_dim(a.integer(2, 0), t.ndim())));
+     },
+     kBoth, Kind::View, "Pieces of these lengths along a dimension."},
+    {"chunk", "(Tensor input, int chunks, int dim=0)", chunk_op, kBoth, Kind::View,
+     "At most so many equal pieces along a dimension (the last may be shorter)."},
+    {"unfold", "(Tensor self, int dimension, int size, int step)", unfold_op, kMethod, Kind::View,
+     "All windows of a size along a dimension; the window is the new last dimension."},
+    {"movedim", "(Tensor input, ints source, ints destination)", movedim_op, kBoth, Kind::View,
+     "Dimensions moved to other places."},
     {"moveaxis", "(Tensor input, ints source, ints destination)", movedim_op, kBoth, Kind::View, "Alias of movedim."},
     {"real", "(Tensor input)", real_op, kFunction, Kind::View, "The real part, sharing memory."},
     {"imag", "(Tensor input)", imag_op, kFunction, Kind::View, "The imaginary part, sharing memory."},

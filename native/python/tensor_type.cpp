@@ -1,7 +1,6 @@
 // The tensor's slots and attributes: what Python's syntax reaches without a lookup by name.
 #include "python/tensor_type.h"
 
-
 #include <cstring>
 
 #include "autograd/hooks.h"
@@ -21,7 +20,8 @@ namespace {
 TensorObject* raw(PyObject* o) { return reinterpret_cast<TensorObject*>(o); }
 Tensor handle(PyObject* o) { return Tensor::borrow(o); }
 
-// --- arithmetic slots -------------------------------------------------------------------------------------------------------
+// --- arithmetic slots
+// -------------------------------------------------------------------------------------------------------
 
 /// Subclasses, numbers of other types, numbers on the left; NotImplemented for what is no operand.
 PyObject* slow_binary(const BinaryRule& rule, const char* name, PyObject* l, PyObject* r) {
@@ -37,7 +37,8 @@ PyObject* slow_binary(const BinaryRule& rule, const char* name, PyObject* l, PyO
   }
   if (!is_number(l)) Py_RETURN_NOTIMPLEMENTED;
   const Scalar number = to_scalar(l);
-  if (&rule == &kAdd || &rule == &kMul || &rule == &kAnd || &rule == &kOr || &rule == &kXor) return binary(rule, handle(r), number).release();
+  if (&rule == &kAdd || &rule == &kMul || &rule == &kAnd || &rule == &kOr || &rule == &kXor)
+    return binary(rule, handle(r), number).release();
   if (&rule == &kDiv) return rdiv(handle(r), number).release();
   return binary(rule, number, handle(r)).release();
 }
@@ -63,17 +64,40 @@ PyObject* inplace_slot(PyObject* l, PyObject* r) {
       PyObject* const args[2] = {l, r};
       if (auto taken = intercept(op_object(name), args, 2, nullptr)) return *taken;
     }
-    if (is_tensor(r)) binary_inplace(rule, handle(l), handle(r));
-    else if (is_number(r)) binary_inplace(rule, handle(l), to_scalar(r));
-    else Py_RETURN_NOTIMPLEMENTED;
+    if (is_tensor(r))
+      binary_inplace(rule, handle(l), handle(r));
+    else if (is_number(r))
+      binary_inplace(rule, handle(l), to_scalar(r));
+    else
+      Py_RETURN_NOTIMPLEMENTED;
     return Py_NewRef(l);
   });
 }
 
-constexpr char kNames[][24] = {"add", "sub", "mul", "div", "floor_divide", "remainder", "bitwise_and", "bitwise_or", "bitwise_xor",
-                               "bitwise_left_shift", "bitwise_right_shift", "pow"};
-constexpr char kNames_[][24] = {"add_", "sub_", "mul_", "div_", "floor_divide_", "remainder_", "bitwise_and_", "bitwise_or_", "bitwise_xor_",
-                                "bitwise_left_shift_", "bitwise_right_shift_", "pow_"};
+constexpr char kNames[][24] = {"add",
+                               "sub",
+                               "mul",
+                               "div",
+                               "floor_divide",
+                               "remainder",
+                               "bitwise_and",
+                               "bitwise_or",
+                               "bitwise_xor",
+                               "bitwise_left_shift",
+                               "bitwise_right_shift",
+                               "pow"};
+constexpr char kNames_[][24] = {"add_",
+                                "sub_",
+                                "mul_",
+                                "div_",
+                                "floor_divide_",
+                                "remainder_",
+                                "bitwise_and_",
+                                "bitwise_or_",
+                                "bitwise_xor_",
+                                "bitwise_left_shift_",
+                                "bitwise_right_shift_",
+                                "pow_"};
 
 PyObject* power_slot(PyObject* l, PyObject* r, PyObject*) { return binary_slot<kPow, kNames[11]>(l, r); }
 PyObject* inplace_power_slot(PyObject* l, PyObject* r, PyObject*) { return inplace_slot<kPow, kNames_[11]>(l, r); }
@@ -98,17 +122,22 @@ PyObject* unary_call(PyObject* o, const char* name, F&& f) {
     return f(handle(o));
   });
 }
-PyObject* negative_slot(PyObject* o) { return unary_call(o, "neg", [](const Tensor& t) { return neg(t).release(); }); }
+PyObject* negative_slot(PyObject* o) {
+  return unary_call(o, "neg", [](const Tensor& t) { return neg(t).release(); });
+}
 PyObject* positive_slot(PyObject* o) {
   return unary_call(o, "positive", [](const Tensor& t) {
     if (t.dtype() == DType::Bool) fail_runtime("The `+` operator, on a bool tensor is not supported.");
     return Tensor(t).release();
   });
 }
-PyObject* absolute_slot(PyObject* o) { return unary_call(o, "abs", [](const Tensor& t) { return abs(t).release(); }); }
+PyObject* absolute_slot(PyObject* o) {
+  return unary_call(o, "abs", [](const Tensor& t) { return abs(t).release(); });
+}
 PyObject* invert_slot(PyObject* o) {
   return unary_call(o, "bitwise_not", [](const Tensor& t) {
-    if (!is_integral(t.dtype(), true)) fail_type("~ (operator.invert) is only implemented on integer and Boolean-type tensors");
+    if (!is_integral(t.dtype(), true))
+      fail_type("~ (operator.invert) is only implemented on integer and Boolean-type tensors");
     return unary(Unary::BitwiseNot, t).release();
   });
 }
@@ -144,14 +173,16 @@ PyObject* int_slot(PyObject* o) {
 PyObject* float_slot(PyObject* o) {
   return guarded([&]() -> PyObject* {
     const Scalar s = only_element(o, ErrorKind::Value);
-    if (s.kind == Scalar::Kind::Complex && s.im != 0) fail_runtime("value cannot be converted to type double without overflow");
+    if (s.kind == Scalar::Kind::Complex && s.im != 0)
+      fail_runtime("value cannot be converted to type double without overflow");
     return PyFloat_FromDouble(s.real());
   });
 }
 PyObject* index_slot(PyObject* o) {
   return guarded([&]() -> PyObject* {
     const Tensor t = handle(o);
-    if (t.numel() != 1 || !is_integral(t.dtype(), true)) fail_type("only integer tensors of a single element can be converted to an index");
+    if (t.numel() != 1 || !is_integral(t.dtype(), true))
+      fail_type("only integer tensors of a single element can be converted to an index");
     return PyLong_FromLongLong(item(t).integer());
   });
 }
@@ -171,7 +202,8 @@ PyObject* compare_slot(PyObject* l, PyObject* r, int op) {
   });
 }
 
-// --- container slots -----------------------------------------------------------------------------------------------------------
+// --- container slots
+// -----------------------------------------------------------------------------------------------------------
 
 Py_ssize_t length_slot(PyObject* o) {
   if (raw(o)->ndim == 0) {
@@ -217,7 +249,8 @@ PyObject* iter_slot(PyObject* o) {
 }
 Py_hash_t hash_slot(PyObject* o) { return Py_hash_t(reinterpret_cast<std::uintptr_t>(o) >> 4); }
 
-// --- the buffer protocol ------------------------------------------------------------------------------------------------------
+// --- the buffer protocol
+// ------------------------------------------------------------------------------------------------------
 
 const char* buffer_format(DType d) {
   static constexpr const char* formats[kDTypes] = {"?", "B", "b", "h", "i", "q", "e", nullptr, "f", "d", "Zf", "Zd"};
@@ -260,7 +293,8 @@ int get_buffer(PyObject* o, Py_buffer* view, int flags) {
 }
 void release_buffer(PyObject*, Py_buffer* view) { PyMem_Free(view->internal); }
 
-// --- construction and the collector ------------------------------------------------------------------------------------------------
+// --- construction and the collector
+// ------------------------------------------------------------------------------------------------
 
 /// Another object on the tensor's memory, of a given class.
 PyObject* with_type(Tensor t, PyTypeObject* type) {
@@ -284,10 +318,12 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
     if (n == 0) return with_type(empty({{0}}, default_dtype()), type);
     PyObject* first = PyTuple_GET_ITEM(args, 0);
     if (n == 1 && is_tensor(first)) return with_type(alias(handle(first)), type);
-    if (n == 1 && (PyList_Check(first) || (PyTuple_Check(first) && !Py_IS_TYPE(first, Py_TYPE(Object::check(make_size({})).get()))))) {
+    if (n == 1 && (PyList_Check(first) ||
+                   (PyTuple_Check(first) && !Py_IS_TYPE(first, Py_TYPE(Object::check(make_size({})).get()))))) {
       return with_type(tensor_from_data(first, default_dtype()), type);
     }
-    if (n == 1 && !PyIndex_Check(first) && PyObject_CheckBuffer(first)) return with_type(tensor_from_data(first, default_dtype()), type);
+    if (n == 1 && !PyIndex_Check(first) && PyObject_CheckBuffer(first))
+      return with_type(tensor_from_data(first, default_dtype()), type);
     DimVec sizes;
     if (n == 1 && PyTuple_Check(first)) {
       for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(first); ++i) sizes.push_back(to_index(PyTuple_GET_ITEM(first, i)));
@@ -324,9 +360,12 @@ int tensor_setattro(PyObject* o, PyObject* name, PyObject* value) {
   return r;
 }
 
-// --- attributes -----------------------------------------------------------------------------------------------------------------------
+// --- attributes
+// -----------------------------------------------------------------------------------------------------------------------
 
-PyObject* get_shape(PyObject* o, void*) { return guarded([&] { return make_size({raw(o)->sizes(), raw(o)->ndim}); }); }
+PyObject* get_shape(PyObject* o, void*) {
+  return guarded([&] { return make_size({raw(o)->sizes(), raw(o)->ndim}); });
+}
 PyObject* get_dtype(PyObject* o, void*) { return wrap_dtype(raw(o)->dtype); }
 PyObject* get_ndim(PyObject* o, void*) { return PyLong_FromLong(raw(o)->ndim); }
 PyObject* get_itemsize(PyObject* o, void*) { return PyLong_FromLong(itemsize(raw(o)->dtype)); }
@@ -337,9 +376,15 @@ PyObject* get_base(PyObject* o, void*) {
   TensorObject* base = raw(o)->base;
   return Py_NewRef(base != nullptr ? reinterpret_cast<PyObject*>(base) : Py_None);
 }
-PyObject* get_requires_grad(PyObject* o, void*) { return guarded([&]() -> PyObject* { return PyBool_FromLong(tracked(handle(o))); }); }
-PyObject* get_is_leaf(PyObject* o, void*) { return guarded([&]() -> PyObject* { return PyBool_FromLong(grad_fn(handle(o)) == nullptr); }); }
-PyObject* get_grad_fn(PyObject* o, void*) { return guarded([&] { return wrap_node(grad_fn(handle(o))); }); }
+PyObject* get_requires_grad(PyObject* o, void*) {
+  return guarded([&]() -> PyObject* { return PyBool_FromLong(tracked(handle(o))); });
+}
+PyObject* get_is_leaf(PyObject* o, void*) {
+  return guarded([&]() -> PyObject* { return PyBool_FromLong(grad_fn(handle(o)) == nullptr); });
+}
+PyObject* get_grad_fn(PyObject* o, void*) {
+  return guarded([&] { return wrap_node(grad_fn(handle(o))); });
+}
 PyObject* get_retains_grad(PyObject* o, void*) { return PyBool_FromLong(raw(o)->has(kRetainsGrad)); }
 PyObject* get_data(PyObject* o, void*) {
   return guarded([&]() -> PyObject* {
@@ -352,63 +397,82 @@ void require_grad(const Tensor& t, bool on) {
   if (on && !is_differentiable(t.dtype())) fail_runtime("only Tensors of floating point dtype can require gradients");
   if (grad_fn(t) != nullptr) {
     if (on) return;
-    fail_runtime("you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph that doesn't require "
-                 "differentiation use var_no_grad = var.detach().");
+    fail_runtime(
+        "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a "
+        "subgraph that doesn't require "
+        "differentiation use var_no_grad = var.detach().");
   }
-  if (on && t->has(kInference) && !modes.inference) fail_runtime("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
+  if (on && t->has(kInference) && !modes.inference)
+    fail_runtime("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
   t->flags = std::uint16_t(on ? t->flags | kRequiresGrad : t->flags & ~kRequiresGrad);
 }
 int set_requires_grad(PyObject* o, PyObject* value, void*) {
   return guarded([&]() -> PyObject* {
-    if (value == nullptr || !PyBool_Check(value)) fail_runtime("requires_grad must be a bool");
-    require_grad(handle(o), value == Py_True);
-    return Py_None;
-  }) == nullptr ? -1 : 0;
+           if (value == nullptr || !PyBool_Check(value)) fail_runtime("requires_grad must be a bool");
+           require_grad(handle(o), value == Py_True);
+           return Py_None;
+         }) == nullptr
+             ? -1
+             : 0;
 }
 PyObject* get_grad(PyObject* o, void*) {
   TensorObject* t = raw(o);
   if (t->grad != nullptr) return Py_NewRef(reinterpret_cast<PyObject*>(t->grad));
   if (t->has(kHasGradFn) && !t->has(kRetainsGrad)) {
     if (PyErr_WarnEx(PyExc_UserWarning,
-                     "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated during "
-                     "autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. "
-                     "If you access the non-leaf Tensor by mistake, make sure you access the leaf Tensor instead. See github.com/pytorch/pytorch/pull/30531 for "
-                     "more informations.", 1) < 0) return nullptr;
+                     "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute "
+                     "won't be populated during "
+                     "autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf Tensor, "
+                     "use .retain_grad() on the non-leaf Tensor. "
+                     "If you access the non-leaf Tensor by mistake, make sure you access the leaf Tensor instead. See "
+                     "github.com/pytorch/pytorch/pull/30531 for "
+                     "more informations.",
+                     1) < 0)
+      return nullptr;
   }
   Py_RETURN_NONE;
 }
 int set_grad(PyObject* o, PyObject* value, void*) {
   return guarded([&]() -> PyObject* {
-    TensorObject* t = raw(o);
-    TensorObject* fresh = nullptr;
-    if (value != nullptr && value != Py_None) {
-      if (!is_tensor(value)) fail_type("assigned grad expected to be a Tensor or None but got grad of type ", Py_TYPE(value)->tp_name);
-      if (value == o) fail_runtime("can't assign Variable as its own grad");
-      fresh = raw(value);
-      if (fresh->dtype != t->dtype) {
-        fail_runtime("attempting to assign a gradient with dtype '", dtype_name(fresh->dtype), "' to a tensor with grad_dtype '", dtype_name(t->dtype), "'. The gradient must match the tensor's grad_dtype");
-      }
-      if (!same(Dims(fresh->sizes(), fresh->ndim), Dims(t->sizes(), t->ndim))) {
-        fail_runtime("assigned grad has data of a different size");
-      }
-      Py_INCREF(value);
-    }
-    TensorObject* old = std::exchange(t->grad, fresh);
-    Py_XDECREF(reinterpret_cast<PyObject*>(old));
-    return Py_None;
-  }) == nullptr ? -1 : 0;
+           TensorObject* t = raw(o);
+           TensorObject* fresh = nullptr;
+           if (value != nullptr && value != Py_None) {
+             if (!is_tensor(value))
+               fail_type("assigned grad expected to be a Tensor or None but got grad of type ",
+                         Py_TYPE(value)->tp_name);
+             if (value == o) fail_runtime("can't assign Variable as its own grad");
+             fresh = raw(value);
+             if (fresh->dtype != t->dtype) {
+               fail_runtime("attempting to assign a gradient with dtype '", dtype_name(fresh->dtype),
+                            "' to a tensor with grad_dtype '", dtype_name(t->dtype),
+                            "'. The gradient must match the tensor's grad_dtype");
+             }
+             if (!same(Dims(fresh->sizes(), fresh->ndim), Dims(t->sizes(), t->ndim))) {
+               fail_runtime("assigned grad has data of a different size");
+             }
+             Py_INCREF(value);
+           }
+           TensorObject* old = std::exchange(t->grad, fresh);
+           Py_XDECREF(reinterpret_cast<PyObject*>(old));
+           return Py_None;
+         }) == nullptr
+             ? -1
+             : 0;
 }
 int set_data(PyObject* o, PyObject* value, void*) {
   return guarded([&]() -> PyObject* {
-    if (value == nullptr || !is_tensor(value)) fail_type("Variable data has to be a tensor, but got ", value ? Py_TYPE(value)->tp_name : "nothing");
-    TensorObject *t = raw(o), *from = raw(value);
-    from->storage->retain();
-    std::exchange(t->storage, from->storage)->release();
-    t->offset = from->offset;
-    t->dtype = from->dtype;
-    set_geometry(t, {from->sizes(), from->ndim}, {from->strides(), from->ndim});
-    return Py_None;
-  }) == nullptr ? -1 : 0;
+           if (value == nullptr || !is_tensor(value))
+             fail_type("Variable data has to be a tensor, but got ", value ? Py_TYPE(value)->tp_name : "nothing");
+           TensorObject *t = raw(o), *from = raw(value);
+           from->storage->retain();
+           std::exchange(t->storage, from->storage)->release();
+           t->offset = from->offset;
+           t->dtype = from->dtype;
+           set_geometry(t, {from->sizes(), from->ndim}, {from->strides(), from->ndim});
+           return Py_None;
+         }) == nullptr
+             ? -1
+             : 0;
 }
 PyObject* get_t(PyObject* o, void*) {
   return unary_call(o, "t", [](const Tensor& t) {
@@ -419,30 +483,39 @@ PyObject* get_t(PyObject* o, void*) {
 }
 PyObject* get_mt(PyObject* o, void*) {
   return unary_call(o, "t", [](const Tensor& t) {
-    if (t.ndim() < 2) fail_runtime("tensor.mT is only supported on matrices or batches of matrices. Got ", t.ndim(), "-D tensor.");
+    if (t.ndim() < 2)
+      fail_runtime("tensor.mT is only supported on matrices or batches of matrices. Got ", t.ndim(), "-D tensor.");
     return matrix_transpose(t).release();
   });
 }
 PyObject* get_h(PyObject* o, void*) {
   return unary_call(o, "t", [](const Tensor& t) {
-    if (t.ndim() != 2) fail_runtime("tensor.H is only supported on matrices (2-D tensors). Got ", t.ndim(), "-D tensor.");
+    if (t.ndim() != 2)
+      fail_runtime("tensor.H is only supported on matrices (2-D tensors). Got ", t.ndim(), "-D tensor.");
     return conj(matrix_transpose(t)).release();
   });
 }
 PyObject* get_mh(PyObject* o, void*) {
   return unary_call(o, "t", [](const Tensor& t) {
-    if (t.ndim() < 2) fail_runtime("tensor.mH is only supported on matrices or batches of matrices. Got ", t.ndim(), "-D tensor.");
+    if (t.ndim() < 2)
+      fail_runtime("tensor.mH is only supported on matrices or batches of matrices. Got ", t.ndim(), "-D tensor.");
     return conj(matrix_transpose(t)).release();
   });
 }
-PyObject* get_real(PyObject* o, void*) { return unary_call(o, "real", [](const Tensor& t) { return real(t).release(); }); }
-PyObject* get_imag(PyObject* o, void*) { return unary_call(o, "imag", [](const Tensor& t) { return imag(t).release(); }); }
+PyObject* get_real(PyObject* o, void*) {
+  return unary_call(o, "real", [](const Tensor& t) { return real(t).release(); });
+}
+PyObject* get_imag(PyObject* o, void*) {
+  return unary_call(o, "imag", [](const Tensor& t) { return imag(t).release(); });
+}
 int set_part(PyObject* o, PyObject* value, bool imaginary) {
   return guarded([&]() -> PyObject* {
-    Tensor part = imaginary ? imag(handle(o)) : real(handle(o));
-    copy_(part, is_tensor(value) ? handle(value) : scalar_tensor(to_scalar(value), part.dtype()));
-    return Py_None;
-  }) == nullptr ? -1 : 0;
+           Tensor part = imaginary ? imag(handle(o)) : real(handle(o));
+           copy_(part, is_tensor(value) ? handle(value) : scalar_tensor(to_scalar(value), part.dtype()));
+           return Py_None;
+         }) == nullptr
+             ? -1
+             : 0;
 }
 int set_real(PyObject* o, PyObject* value, void*) { return set_part(o, value, false); }
 int set_imag(PyObject* o, PyObject* value, void*) { return set_part(o, value, true); }
@@ -474,24 +547,61 @@ PyMemberDef members[] = {{"__weaklistoffset__", T_PYSSIZET, offsetof(TensorObjec
                          {"__dictoffset__", T_PYSSIZET, offsetof(TensorObject, dict), READONLY, nullptr},
                          {}};
 
-// --- methods that are no operators -----------------------------------------------------------------------------------------------------
+// --- methods that are no operators
+// -----------------------------------------------------------------------------------------------------
+
+/// One dimension: no checks and no dispatch by element.
+template <class T>
+PyObject* list_of_row(const char* p, std::int64_t n, std::int64_t stride) {
+  Object list = Object::check(PyList_New(n));
+  for (std::int64_t i = 0; i < n; ++i, p += stride) {
+    T v;
+    std::memcpy(&v, p, sizeof v);
+    PyObject* o;
+    if constexpr (std::is_same_v<T, bool>)
+      o = PyBool_FromLong(v);
+    else if constexpr (std::is_floating_point_v<T>)
+      o = PyFloat_FromDouble(double(v));
+    else
+      o = PyLong_FromLongLong(std::int64_t(v));
+    if (o == nullptr) throw PythonError();
+    PyList_SET_ITEM(list.get(), i, o);
+  }
+  return list.release();
+}
 
 PyObject* list_of(const char* p, const std::int64_t* sizes, const std::int64_t* strides, int ndim, DType d) {
   if (ndim == 0) return wrap_scalar(Scalar::load(p, d));
+  if (ndim == 1) {
+    switch (d) {
+      case DType::Float: return list_of_row<float>(p, sizes[0], strides[0] * 4);
+      case DType::Double: return list_of_row<double>(p, sizes[0], strides[0] * 8);
+      case DType::Int64: return list_of_row<std::int64_t>(p, sizes[0], strides[0] * 8);
+      case DType::Bool: return list_of_row<bool>(p, sizes[0], strides[0]);
+      default: break;
+    }
+  }
   Object list = Object::check(PyList_New(sizes[0]));
   for (std::int64_t i = 0; i < sizes[0]; ++i) {
-    PyList_SET_ITEM(list.get(), i, Object::check(list_of(p + i * strides[0] * itemsize(d), sizes + 1, strides + 1, ndim - 1, d)).release());
+    PyList_SET_ITEM(
+        list.get(), i,
+        Object::check(list_of(p + i * strides[0] * itemsize(d), sizes + 1, strides + 1, ndim - 1, d)).release());
   }
   return list.release();
 }
 PyObject* tolist(PyObject* o, PyObject*) {
-  return guarded([&] { return list_of(raw(o)->data(), raw(o)->sizes(), raw(o)->strides(), raw(o)->ndim, raw(o)->dtype); });
+  return guarded(
+      [&] { return list_of(raw(o)->data(), raw(o)->sizes(), raw(o)->strides(), raw(o)->ndim, raw(o)->dtype); });
 }
-PyObject* item_method(PyObject* o, PyObject*) { return guarded([&] { return wrap_scalar(item(handle(o))); }); }
+PyObject* item_method(PyObject* o, PyObject*) {
+  return guarded([&] { return wrap_scalar(item(handle(o))); });
+}
 PyObject* numel_method(PyObject* o, PyObject*) { return PyLong_FromLongLong(raw(o)->numel); }
 PyObject* dim_method(PyObject* o, PyObject*) { return PyLong_FromLong(raw(o)->ndim); }
 PyObject* data_ptr(PyObject* o, PyObject*) { return PyLong_FromVoidPtr(raw(o)->data()); }
-PyObject* storage_offset_method(PyObject* o, PyObject*) { return PyLong_FromLongLong(raw(o)->offset / itemsize(raw(o)->dtype)); }
+PyObject* storage_offset_method(PyObject* o, PyObject*) {
+  return PyLong_FromLongLong(raw(o)->offset / itemsize(raw(o)->dtype));
+}
 PyObject* complex_method(PyObject* o, PyObject*) {
   return guarded([&]() -> PyObject* {
     const Scalar s = only_element(o, ErrorKind::Value);
@@ -503,8 +613,10 @@ PyObject* make_subclass(PyObject*, PyObject* args) {
   int tracked_ = 0;
   if (!PyArg_ParseTuple(args, "OO|p", &cls, &data, &tracked_)) return nullptr;
   return guarded([&]() -> PyObject* {
-    if (!PyType_Check(cls) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(cls), tensor_type)) fail_type("cls must be a subclass of Tensor");
-    if (!is_tensor(data)) fail_type("_make_subclass(): argument 'data' (position 2) must be Tensor, not ", Py_TYPE(data)->tp_name);
+    if (!PyType_Check(cls) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(cls), tensor_type))
+      fail_type("cls must be a subclass of Tensor");
+    if (!is_tensor(data))
+      fail_type("_make_subclass(): argument 'data' (position 2) must be Tensor, not ", Py_TYPE(data)->tp_name);
     Tensor t = alias(handle(data));
     if (tracked_) require_grad(t, true);
     return with_type(std::move(t), reinterpret_cast<PyTypeObject*>(cls));
@@ -512,7 +624,8 @@ PyObject* make_subclass(PyObject*, PyObject* args) {
 }
 PyObject* as_subclass(PyObject* o, PyObject* cls) {
   return guarded([&]() -> PyObject* {
-    if (!PyType_Check(cls) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(cls), tensor_type)) fail_type("cls must be a subclass of Tensor");
+    if (!PyType_Check(cls) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(cls), tensor_type))
+      fail_type("cls must be a subclass of Tensor");
     return with_type(view(handle(o), handle(o).sizes()), reinterpret_cast<PyTypeObject*>(cls));
   });
 }
@@ -530,7 +643,8 @@ PyMethodDef methods[] = {
     {"data_ptr", data_ptr, METH_NOARGS, "The address of the first element."},
     {"storage_offset", storage_offset_method, METH_NOARGS, "The first element's place in the storage, in elements."},
     {"__complex__", complex_method, METH_NOARGS, "The only element as a complex number."},
-    {"_make_subclass", make_subclass, METH_VARARGS | METH_STATIC, "Tensor._make_subclass(cls, data, requires_grad=False): data's memory as a leaf of class cls."},
+    {"_make_subclass", make_subclass, METH_VARARGS | METH_STATIC,
+     "Tensor._make_subclass(cls, data, requires_grad=False): data's memory as a leaf of class cls."},
     {"as_subclass", as_subclass, METH_O, "The same tensor as an instance of a subclass."},
     {"is_inference", is_inference, METH_NOARGS, "Was it made in inference mode?"},
     {"_is_view", is_view, METH_NOARGS, "Is it a view of `_base`?"},
@@ -540,50 +654,68 @@ PyMethodDef methods[] = {
 
 #define RL_SLOT(slot, rule, at) {Py_nb_##slot, reinterpret_cast<void*>(binary_slot<rule, kNames[at]>)}
 #define RL_SLOT_(slot, rule, at) {Py_nb_inplace_##slot, reinterpret_cast<void*>(inplace_slot<rule, kNames_[at]>)}
-PyType_Slot slots[] = {
-    {Py_tp_new, reinterpret_cast<void*>(tensor_new)},
-    {Py_tp_dealloc, reinterpret_cast<void*>(tensor_dealloc)},
-    {Py_tp_traverse, reinterpret_cast<void*>(tensor_traverse)},
-    {Py_tp_clear, reinterpret_cast<void*>(tensor_clear)},
-    {Py_tp_free, reinterpret_cast<void*>(PyObject_GC_Del)},
-    {Py_tp_setattro, reinterpret_cast<void*>(tensor_setattro)},
-    {Py_tp_hash, reinterpret_cast<void*>(hash_slot)},
-    {Py_tp_richcompare, reinterpret_cast<void*>(compare_slot)},
-    {Py_tp_iter, reinterpret_cast<void*>(iter_slot)},
-    {Py_tp_getset, getset},
-    {Py_tp_members, members},
-    {Py_tp_methods, methods},
-    RL_SLOT(add, kAdd, 0), RL_SLOT(subtract, kSub, 1), RL_SLOT(multiply, kMul, 2), RL_SLOT(true_divide, kDiv, 3),
-    RL_SLOT(floor_divide, kFloorDivide, 4), RL_SLOT(remainder, kRemainder, 5), RL_SLOT(and, kAnd, 6), RL_SLOT(or, kOr, 7),
-    RL_SLOT(xor, kXor, 8), RL_SLOT(lshift, kLeftShift, 9), RL_SLOT(rshift, kRightShift, 10),
-    RL_SLOT_(add, kAdd, 0), RL_SLOT_(subtract, kSub, 1), RL_SLOT_(multiply, kMul, 2), RL_SLOT_(true_divide, kDiv, 3),
-    RL_SLOT_(floor_divide, kFloorDivide, 4), RL_SLOT_(remainder, kRemainder, 5), RL_SLOT_(and, kAnd, 6), RL_SLOT_(or, kOr, 7),
-    RL_SLOT_(xor, kXor, 8), RL_SLOT_(lshift, kLeftShift, 9), RL_SLOT_(rshift, kRightShift, 10),
-    {Py_nb_power, reinterpret_cast<void*>(power_slot)},
-    {Py_nb_inplace_power, reinterpret_cast<void*>(inplace_power_slot)},
-    {Py_nb_matrix_multiply, reinterpret_cast<void*>(matmul_slot)},
-    {Py_nb_negative, reinterpret_cast<void*>(negative_slot)},
-    {Py_nb_positive, reinterpret_cast<void*>(positive_slot)},
-    {Py_nb_absolute, reinterpret_cast<void*>(absolute_slot)},
-    {Py_nb_invert, reinterpret_cast<void*>(invert_slot)},
-    {Py_nb_bool, reinterpret_cast<void*>(bool_slot)},
-    {Py_nb_int, reinterpret_cast<void*>(int_slot)},
-    {Py_nb_float, reinterpret_cast<void*>(float_slot)},
-    {Py_nb_index, reinterpret_cast<void*>(index_slot)},
-    {Py_mp_length, reinterpret_cast<void*>(length_slot)},
-    {Py_mp_subscript, reinterpret_cast<void*>(subscript_slot)},
-    {Py_mp_ass_subscript, reinterpret_cast<void*>(assign_slot)},
-    {Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)},
-    {Py_bf_releasebuffer, reinterpret_cast<void*>(release_buffer)},
-    {}};
-PyType_Spec spec = {"rushlight.Tensor", sizeof(TensorObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
+PyType_Slot slots[] = {{Py_tp_new, reinterpret_cast<void*>(tensor_new)},
+                       {Py_tp_dealloc, reinterpret_cast<void*>(tensor_dealloc)},
+                       {Py_tp_traverse, reinterpret_cast<void*>(tensor_traverse)},
+                       {Py_tp_clear, reinterpret_cast<void*>(tensor_clear)},
+                       {Py_tp_free, reinterpret_cast<void*>(PyObject_GC_Del)},
+                       {Py_tp_setattro, reinterpret_cast<void*>(tensor_setattro)},
+                       {Py_tp_hash, reinterpret_cast<void*>(hash_slot)},
+                       {Py_tp_richcompare, reinterpret_cast<void*>(compare_slot)},
+                       {Py_tp_iter, reinterpret_cast<void*>(iter_slot)},
+                       {Py_tp_getset, getset},
+                       {Py_tp_members, members},
+                       {Py_tp_methods, methods},
+                       RL_SLOT(add, kAdd, 0),
+                       RL_SLOT(subtract, kSub, 1),
+                       RL_SLOT(multiply, kMul, 2),
+                       RL_SLOT(true_divide, kDiv, 3),
+                       RL_SLOT(floor_divide, kFloorDivide, 4),
+                       RL_SLOT(remainder, kRemainder, 5),
+                       RL_SLOT(and, kAnd, 6),
+                       RL_SLOT(or, kOr, 7),
+                       RL_SLOT(xor, kXor, 8),
+                       RL_SLOT(lshift, kLeftShift, 9),
+                       RL_SLOT(rshift, kRightShift, 10),
+                       RL_SLOT_(add, kAdd, 0),
+                       RL_SLOT_(subtract, kSub, 1),
+                       RL_SLOT_(multiply, kMul, 2),
+                       RL_SLOT_(true_divide, kDiv, 3),
+                       RL_SLOT_(floor_divide, kFloorDivide, 4),
+                       RL_SLOT_(remainder, kRemainder, 5),
+                       RL_SLOT_(and, kAnd, 6),
+                       RL_SLOT_(or, kOr, 7),
+                       RL_SLOT_(xor, kXor, 8),
+                       RL_SLOT_(lshift, kLeftShift, 9),
+                       RL_SLOT_(rshift, kRightShift, 10),
+                       {Py_nb_power, reinterpret_cast<void*>(power_slot)},
+                       {Py_nb_inplace_power, reinterpret_cast<void*>(inplace_power_slot)},
+                       {Py_nb_matrix_multiply, reinterpret_cast<void*>(matmul_slot)},
+                       {Py_nb_negative, reinterpret_cast<void*>(negative_slot)},
+                       {Py_nb_positive, reinterpret_cast<void*>(positive_slot)},
+                       {Py_nb_absolute, reinterpret_cast<void*>(absolute_slot)},
+                       {Py_nb_invert, reinterpret_cast<void*>(invert_slot)},
+                       {Py_nb_bool, reinterpret_cast<void*>(bool_slot)},
+                       {Py_nb_int, reinterpret_cast<void*>(int_slot)},
+                       {Py_nb_float, reinterpret_cast<void*>(float_slot)},
+                       {Py_nb_index, reinterpret_cast<void*>(index_slot)},
+                       {Py_mp_length, reinterpret_cast<void*>(length_slot)},
+                       {Py_mp_subscript, reinterpret_cast<void*>(subscript_slot)},
+                       {Py_mp_ass_subscript, reinterpret_cast<void*>(assign_slot)},
+                       {Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)},
+                       {Py_bf_releasebuffer, reinterpret_cast<void*>(release_buffer)},
+                       {}};
+PyType_Spec spec = {"rushlight.Tensor", sizeof(TensorObject), 0,
+                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
 
-// --- methods with arguments, bound like operators -----------------------------------------------------------------------------------------
+// --- methods with arguments, bound like operators
+// -----------------------------------------------------------------------------------------
 
 PyObject* size_op(const OpDef&, Args& a) {
   const Tensor t = a.tensor(0);
   if (!a.has(1)) return make_size(t.sizes());
-  if (t.ndim() == 0) wrap_dim(a.integer(1), 0), fail_index("Dimension specified as ", a.integer(1), " but tensor has no dimensions");
+  if (t.ndim() == 0)
+    wrap_dim(a.integer(1), 0), fail_index("Dimension specified as ", a.integer(1), " but tensor has no dimensions");
   return PyLong_FromLongLong(t.sizes()[a.dim(1, t.ndim())]);
 }
 PyObject* stride_op(const OpDef&, Args& a) {
@@ -634,17 +766,27 @@ PyObject* set_item_op(const OpDef&, Args& a) {
 }
 PyObject* is_floating_op(const OpDef&, Args& a) { return PyBool_FromLong(is_floating(a.tensor(0).dtype())); }
 PyObject* is_complex_op(const OpDef&, Args& a) { return PyBool_FromLong(is_complex(a.tensor(0).dtype())); }
-PyObject* is_signed_op(const OpDef&, Args& a) { return PyBool_FromLong(a.tensor(0).dtype() != DType::Bool && a.tensor(0).dtype() != DType::UInt8); }
+PyObject* is_signed_op(const OpDef&, Args& a) {
+  return PyBool_FromLong(a.tensor(0).dtype() != DType::Bool && a.tensor(0).dtype() != DType::UInt8);
+}
 
 const OpDef ops[] = {
     {"size", "(Tensor self, int? dim=None)", size_op, kMethod, Kind::Query, "The sizes, or one of them."},
-    {"stride", "(Tensor self, int? dim=None)", stride_op, kMethod, Kind::Query, "The steps in memory, in elements; or one of them."},
-    {"is_contiguous", "(Tensor self, format? memory_format=None)", is_contiguous_op, kMethod, Kind::Query, "Do the elements lie in row-major order?"},
-    {"requires_grad_", "(Tensor self, bool requires_grad=True)", requires_grad_op, kMethod, Kind::Query, "Sets requires_grad and gives self."},
-    {"register_hook", "(Tensor self, any hook)", register_hook_op, kMethod, Kind::Query, "Calls hook(grad) whenever the tensor's gradient is computed; what it returns replaces it. Gives a handle with remove()."},
-    {"register_post_accumulate_grad_hook", "(Tensor self, any hook)", register_post_hook_op, kMethod, Kind::Query, "Calls hook(tensor) after its .grad has been accumulated."},
-    {"retain_grad", "(Tensor self)", retain_grad_op, kMethod, Kind::Query, "Lets backward fill .grad of this non-leaf too."},
-    {"resize_", "(Tensor self, size size, *, format? memory_format=None)", resize_op, kMethod, Kind::Other, "Sets the sizes, growing the storage where needed; new elements are undefined."},
+    {"stride", "(Tensor self, int? dim=None)", stride_op, kMethod, Kind::Query,
+     "The steps in memory, in elements; or one of them."},
+    {"is_contiguous", "(Tensor self, format? memory_format=None)", is_contiguous_op, kMethod, Kind::Query,
+     "Do the elements lie in row-major order?"},
+    {"requires_grad_", "(Tensor self, bool requires_grad=True)", requires_grad_op, kMethod, Kind::Query,
+     "Sets requires_grad and gives self."},
+    {"register_hook", "(Tensor self, any hook)", register_hook_op, kMethod, Kind::Query,
+     "Calls hook(grad) whenever the tensor's gradient is computed; what it returns replaces it. Gives a handle with "
+     "remove()."},
+    {"register_post_accumulate_grad_hook", "(Tensor self, any hook)", register_post_hook_op, kMethod, Kind::Query,
+     "Calls hook(tensor) after its .grad has been accumulated."},
+    {"retain_grad", "(Tensor self)", retain_grad_op, kMethod, Kind::Query,
+     "Lets backward fill .grad of this non-leaf too."},
+    {"resize_", "(Tensor self, size size, *, format? memory_format=None)", resize_op, kMethod, Kind::Other,
+     "Sets the sizes, growing the storage where needed; new elements are undefined."},
     {"__getitem__", "(Tensor self, any key)", get_item_op, Where(0), Kind::Other, "self[key]"},
     {"__setitem__", "(Tensor self, any key, any value)", set_item_op, Where(0), Kind::Other, "self[key] = value"},
     {"is_floating_point", "(Tensor input)", is_floating_op, kBoth, Kind::Query, "Is the dtype a real floating one?"},

@@ -94,7 +94,8 @@ void put_dims(TensorObject* t, Dims sizes, Dims strides) {
 
 }  // namespace
 
-// --- life and death ---------------------------------------------------------------------------------------------------
+// --- life and death
+// ---------------------------------------------------------------------------------------------------
 
 void free_extra(TensorExtra* e) noexcept {
   if (e->version != nullptr && --e->version->refs == 0) small_free(e->version, sizeof(VersionCounter));
@@ -150,7 +151,8 @@ void collect(TensorObject* t) {
   PyObject_GC_Track(reinterpret_cast<PyObject*>(t));
 }
 
-// --- creation ---------------------------------------------------------------------------------------------------------
+// --- creation
+// ---------------------------------------------------------------------------------------------------------
 
 std::int64_t checked_numel(Dims sizes) {
   std::int64_t n = 1;
@@ -178,7 +180,9 @@ std::size_t bytes_for(std::int64_t elements, DType dtype) {
 Tensor with_storage(Storage* owned, std::int64_t offset, Dims sizes, Dims strides, DType dtype) {
   struct Guard {
     Storage* s;
-    ~Guard() { if (s != nullptr) s->release(); }
+    ~Guard() {
+      if (s != nullptr) s->release();
+    }
   } guard{owned};
   TensorObject* t = new_object();
   t->storage = std::exchange(guard.s, nullptr);
@@ -225,7 +229,7 @@ Tensor empty_same(const Tensor& like, DType dtype) {
   t->numel = like.numel();
   t->ndim = like->ndim;
   t->flags |= kContiguous;
-  std::copy(std::begin(like->inline_dims), std::end(like->inline_dims), std::begin(t->inline_dims));
+  std::memcpy(t->inline_dims, like->inline_dims, sizeof t->inline_dims);
   return t;
 }
 
@@ -250,8 +254,9 @@ Tensor on_storage(Storage* storage, std::int64_t byte_offset, Dims sizes, Dims s
   return with_storage(storage, byte_offset, sizes, strides, dtype);
 }
 
-Tensor alias(const Tensor& t, Dims sizes, Dims strides, std::int64_t byte_offset) {
-  Tensor r = on_storage(t->storage, byte_offset, sizes, strides, t.dtype());
+namespace {
+
+Tensor join_versions(const Tensor& t, Tensor r) {
   if (t->has(kOwnVersion)) {
     VersionCounter* v = t->extra->version;
     make_extra(r.get()).version = v;
@@ -260,6 +265,23 @@ Tensor alias(const Tensor& t, Dims sizes, Dims strides, std::int64_t byte_offset
   }
   r->flags = std::uint16_t((r->flags & ~kInference) | (t->flags & kInference));
   return r;
+}
+
+}  // namespace
+
+Tensor alias(const Tensor& t, Dims sizes, Dims strides, std::int64_t byte_offset) {
+  return join_versions(t, on_storage(t->storage, byte_offset, sizes, strides, t.dtype()));
+}
+
+Tensor alias(const Tensor& t, Dims sizes) {
+  TensorObject* r = new_object();
+  t->storage->retain();
+  r->storage = t->storage;
+  r->offset = t->offset;
+  r->dtype = t.dtype();
+  Tensor owned = Tensor::steal(r);
+  put_contiguous(r, sizes, t.numel());
+  return join_versions(t, std::move(owned));
 }
 
 Tensor alias(const Tensor& t) { return alias(t, t.sizes(), t.strides(), t->offset); }
@@ -299,7 +321,8 @@ void resize(const Tensor& t, Dims sizes) {
 DType default_dtype() { return default_float; }
 void set_default_dtype(DType d) { default_float = d; }
 
-// --- geometry ---------------------------------------------------------------------------------------------------------
+// --- geometry
+// ---------------------------------------------------------------------------------------------------------
 
 bool is_contiguous(Dims sizes, Dims strides) {
   std::int64_t step = 1;
@@ -476,7 +499,8 @@ DimVec dense_strides_like(Dims sizes, Dims strides) {
   return out;
 }
 
-// --- promotion --------------------------------------------------------------------------------------------------------
+// --- promotion
+// --------------------------------------------------------------------------------------------------------
 
 namespace {
 

@@ -30,14 +30,14 @@ struct TensorExtra {
 };
 
 enum TensorFlag : std::uint16_t {
-  kRequiresGrad = 1,   // tracked: a leaf that asked for it, or a result with history
-  kHasGradFn = 2,      // `grad_fn` is owned; else it is a leaf's accumulator, held weakly
+  kRequiresGrad = 1,  // tracked: a leaf that asked for it, or a result with history
+  kHasGradFn = 2,     // `grad_fn` is owned; else it is a leaf's accumulator, held weakly
   kContiguous = 4,
-  kIsView = 8,         // differentiable view of `base`
+  kIsView = 8,  // differentiable view of `base`
   kRetainsGrad = 16,
   kInference = 32,
-  kOwnVersion = 64,    // the counter is in `extra`
-  kCollected = 128,    // tracked by Python's collector: it has attributes, or refers to what has
+  kOwnVersion = 64,  // the counter is in `extra`
+  kCollected = 128,  // tracked by Python's collector: it has attributes, or refers to what has
   // How a view came to be; it decides which in-place changes are allowed. See NOTE [Views] in autograd/views.h.
   kViewNoGrad = 256,
   kViewMulti = 512,
@@ -47,8 +47,7 @@ enum TensorFlag : std::uint16_t {
 inline constexpr int kInlineDims = 4;
 
 struct TensorObject {
-  PyObject_HEAD
-  Storage* storage;
+  PyObject_HEAD Storage* storage;
   std::int64_t offset;  // bytes from the storage's start
   std::int64_t numel;
   DType dtype;
@@ -95,9 +94,16 @@ class Tensor {
   ~Tensor() { Py_XDECREF(object()); }
 
   /// Takes over a reference, or shares one.
-  static Tensor steal(TensorObject* p) { Tensor t; t.p_ = p; return t; }
+  static Tensor steal(TensorObject* p) {
+    Tensor t;
+    t.p_ = p;
+    return t;
+  }
   static Tensor steal(PyObject* p) { return steal(reinterpret_cast<TensorObject*>(p)); }
-  static Tensor borrow(TensorObject* p) { Py_XINCREF(reinterpret_cast<PyObject*>(p)); return steal(p); }
+  static Tensor borrow(TensorObject* p) {
+    Py_XINCREF(reinterpret_cast<PyObject*>(p));
+    return steal(p);
+  }
   static Tensor borrow(PyObject* p) { return borrow(reinterpret_cast<TensorObject*>(p)); }
   /// Gives the reference away: what an operator returns to Python.
   PyObject* release() { return reinterpret_cast<PyObject*>(std::exchange(p_, nullptr)); }
@@ -120,7 +126,10 @@ class Tensor {
   bool requires_grad() const { return p_->has(kRequiresGrad); }
   bool is_leaf() const { return !p_->has(kHasGradFn); }
   char* data() const { return p_->data(); }
-  template <class T> T* data_as() const { return reinterpret_cast<T*>(p_->data()); }
+  template <class T>
+  T* data_as() const {
+    return reinterpret_cast<T*>(p_->data());
+  }
   int itemsize() const { return rl::itemsize(p_->dtype); }
   std::int64_t storage_offset() const { return p_->offset / itemsize(); }  // in elements
 
@@ -134,12 +143,25 @@ class Object {
   Object() = default;
   Object(const Object& o) : p_(o.p_) { Py_XINCREF(p_); }
   Object(Object&& o) noexcept : p_(std::exchange(o.p_, nullptr)) {}
-  Object& operator=(Object o) noexcept { std::swap(p_, o.p_); return *this; }
+  Object& operator=(Object o) noexcept {
+    std::swap(p_, o.p_);
+    return *this;
+  }
   ~Object() { Py_XDECREF(p_); }
-  static Object steal(PyObject* p) { Object o; o.p_ = p; return o; }
-  static Object borrow(PyObject* p) { Py_XINCREF(p); return steal(p); }
+  static Object steal(PyObject* p) {
+    Object o;
+    o.p_ = p;
+    return o;
+  }
+  static Object borrow(PyObject* p) {
+    Py_XINCREF(p);
+    return steal(p);
+  }
   /// A new reference that must not be null: throws PythonError.
-  static Object check(PyObject* p) { if (!p) throw PythonError(); return steal(p); }
+  static Object check(PyObject* p) {
+    if (!p) throw PythonError();
+    return steal(p);
+  }
   PyObject* get() const { return p_; }
   PyObject* release() { return std::exchange(p_, nullptr); }
   explicit operator bool() const { return p_ != nullptr; }
@@ -147,6 +169,12 @@ class Object {
  private:
   PyObject* p_ = nullptr;
 };
+
+/// Nobody but the holder of `t` can see its memory, so that it may be written over.
+inline bool exclusive(const Tensor& t) {
+  return Py_REFCNT(t.object()) == 1 && t->storage->refs() == 1 && !t->storage->is_foreign() && t->base == nullptr &&
+         t->weakrefs == nullptr;
+}
 
 // --- creation of the object; none of these record history -------------------------------------------------------
 
@@ -163,6 +191,8 @@ Tensor on_storage(Storage* storage, std::int64_t byte_offset, Dims sizes, Dims s
 /// Another tensor object on the memory of `t`, without history; sizes, strides and byte offset may be new. It
 /// shares the version counter. It is no differentiable view: that is make_view of autograd/views.h.
 Tensor alias(const Tensor& t);
+/// The same, of a contiguous tensor and with other sizes for as many elements.
+Tensor alias(const Tensor& t, Dims sizes);
 Tensor alias(const Tensor& t, Dims sizes, Dims strides, std::int64_t byte_offset);
 /// A 0-dim tensor of this value.
 Tensor scalar_tensor(const Scalar& value, DType dtype);
@@ -224,7 +254,8 @@ DType result_type(const Tensor& a, const Tensor& b);
 DType result_type(const Tensor& a, const Scalar& b);
 bool can_cast(DType from, DType to);
 
-// --- reading and copying elements; no history -------------------------------------------------------------------------
+// --- reading and copying elements; no history
+// -------------------------------------------------------------------------
 
 /// The single element (`item()`); RuntimeError with PyTorch's words if there is not exactly one.
 Scalar item(const Tensor& t);

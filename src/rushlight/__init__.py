@@ -25,6 +25,7 @@ __version__ = "0.1.0"
 
 _tensor.attach(Tensor)
 from_dlpack = _tensor.from_dlpack
+to_dlpack = _tensor.to_dlpack
 
 inf = float("inf")
 nan = float("nan")

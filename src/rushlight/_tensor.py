@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ._types import layout as _layout
     from ._types import memory_format as _memory_format
 
-__all__ = ["attach", "from_dlpack"]
+__all__ = ["attach", "from_dlpack", "to_dlpack"]
 
 _CPU = _device("cpu")
 
@@ -326,17 +326,28 @@ class _Methods:
         dl_device: tuple[int, int] | None = None,
         copy: bool | None = None,
     ) -> Any:
-        """A DLPack capsule on the same memory, or on that of a copy if `copy` is True."""
+        """A DLPack capsule on the same memory, or on that of a copy if `copy` is True.
+
+        Args:
+            stream: None or -1; the CPU has no streams.
+            max_version: the latest version of DLPack that the caller understands; from (1, 0) on the capsule is a
+                versioned one.
+            dl_device: None, or the CPU's (1, 0).
+            copy: True copies; None and False never do.
+
+        Raises:
+            BufferError: the tensor requires grad, or the device is not the CPU.
+        """
         if self.requires_grad:
             raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
         if stream is not None and type(stream) is not int:
             raise TypeError("stream must be ``int`` or ``none``")
         if stream not in (None, -1):
             raise AssertionError("stream should be None on cpu.")
-        if dl_device is not None and tuple(dl_device) != (1, 0):
+        if dl_device is not None and dl_device[0] != 1:
             raise BufferError(f"Can't export a CPU tensor to the DLPack device {tuple(dl_device)}; only to (1, 0)")
-        # The capsule is of the form from before 1.0 whatever `max_version` says, as the protocol allows.
-        return _core._to_dlpack(self.clone() if copy else self)
+        versioned = max_version is not None and max_version[0] >= 1
+        return _core._to_dlpack(self.clone() if copy else self, versioned, bool(copy))
 
     @_interceptable
     def __dlpack_device__(self: Tensor) -> tuple[int, int]:
@@ -482,7 +493,12 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     Args:
         ext_tensor: an object with `__dlpack__`, or a DLPack capsule, which can be used once.
         device: None or the CPU.
-        copy: True always copies; False and None never do.
+        copy: True always copies and False never does. None copies only what its owner declares read-only, since
+            every tensor can be written to; with False, writing to such memory is up to the caller.
+
+    Raises:
+        BufferError: the memory is not the CPU's, or its dtype, strides or alignment are none that a tensor can have.
+        RuntimeError: no such object, or a capsule that has been used.
 
     Example:
         >>> import numpy
@@ -494,11 +510,20 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     require_cpu(device)
     export = getattr(ext_tensor, "__dlpack__", None)
     if export is None:
-        t = _core._from_dlpack(ext_tensor)
+        t, read_only = _core._from_dlpack(ext_tensor)
     else:
         where = ext_tensor.__dlpack_device__()
-        # Pinned host memory (3) is the CPU's as well.
-        if where[0] not in (1, 3):
+        # Pinned host memory (3, 11) is the CPU's as well.
+        if where[0] not in (1, 3, 11):
             raise BufferError(f"Can't import from the DLPack device {tuple(where)}: it is not the CPU's memory")
-        t = _core._from_dlpack(export())
-    return t.clone() if copy else t
+        try:
+            capsule = export(max_version=(1, 0))
+        except TypeError:  # from before DLPack 1.0
+            capsule = export()
+        t, read_only = _core._from_dlpack(capsule)
+    return t.clone() if copy or (copy is None and read_only) else t
+
+
+def to_dlpack(tensor: Tensor) -> Any:
+    """A DLPack capsule of the form from before 1.0 on the tensor's memory; `from_dlpack` of any library takes it, once."""
+    return _core._to_dlpack(tensor)
