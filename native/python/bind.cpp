@@ -1,18 +1,33 @@
 #include "python/bind.h"
 
-
 #include <algorithm>
 #include <cstring>
 #include <memory>
 
 #include "base/alloc.h"
+#include "ops/binary.h"
 #include "tensor/iterator.h"
 
 namespace rl {
 namespace {
 
 enum class Type : std::uint8_t {
-  Tensor, Tensors, Number, Operand, Int, Float, Bool, Str, Ints, Size, DType, Device, Layout, Format, Generator, Any,
+  Tensor,
+  Tensors,
+  Number,
+  Operand,
+  Int,
+  Float,
+  Bool,
+  Str,
+  Ints,
+  Size,
+  DType,
+  Device,
+  Layout,
+  Format,
+  Generator,
+  Any,
 };
 
 struct TypeName {
@@ -21,14 +36,22 @@ struct TypeName {
   const char* shown;  // in messages, PyTorch's words
 };
 constexpr TypeName kTypes[] = {
-    {"Tensor", Type::Tensor, "Tensor"},     {"Tensors", Type::Tensors, "tuple of Tensors"},
-    {"Number", Type::Number, "Number"},     {"Operand", Type::Operand, "Tensor"},
-    {"int", Type::Int, "int"},              {"float", Type::Float, "float"},
-    {"bool", Type::Bool, "bool"},           {"str", Type::Str, "str"},
-    {"ints", Type::Ints, "tuple of ints"},  {"size", Type::Size, "tuple of ints"},
-    {"dtype", Type::DType, "torch.dtype"},  {"device", Type::Device, "torch.device"},
-    {"layout", Type::Layout, "torch.layout"}, {"format", Type::Format, "torch.memory_format"},
-    {"generator", Type::Generator, "torch.Generator"}, {"any", Type::Any, "object"},
+    {"Tensor", Type::Tensor, "Tensor"},
+    {"Tensors", Type::Tensors, "tuple of Tensors"},
+    {"Number", Type::Number, "Number"},
+    {"Operand", Type::Operand, "Tensor"},
+    {"int", Type::Int, "int"},
+    {"float", Type::Float, "float"},
+    {"bool", Type::Bool, "bool"},
+    {"str", Type::Str, "str"},
+    {"ints", Type::Ints, "tuple of ints"},
+    {"size", Type::Size, "tuple of ints"},
+    {"dtype", Type::DType, "torch.dtype"},
+    {"device", Type::Device, "torch.device"},
+    {"layout", Type::Layout, "torch.layout"},
+    {"format", Type::Format, "torch.memory_format"},
+    {"generator", Type::Generator, "torch.Generator"},
+    {"any", Type::Any, "object"},
 };
 
 struct Param {
@@ -89,13 +112,15 @@ std::vector<Signature> parse(const char* text) {
   return all;
 }
 
-// --- the callable -----------------------------------------------------------------------------------------------------
+// --- the callable
+// -----------------------------------------------------------------------------------------------------
 
 struct OpObject {
-  PyObject_HEAD
-  vectorcallfunc call;
+  PyObject_HEAD vectorcallfunc call;
   const OpDef* def;
   std::vector<Signature>* signatures;  // parsed at the first call
+  PyObject* python;                    // the function of an operator written in Python, else null
+  bool takes_out;                      // it has `out=`, which is served here
   PyObject* dict;
 };
 
@@ -126,7 +151,9 @@ bool overrides_protocol(PyObject* o) {
 bool is_tensor_like(PyObject* o) { return is_tensor(o) || overrides_protocol(o); }
 
 bool fits(const Param& p, PyObject* o) {
-  if (o == Py_None) return p.nullable || p.type->type == Type::Any || p.type->type == Type::Device || p.type->type == Type::DType || p.type->type == Type::Layout || p.type->type == Type::Format || p.type->type == Type::Generator;
+  if (o == Py_None)
+    return p.nullable || p.type->type == Type::Any || p.type->type == Type::Device || p.type->type == Type::DType ||
+           p.type->type == Type::Layout || p.type->type == Type::Format || p.type->type == Type::Generator;
   switch (p.type->type) {
     case Type::Tensor: return is_tensor_like(o);
     case Type::Tensors: {
@@ -136,10 +163,11 @@ bool fits(const Param& p, PyObject* o) {
       }
       return true;
     }
-    case Type::Number: return is_number(o) || (is_tensor(o) && reinterpret_cast<TensorObject*>(o)->ndim == 0) ;
+    case Type::Number: return is_number(o) || (is_tensor(o) && reinterpret_cast<TensorObject*>(o)->ndim == 0);
     case Type::Operand: return is_tensor_like(o) || is_number(o);
     case Type::Int: return is_indexable(o);
-    case Type::Float: return (is_number(o) && !PyComplex_Check(o)) || (is_tensor(o) && reinterpret_cast<TensorObject*>(o)->ndim == 0);
+    case Type::Float:
+      return (is_number(o) && !PyComplex_Check(o)) || (is_tensor(o) && reinterpret_cast<TensorObject*>(o)->ndim == 0);
     case Type::Bool: return PyBool_Check(o);
     case Type::Str: return PyUnicode_Check(o);
     case Type::Ints:
@@ -151,8 +179,10 @@ bool fits(const Param& p, PyObject* o) {
       }
       return true;
     }
-    case Type::DType: return is_dtype(o) || o == reinterpret_cast<PyObject*>(&PyFloat_Type) || o == reinterpret_cast<PyObject*>(&PyLong_Type) ||
-             o == reinterpret_cast<PyObject*>(&PyBool_Type) || o == reinterpret_cast<PyObject*>(&PyComplex_Type);
+    case Type::DType:
+      return is_dtype(o) || o == reinterpret_cast<PyObject*>(&PyFloat_Type) ||
+             o == reinterpret_cast<PyObject*>(&PyLong_Type) || o == reinterpret_cast<PyObject*>(&PyBool_Type) ||
+             o == reinterpret_cast<PyObject*>(&PyComplex_Type);
     case Type::Device: return PyUnicode_Check(o) || is_int(o) || std::strcmp(Py_TYPE(o)->tp_name, "device") == 0;
     case Type::Layout: return std::strcmp(Py_TYPE(o)->tp_name, "layout") == 0;
     case Type::Format: return std::strcmp(Py_TYPE(o)->tp_name, "memory_format") == 0;
@@ -164,7 +194,8 @@ bool fits(const Param& p, PyObject* o) {
 
 /// NumPy's names for the commonest parameters, which PyTorch takes as well.
 const char* other_name(const char* name) {
-  static constexpr const char* pairs[][2] = {{"axis", "dim"}, {"keepdims", "keepdim"}, {"x", "input"}, {"a", "input"}, {"x1", "input"}, {"x2", "other"}};
+  static constexpr const char* pairs[][2] = {{"axis", "dim"}, {"keepdims", "keepdim"}, {"x", "input"},
+                                             {"a", "input"},  {"x1", "input"},         {"x2", "other"}};
   for (auto& p : pairs) {
     if (std::strcmp(p[0], name) == 0) return p[1];
   }
@@ -220,7 +251,9 @@ class Binder {
     for (int i = 0; i < count; ++i) {
       if (out.v[i] != nullptr) continue;
       if (!s.params[i].required) continue;
-      if (s.params[i].type->type == Type::Size && i == 0 && n == 0 && kwnames == nullptr && count > 0 && s.params[i].nullable) continue;
+      if (s.params[i].type->type == Type::Size && i == 0 && n == 0 && kwnames == nullptr && count > 0 &&
+          s.params[i].nullable)
+        continue;
       return {Fault::Missing, i, nullptr};
     }
     return {};
@@ -284,8 +317,9 @@ std::string show_types(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, P
   return text + ")";
 }
 
-[[noreturn, gnu::cold, gnu::noinline]] void fail_binding(const OpObject* op, const std::vector<Signature>& all, const std::vector<Mismatch>& why,
-                                                         PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+[[noreturn, gnu::cold, gnu::noinline]] void fail_binding(const OpObject* op, const std::vector<Signature>& all,
+                                                         const std::vector<Mismatch>& why, PyObject* const* args,
+                                                         Py_ssize_t n, PyObject* kwnames) {
   const char* name = op->def->name;
   // A call on a tensor whose first parameter is `input` reads as a method call where the operator is only that.
   const bool as_method = !(op->def->where & kFunction);
@@ -295,8 +329,8 @@ std::string show_types(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, P
     const Mismatch& m = why[0];
     switch (m.fault) {
       case Fault::TooMany:
-        fail_type(name, "() takes ", s.positional - skip, " positional argument", s.positional - skip == 1 ? "" : "s", " but ", n - skip,
-                  n - skip == 1 ? " was given" : " were given");
+        fail_type(name, "() takes ", s.positional - skip, " positional argument", s.positional - skip == 1 ? "" : "s",
+                  " but ", n - skip, n - skip == 1 ? " was given" : " were given");
       case Fault::Missing: {
         std::string missing;
         int count = 0;
@@ -304,7 +338,8 @@ std::string show_types(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, P
           const bool given = int(i) < n;
           if (given || !s.params[i].required) continue;
           bool by_name = false;
-          for (Py_ssize_t k = 0; kwnames && k < PyTuple_GET_SIZE(kwnames); ++k) by_name |= Binder::find(s, PyTuple_GET_ITEM(kwnames, k)) == int(i);
+          for (Py_ssize_t k = 0; kwnames && k < PyTuple_GET_SIZE(kwnames); ++k)
+            by_name |= Binder::find(s, PyTuple_GET_ITEM(kwnames, k)) == int(i);
           if (by_name) continue;
           missing += cat(count++ ? ", " : "", "\"", PyUnicode_AsUTF8(s.params[i].name), "\"");
         }
@@ -321,31 +356,37 @@ std::string show_types(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, P
         if (p.type->type == Type::Tensors && is_sequence(m.object)) {
           for (Py_ssize_t i = 0, c = PySequence_Fast_GET_SIZE(m.object); i < c; ++i) {
             PyObject* o = PySequence_Fast_GET_ITEM(m.object, i);
-            if (!is_tensor_like(o)) fail_type("expected Tensor as element ", i, " in argument ", m.param, ", but got ", Py_TYPE(o)->tp_name);
+            if (!is_tensor_like(o))
+              fail_type("expected Tensor as element ", i, " in argument ", m.param, ", but got ", Py_TYPE(o)->tp_name);
           }
         }
         if ((p.type->type == Type::Ints || p.type->type == Type::Size) && is_sequence(m.object)) {
           for (Py_ssize_t i = 0, c = PySequence_Fast_GET_SIZE(m.object); i < c; ++i) {
             PyObject* o = PySequence_Fast_GET_ITEM(m.object, i);
             if (!is_indexable(o)) {
-              fail_type(name, "(): argument '", PyUnicode_AsUTF8(p.name), "'", at, " must be tuple of ints, but found element of type ",
-                        Py_TYPE(o)->tp_name, " at pos ", i);
+              fail_type(name, "(): argument '", PyUnicode_AsUTF8(p.name), "'", at,
+                        " must be tuple of ints, but found element of type ", Py_TYPE(o)->tp_name, " at pos ", i);
             }
           }
         }
-        fail_type(name, "(): argument '", PyUnicode_AsUTF8(p.name), "'", at, " must be ", p.type->shown, ", not ", Py_TYPE(m.object)->tp_name);
+        fail_type(name, "(): argument '", PyUnicode_AsUTF8(p.name), "'", at, " must be ", p.type->shown, ", not ",
+                  Py_TYPE(m.object)->tp_name);
       }
     }
   }
-  std::string text = cat(name, "() received an invalid combination of arguments - got ", show_types(args, n, kwnames, skip), ", but expected one of:\n");
+  std::string text = cat(name, "() received an invalid combination of arguments - got ",
+                         show_types(args, n, kwnames, skip), ", but expected one of:\n");
   for (std::size_t i = 0; i < all.size(); ++i) {
     text += cat(" * ", show(all[i], skip > 0), "\n");
-    if (why[i].fault == Fault::WrongType) text += cat("      didn't match because some of the arguments have invalid types: (!", Py_TYPE(why[i].object)->tp_name, "!)\n");
+    if (why[i].fault == Fault::WrongType)
+      text += cat("      didn't match because some of the arguments have invalid types: (!",
+                  Py_TYPE(why[i].object)->tp_name, "!)\n");
   }
   fail_type(text);
 }
 
-// --- __torch_function__ ------------------------------------------------------------------------------------------------
+// --- __torch_function__
+// ------------------------------------------------------------------------------------------------
 
 /// Does this argument take the call over? Tensor's own default does not count here: see `retype`.
 PyObject* override_of(PyObject* o) {
@@ -383,7 +424,8 @@ struct Overloaded {
 
 /// Could `o` matter to the protocol? One look that plain calls pass at once.
 inline bool is_foreign(PyObject* o) {
-  return !is_exact_tensor(o) && !PyFloat_CheckExact(o) && !PyLong_CheckExact(o) && o != Py_None && o != Py_True && o != Py_False;
+  return !is_exact_tensor(o) && !PyFloat_CheckExact(o) && !PyLong_CheckExact(o) && o != Py_None && o != Py_True &&
+         o != Py_False;
 }
 
 void look_into(Overloaded& found, PyObject* o) {
@@ -397,7 +439,8 @@ void look_into(Overloaded& found, PyObject* o) {
   }
 }
 
-PyObject* call_overrides(const Overloaded& found, PyObject* func, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+PyObject* call_overrides(const Overloaded& found, PyObject* func, PyObject* const* args, Py_ssize_t n,
+                         PyObject* kwnames) {
   Object types = Object::check(PyTuple_New(Py_ssize_t(found.objects.size())));
   for (std::size_t i = 0; i < found.objects.size(); ++i) {
     PyObject* type = reinterpret_cast<PyObject*>(Py_TYPE(found.objects[i]));
@@ -411,14 +454,16 @@ PyObject* call_overrides(const Overloaded& found, PyObject* func, PyObject* cons
   }
   for (PyObject* o : found.objects) {
     Object handler = Object::check(PyObject_GetAttr(reinterpret_cast<PyObject*>(Py_TYPE(o)), torch_function_name));
-    Object result = Object::check(PyObject_CallFunctionObjArgs(handler.get(), func, types.get(), positional.get(), keywords.get(), nullptr));
+    Object result = Object::check(
+        PyObject_CallFunctionObjArgs(handler.get(), func, types.get(), positional.get(), keywords.get(), nullptr));
     if (result.get() != Py_NotImplemented) return result.release();
   }
   std::string names;
   for (PyObject* o : found.objects) names += cat(names.empty() ? "" : ", ", Py_TYPE(o)->tp_name);
   Object shown = Object::steal(PyObject_GetAttrString(func, "__name__"));
   PyErr_Clear();
-  fail_type("no implementation found for '", shown ? PyUnicode_AsUTF8(shown.get()) : "?", "' on types that implement __torch_function__: [", names, "]");
+  fail_type("no implementation found for '", shown ? PyUnicode_AsUTF8(shown.get()) : "?",
+            "' on types that implement __torch_function__: [", names, "]");
 }
 
 }  // namespace
@@ -469,7 +514,8 @@ PyObject* op_call(PyObject* self, PyObject* const* args, std::size_t nargsf, PyO
   return guarded([&]() -> PyObject* {
     auto* op = reinterpret_cast<OpObject*>(self);
     const Py_ssize_t n = PyVectorcall_NARGS(nargsf);
-    if (op->signatures == nullptr) op->signatures = std::make_unique<std::vector<Signature>>(parse(op->def->signatures)).release();
+    if (op->signatures == nullptr)
+      op->signatures = std::make_unique<std::vector<Signature>>(parse(op->def->signatures)).release();
     const Py_ssize_t total = n + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
     for (Py_ssize_t i = 0; i < total; ++i) {
       if (!is_foreign(args[i])) continue;
@@ -492,6 +538,54 @@ PyObject* op_call(PyObject* self, PyObject* const* args, std::size_t nargsf, PyO
   });
 }
 
+/// `result` of an operator written in Python, into what was given as out=: a tensor, or a sequence of them.
+PyObject* give_all(const char* name, PyObject* out, Object result, bool tracked_) {
+  if (is_tensor(out)) {
+    if (!is_tensor(result.get())) fail_type(name, "(): argument 'out' must be a tuple of tensors");
+    return give_into(Tensor::borrow(out), Tensor::borrow(result.get()), name, tracked_).release();
+  }
+  if (!is_sequence(out) || !PyTuple_Check(result.get()) ||
+      PySequence_Fast_GET_SIZE(out) != PyTuple_GET_SIZE(result.get())) {
+    fail_type(name, "(): argument 'out' must be Tensor, not ", Py_TYPE(out)->tp_name);
+  }
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(result.get()); ++i) {
+    PyObject* o = PySequence_Fast_GET_ITEM(out, i);
+    if (!is_tensor(o)) fail_type(name, "(): argument 'out' must be a tuple of tensors");
+    give_into(Tensor::borrow(o), Tensor::borrow(PyTuple_GET_ITEM(result.get(), i)), name, tracked_);
+  }
+  return Py_NewRef(out);
+}
+
+PyObject* python_call(PyObject* self, PyObject* const* args, std::size_t nargsf, PyObject* kwnames) {
+  return guarded([&]() -> PyObject* {
+    auto* op = reinterpret_cast<OpObject*>(self);
+    const Py_ssize_t n = PyVectorcall_NARGS(nargsf), m = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
+    bool tracked_ = false;
+    for (Py_ssize_t i = 0; i < n + m; ++i) {
+      if (is_foreign(args[i]) && (is_sequence(args[i]) || is_tensor(args[i]) || overrides_protocol(args[i]))) {
+        if (auto r = intercept(self, args, n, kwnames)) return *r;
+        break;
+      }
+    }
+    Py_ssize_t at = -1;
+    for (Py_ssize_t k = 0; op->takes_out && k < m; ++k) {
+      if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, k), "out") == 0) at = k;
+    }
+    if (at < 0) return PyObject_Vectorcall(op->python, args, std::size_t(n), kwnames);
+    std::vector<PyObject*> rest;
+    Object names = Object::check(PyTuple_New(m - 1));
+    for (Py_ssize_t i = 0, k = 0; i < n + m; ++i) {
+      if (i == n + at) continue;
+      rest.push_back(args[i]);
+      if (is_tensor(args[i])) tracked_ |= tracked(Tensor::borrow(args[i]));
+      if (i >= n) PyTuple_SET_ITEM(names.get(), k++, Py_NewRef(PyTuple_GET_ITEM(kwnames, i - n)));
+    }
+    Object result = Object::check(PyObject_Vectorcall(op->python, rest.data(), std::size_t(n), names.get()));
+    return args[n + at] == Py_None ? result.release()
+                                   : give_all(op->def->name, args[n + at], std::move(result), tracked_);
+  });
+}
+
 PyObject* op_get(PyObject* self, PyObject* object, PyObject*) {
   if (object == nullptr || object == Py_None) return Py_NewRef(self);
   return PyMethod_New(self, object);
@@ -508,13 +602,22 @@ PyObject* op_qualname(PyObject* self, void*) {
 PyObject* op_module(PyObject*, void*) { return PyUnicode_FromString("rushlight"); }
 PyObject* op_doc(PyObject* self, void*) {
   const OpDef* d = reinterpret_cast<OpObject*>(self)->def;
+  if (PyObject* f = reinterpret_cast<OpObject*>(self)->python) return PyObject_GetAttrString(f, "__doc__");
   return guarded([&]() -> PyObject* {
     std::string text;
     for (const Signature& s : parse(d->signatures)) text += cat(d->name, show(s, false), "\n");
     return PyUnicode_FromString(cat(text, "\n", d->doc).c_str());
   });
 }
-PyObject* op_kind(PyObject* self, void*) { return PyUnicode_FromString(kind_name(reinterpret_cast<OpObject*>(self)->def->kind)); }
+/// The function behind an operator written in Python, where inspect.signature looks for the parameters.
+PyObject* op_wrapped(PyObject* self, void*) {
+  if (PyObject* f = reinterpret_cast<OpObject*>(self)->python) return Py_NewRef(f);
+  PyErr_SetString(PyExc_AttributeError, "__wrapped__");
+  return nullptr;
+}
+PyObject* op_kind(PyObject* self, void*) {
+  return PyUnicode_FromString(kind_name(reinterpret_cast<OpObject*>(self)->def->kind));
+}
 PyObject* op_reduce(PyObject* self, PyObject*) {
   const OpDef* d = reinterpret_cast<OpObject*>(self)->def;
   Object module = Object::steal(PyImport_ImportModule("rushlight._core"));
@@ -528,6 +631,7 @@ PyGetSetDef op_getset[] = {{"__name__", op_name, nullptr, nullptr, nullptr},
                            {"__qualname__", op_qualname, nullptr, nullptr, nullptr},
                            {"__module__", op_module, nullptr, nullptr, nullptr},
                            {"__doc__", op_doc, nullptr, nullptr, nullptr},
+                           {"__wrapped__", op_wrapped, nullptr, nullptr, nullptr},
                            {"kind", op_kind, nullptr, "What the operator is, e.g. 'Pointwise'.", nullptr},
                            {}};
 PyMethodDef op_methods[] = {{"__reduce__", op_reduce, METH_NOARGS, nullptr}, {}};
@@ -539,8 +643,10 @@ PyType_Slot op_slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call
                           {Py_tp_methods, op_methods},
                           {Py_tp_members, op_members},
                           {}};
-PyType_Spec op_spec = {"rushlight._core.operator", sizeof(OpObject), 0,
-                       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_DISALLOW_INSTANTIATION, op_slots};
+PyType_Spec op_spec = {
+    "rushlight._core.operator", sizeof(OpObject), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    op_slots};
 
 PyObject* op_table = nullptr;  // dict name -> OpObject
 
@@ -552,6 +658,53 @@ PyObject* find_operator(PyObject*, PyObject* name) {
   }
   return Py_NewRef(o);
 }
+/// _python_operator(function, name, kind, where, takes_out): an operator that is written in Python. `where`: 1 a
+/// function, 2 a method of Tensor, 3 both.
+PyObject* python_operator(PyObject*, PyObject* args) {
+  PyObject *function, *name;
+  const char* kind;
+  int where, takes_out;
+  if (!PyArg_ParseTuple(args, "OUsip", &function, &name, &kind, &where, &takes_out)) return nullptr;
+  return guarded([&]() -> PyObject* {
+    if (PyDict_GetItemWithError(op_table, name) != nullptr)
+      fail_runtime("two operators are named ", PyUnicode_AsUTF8(name));
+    auto* def = std::make_unique<OpDef>().release();  // operators live as long as the process
+    // The name's text lives as long as the key of the table.
+    def->name = PyUnicode_AsUTF8(name);
+    def->where = Where(where);
+    for (int k = 0; k <= int(Kind::Query); ++k) {
+      if (std::strcmp(kind_name(Kind(k)), kind) == 0) def->kind = Kind(k);
+    }
+    auto* op = PyObject_New(OpObject, op_type);
+    if (op == nullptr) throw PythonError();
+    op->call = python_call;
+    op->def = def;
+    op->signatures = nullptr;
+    op->python = Py_NewRef(function);
+    op->takes_out = takes_out != 0;
+    op->dict = nullptr;
+    Object owned = Object::steal(reinterpret_cast<PyObject*>(op));
+    if (PyDict_SetItem(op_table, name, owned.get()) < 0) throw PythonError();
+    if ((where & kMethod) != 0) {
+      if (PyDict_SetItem(tensor_type->tp_dict, name, owned.get()) < 0) throw PythonError();
+      PyType_Modified(tensor_type);
+    }
+    return owned.release();
+  });
+}
+
+/// _assign(self, result): what an in-place form written in Python ends with. Checks as every in-place operator does.
+PyObject* assign_result(PyObject*, PyObject* args) {
+  PyObject *self, *value;
+  if (!PyArg_ParseTuple(args, "O!O!", tensor_type, &self, tensor_type, &value)) return nullptr;
+  return guarded([&]() -> PyObject* {
+    Tensor t = Tensor::borrow(self);
+    const Tensor v = Tensor::borrow(value);
+    check_inplace_result(t, v.dtype(), v.sizes());
+    return copy_(t, v).object() == self ? Py_NewRef(self) : nullptr;
+  });
+}
+
 PyObject* list_operators(PyObject*, PyObject*) {
   PyObject* result = PyDict_New();
   for (const OpDef* d : all_ops()) {
@@ -589,12 +742,14 @@ PyObject* default_handler(PyObject* cls, PyObject* args) {
       if (PyTuple_GET_ITEM(positional, i) == result) return result;
     }
     auto* type = reinterpret_cast<PyTypeObject*>(cls);
-    if (PyType_IsSubtype(type, tensor_type) && (!is_exact_tensor(result) || Py_REFCNT(result) == 1)) retype(result, type);
+    if (PyType_IsSubtype(type, tensor_type) && (!is_exact_tensor(result) || Py_REFCNT(result) == 1))
+      retype(result, type);
     return result;
   });
 }
-PyMethodDef handler_def = {"__torch_function__", default_handler, METH_VARARGS | METH_CLASS,
-                           "Runs an operator for a subclass: func(*args, **kwargs), with results of the subclass's type."};
+PyMethodDef handler_def = {
+    "__torch_function__", default_handler, METH_VARARGS | METH_CLASS,
+    "Runs an operator for a subclass: func(*args, **kwargs), with results of the subclass's type."};
 /// For subclasses whose results are plain tensors (Parameter).
 PyObject* disabled_handler(PyObject*, PyObject* args) {
   PyObject *func, *types, *positional = nullptr, *keywords = nullptr;
@@ -608,9 +763,14 @@ PyObject* disabled_handler(PyObject*, PyObject* args) {
 }
 PyMethodDef core_functions[] = {
     {"_operator", find_operator, METH_O, "The operator of this name."},
+    {"_python_operator", python_operator, METH_VARARGS,
+     "_python_operator(function, name, kind, where, takes_out): an operator that is written in Python."},
+    {"_assign", assign_result, METH_VARARGS,
+     "_assign(self, result): the end of an in-place form that is written in Python."},
     {"operators", list_operators, METH_NOARGS, "A dict of all operators of the core: name -> kind."},
     {"_signatures", list_signatures, METH_NOARGS, "A dict name -> (signatures, where, doc), for the type stubs."},
-    {"_disabled_torch_function_impl", disabled_handler, METH_VARARGS, "A __torch_function__ that leaves results plain tensors."},
+    {"_disabled_torch_function_impl", disabled_handler, METH_VARARGS,
+     "A __torch_function__ that leaves results plain tensors."},
     {}};
 
 }  // namespace
@@ -621,7 +781,8 @@ std::vector<const OpDef*>& all_ops() {
 }
 
 const char* kind_name(Kind k) {
-  static constexpr const char* names[] = {"Other", "Pointwise", "Linear", "Reduction", "Scan", "View", "Movement", "Contraction", "Creation", "Random", "Comparison", "Query"};
+  static constexpr const char* names[] = {"Other",    "Pointwise",   "Linear",   "Reduction", "Scan",       "View",
+                                          "Movement", "Contraction", "Creation", "Random",    "Comparison", "Query"};
   return names[int(k)];
 }
 
@@ -642,6 +803,8 @@ void add_operators(PyObject* module) {
     op->call = op_call;
     op->def = d;
     op->signatures = nullptr;
+    op->python = nullptr;
+    op->takes_out = false;
     op->dict = nullptr;
     Object owned = Object::steal(reinterpret_cast<PyObject*>(op));
     if (PyDict_GetItemString(op_table, d->name) != nullptr) fail_runtime("two operators are named ", d->name);
@@ -652,7 +815,8 @@ void add_operators(PyObject* module) {
   PyType_Modified(tensor_type);
 }
 
-// --- accessors ----------------------------------------------------------------------------------------------------------
+// --- accessors
+// ----------------------------------------------------------------------------------------------------------
 
 bool is_number(PyObject* o) {
   if (PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o)) return true;
@@ -724,7 +888,8 @@ DimVec Args::ints(int i) const {
   }
   if (!has(i)) return out;
   if (is_sequence(v[i])) {
-    for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(v[i]); ++k) out.push_back(to_index(PySequence_Fast_GET_ITEM(v[i], k)));
+    for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(v[i]); ++k)
+      out.push_back(to_index(PySequence_Fast_GET_ITEM(v[i], k)));
     return out;
   }
   out.push_back(to_index(v[i]));
@@ -768,26 +933,36 @@ void Args::check_device(int i) const {
   }
   if (type == "cpu") return;
   if (type == "cuda") fail(ErrorKind::Assertion, "Torch not compiled with CUDA enabled");
-  fail(ErrorKind::NotImplemented, "rushlight computes on the CPU only; device type '", type, "' was asked for. Use device='cpu' or leave it out.");
+  fail(ErrorKind::NotImplemented, "rushlight computes on the CPU only; device type '", type,
+       "' was asked for. Use device='cpu' or leave it out.");
 }
 
-// --- results ------------------------------------------------------------------------------------------------------------
+// --- results
+// ------------------------------------------------------------------------------------------------------------
 
 PyObject* give(Args& a, int out_slot, Tensor result, const char* name, bool tracked) {
   if (!a.has(out_slot)) return result.release();
-  Tensor out = a.tensor(out_slot);
+  return give_into(a.tensor(out_slot), result, name, tracked).release();
+}
+
+Tensor give_into(Tensor out, const Tensor& result, const char* name, bool tracked) {
   if (modes.grad && (tracked || out.requires_grad())) {
-    fail_runtime(name, "(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.");
+    fail_runtime(name,
+                 "(): functions with out=... arguments don't support automatic differentiation, but one of the "
+                 "arguments requires grad.");
   }
   if (!can_cast(result.dtype(), out.dtype())) {
-    fail_runtime("result type ", scalar_type_name(result.dtype()), " can't be cast to the desired output type ", scalar_type_name(out.dtype()));
+    fail_runtime("result type ", scalar_type_name(result.dtype()), " can't be cast to the desired output type ",
+                 scalar_type_name(out.dtype()));
   }
   if (!same(out.sizes(), result.sizes())) {
     if (out.numel() != 0) {
-      const std::string text = cat("An output with one or more elements was resized since it had shape ", str(out.sizes()),
-                                   ", which does not match the required output shape ", str(result.sizes()),
-                                   ". This behavior is deprecated, and in a future PyTorch release outputs will not be resized unless they have zero elements. "
-                                   "You can explicitly reuse an out tensor t by resizing it, inplace, to zero elements with t.resize_(0).");
+      const std::string text =
+          cat("An output with one or more elements was resized since it had shape ", str(out.sizes()),
+              ", which does not match the required output shape ", str(result.sizes()),
+              ". This behavior is deprecated, and in a future PyTorch release outputs will not be resized unless they "
+              "have zero elements. "
+              "You can explicitly reuse an out tensor t by resizing it, inplace, to zero elements with t.resize_(0).");
       if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
     }
     resize(out, result.sizes());
@@ -795,7 +970,7 @@ PyObject* give(Args& a, int out_slot, Tensor result, const char* name, bool trac
   check_no_overlap(out);
   copy_into(out, result);
   out->bump_version();
-  return out.release();
+  return out;
 }
 
 PyObject* pack(std::span<Tensor> tensors) {
@@ -817,7 +992,8 @@ PyObject* wrap_scalar(const Scalar& s) {
   return PyComplex_FromDoubles(s.d, s.im);
 }
 
-PyObject* pack_named(const char* name, std::initializer_list<const char*> fields, std::initializer_list<Tensor> tensors) {
+PyObject* pack_named(const char* name, std::initializer_list<const char*> fields,
+                     std::initializer_list<Tensor> tensors) {
   // The classes are Python's (rushlight.return_types), made once each and kept here by name.
   static PyObject* classes = PyDict_New();
   PyObject* cls = PyDict_GetItemString(classes, name);

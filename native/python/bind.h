@@ -22,8 +22,8 @@ enum class Kind : std::uint8_t {
   Contraction,  // products summed over dimensions
   Creation,     // makes a tensor from sizes and numbers
   Random,
-  Comparison,   // no derivative
-  Query,        // about a tensor; no tensor results
+  Comparison,  // no derivative
+  Query,       // about a tensor; no tensor results
 };
 const char* kind_name(Kind k);
 
@@ -115,11 +115,14 @@ PyObject* guarded(F&& f) noexcept {
 
 /// The result of an operator with `out=`: `result` itself if the slot is absent, else `out` with the result in it.
 PyObject* give(Args& a, int out_slot, Tensor result, const char* name, bool tracked);
+/// The same for an `out` tensor at hand.
+Tensor give_into(Tensor out, const Tensor& result, const char* name, bool tracked);
 /// A tuple of tensors.
 PyObject* pack(std::span<Tensor> tensors);
 inline PyObject* pack(std::vector<Tensor> v) { return pack(std::span<Tensor>(v)); }
 /// A named tuple `torch.return_types.<name>(fields…)`.
-PyObject* pack_named(const char* name, std::initializer_list<const char*> fields, std::initializer_list<Tensor> tensors);
+PyObject* pack_named(const char* name, std::initializer_list<const char*> fields,
+                     std::initializer_list<Tensor> tensors);
 PyObject* wrap_scalar(const Scalar& s);
 /// A Python number (or 0-dim tensor, or NumPy scalar) as a Scalar; throws TypeError.
 Scalar to_scalar(PyObject* o);
@@ -134,7 +137,8 @@ DType unwrap_dtype(PyObject* o);
 Tensor tensor_from_data(PyObject* data, std::optional<DType> dtype);
 /// The callable of an operator, by name; null if there is none. Borrowed.
 PyObject* op_object(const char* name);
-/// If some argument overrides `__torch_function__`: its result (a new reference), or null with an exception; else nullopt.
+/// If some argument overrides `__torch_function__`: its result (a new reference), or null with an exception; else
+/// nullopt.
 std::optional<PyObject*> intercept(PyObject* func, PyObject* const* args, Py_ssize_t n, PyObject* kwnames);
 void add_operators(PyObject* module);
 

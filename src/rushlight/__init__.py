@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import _core, _tensor
+from . import _core, _ops, _tensor
 from ._core import *
 from ._core import Generator, Size, Tensor, default_generator, dtype
 from ._missing import missing
@@ -24,6 +24,7 @@ from ._types import (
 __version__ = "0.1.0"
 
 _tensor.attach(Tensor)
+globals().update(_ops.load())
 from_dlpack = _tensor.from_dlpack
 to_dlpack = _tensor.to_dlpack
 

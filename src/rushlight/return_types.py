@@ -27,3 +27,9 @@ def _make(name: str, fields: tuple[str, ...]) -> type:
 
 def _rebuild(name: str, values: tuple[Any, ...]) -> Any:
     return globals()[name](values)
+
+
+def make(name: str, fields: tuple[str, ...], values: tuple[Any, ...]) -> Any:
+    """`values` as a result of the operator `name`, whose class is made at the first call."""
+    cls = globals().get(name) or _make(name, fields)
+    return cls(values)

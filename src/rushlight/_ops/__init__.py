@@ -1,0 +1,63 @@
+"""Operators that are written in Python, out of others: the derivative comes free.
+
+One definition each: `@operator(...)` makes the function, the method, the in-place form and `out=`, asks
+`__torch_function__`, and puts the result where PyTorch has it. A family is a module; `load` imports them all, so a module
+here imports nothing that is slow to import.
+"""
+
+from __future__ import annotations
+
+from .. import _core
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Function = Callable[..., Any]
+
+FUNCTION, METHOD, BOTH = 1, 2, 3
+
+#: What `rushlight.<name>` is, for all operators with a function in that namespace.
+functions: dict[str, Any] = {}
+
+
+def operator(
+    kind: str = "Other", *, where: int = BOTH, out: bool = False, inplace: bool = False, alias: str = ""
+) -> Callable[[Function], Any]:
+    """Makes an operator of a function on tensors.
+
+    kind: what it is mathematically (one of the core's kinds); where: function, method or both; out: it takes `out=`;
+    inplace: there is a method `name_`, too; alias: other names, separated by spaces.
+    """
+
+    def define(function: Function) -> Any:
+        result = None
+        for name in (function.__name__, *alias.split()):
+            made = _core._python_operator(function, name, kind, where, out)
+            if where & FUNCTION:
+                functions[name] = made
+            if inplace:
+                _core._python_operator(_in_place(function, name), f"{name}_", kind, METHOD, False)
+            result = result or made
+        return result
+
+    return define
+
+
+def _in_place(function: Function, name: str) -> Function:
+    assign = _core._assign
+
+    def form(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return assign(self, function(self, *args, **kwargs))
+
+    form.__name__ = f"{name}_"
+    form.__doc__ = f"In-place {name}."
+    return form
+
+
+def load() -> dict[str, Any]:
+    """Imports all families and gives the functions of the main namespace."""
+    from . import pointwise, reduce, shape  # noqa: F401
+
+    return functions
