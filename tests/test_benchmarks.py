@@ -32,26 +32,29 @@ def test_names_are_unique_and_every_group_has_cases() -> None:
     assert {case.threads for case in CASES} == {1, 2}
 
 
-def test_the_ratio_is_the_slower_by_the_faster() -> None:
-    case = Case("overhead", "sleep", "torch.pause()", target=2.0)
+def test_the_ratio_is_the_slower_by_the_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
 
     class Library:
-        def __init__(self, turns: int) -> None:
-            self.turns = turns
+        def __init__(self, seconds: float) -> None:
+            self.seconds = seconds
 
         def pause(self) -> None:
-            for _ in range(self.turns):
-                pass
+            nonlocal now
+            now += self.seconds
 
         def set_num_threads(self, count: int) -> None:
             pass
 
         manual_seed = set_num_threads
 
-    slow, fast = Library(20_000), Library(2_000)
-    result = measure(case, slow, fast, Timing(rounds=5, seconds=0.002))  # type: ignore[arg-type]
-    assert 4 < result.ratio < 25 and result.torch > result.rushlight and result.ok
-    assert not measure(case, fast, slow, Timing(rounds=5, seconds=0.002)).ok  # type: ignore[arg-type]
+    monkeypatch.setattr("rushlight._bench.measure.time.perf_counter", lambda: now)
+    case = Case("overhead", "sleep", "torch.pause()", target=2.0)
+    slow: Any = Library(1e-3)
+    fast: Any = Library(1e-4)
+    result = measure(case, slow, fast, Timing(rounds=5, seconds=0.02))
+    assert result.ratio == pytest.approx(10.0) and result.torch == pytest.approx(1e-3) and result.ok
+    assert not measure(case, fast, slow, Timing(rounds=5, seconds=0.02)).ok
 
 
 def test_geometric_mean() -> None:

@@ -1,7 +1,8 @@
-"""Writes src/rushlight/_core.pyi, the types of the native core, from the signatures that the core itself states.
+"""Writes the types of the operators: _core.pyi from the signatures that the native core itself states, and
+_ops/_functions.pyi from the annotations of the operators that are written in Python.
 
-    python tools/stubs.py            writes the file
-    python tools/stubs.py --check    ends with status 1 if the file is not what would be written
+    python tools/stubs.py            writes the files
+    python tools/stubs.py --check    ends with status 1 if a file is not what would be written
 
 The core must be built and importable. Signatures, defaults and documentation come from the operators' records; what a
 record does not say, the type of a result that is no tensor, stands in RETURNS below.
@@ -10,14 +11,15 @@ record does not say, the type of a result that is no tensor, stands in RETURNS b
 from __future__ import annotations
 
 import ast
+import copy
 import keyword
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from rushlight import _core
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "rushlight"
-STUB = PACKAGE / "_core.pyi"
 
 # The types of parameters (see OpDef in native/python/bind.h).
 TYPES = {
@@ -41,6 +43,7 @@ TYPES = {
 
 TENSORS = "tuple[Tensor, ...]"
 PAIR = "tuple[Tensor, Tensor]"
+FOUND = "_ValuesAndIndices"
 # Results that are no single tensor; a list goes with the lines of the signature.
 RETURNS: dict[str, str | list[str]] = {
     **dict.fromkeys(
@@ -59,8 +62,9 @@ RETURNS: dict[str, str | list[str]] = {
         "atleast_1d atleast_2d atleast_3d _autograd_grad".split(),
         TENSORS,
     ),
-    **dict.fromkeys("sort topk kthvalue mode cummax cummin std_mean var_mean aminmax frexp slogdet".split(), PAIR),
-    **dict.fromkeys("max min median nanmedian".split(), ["Tensor", PAIR, "Tensor"]),
+    **dict.fromkeys("sort topk kthvalue mode cummax cummin".split(), FOUND),
+    **dict.fromkeys("std_mean var_mean aminmax frexp slogdet".split(), PAIR),
+    **dict.fromkeys("max min median nanmedian".split(), ["Tensor", FOUND, "Tensor"]),
     "size": "Any",
     "stride": "Any",
     "where": ["Tensor", TENSORS],
@@ -126,6 +130,12 @@ class Node:
     def next_functions(self) -> tuple[tuple[Node | None, _int], ...]: ...
     def name(self) -> str: ...
     def __getattr__(self, name: str) -> Any: ...
+
+class _ValuesAndIndices(tuple[Tensor, Tensor]):
+    @property
+    def values(self) -> Tensor: ...
+    @property
+    def indices(self) -> Tensor: ...
 
 class _Mode:
     def __enter__(self) -> Any: ...
@@ -235,10 +245,18 @@ class Tensor:
     def __abs__(self) -> Tensor: ...
     def __invert__(self) -> Tensor: ...
 """
+FUNCTIONS_HEAD = '''\
+# Written by tools/stubs.py from the annotations in this folder; not to be edited.
+from builtins import bool as _bool, bytes as _bytes, complex as _complex, float as _float, int as _int, type as _type
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from .._core import Generator, Size, Tensor, dtype as _dtype
+'''
 BINARY = "add sub mul truediv floordiv mod pow and or xor lshift rshift".split()
 COMPARE = "eq ne lt le gt ge".split()
-# The names of Python's own types are names of methods and dtypes here.
-SHADOWED = {"int", "float", "bool", "complex", "type", "bytes"}
+# Types whose names are names of methods, attributes or dtypes here.
+SHADOWED = {"int", "float", "bool", "complex", "type", "bytes", "dtype"}
 
 
 def parameters(line: str) -> list[tuple[str, str, str | None, bool]]:
@@ -343,6 +361,66 @@ def attached(own: set[str]) -> list[str]:
     return out
 
 
+class PythonOperator(NamedTuple):
+    name: str
+    arguments: ast.arguments
+    returns: str
+    doc: str
+    where: int
+    in_place: bool
+
+
+def python_operators() -> list[PythonOperator]:
+    """What `@operator(...)` makes of the functions in _ops, all names of each."""
+    places = {"FUNCTION": 1, "METHOD": 2, "BOTH": 3}
+    found = []
+    for path in sorted((PACKAGE / "_ops").glob("[a-z]*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            call = next((d for d in node.decorator_list if isinstance(d, ast.Call) and ast.unparse(d.func) == "operator"), None)
+            if call is None:
+                continue
+            options = {k.arg: ast.unparse(k.value) for k in call.keywords}
+            arguments = node.args
+            for argument in _all(arguments):
+                if argument.annotation is not None:
+                    argument.annotation = ast.Name(_annotation(argument.annotation))
+            in_place = arguments
+            if options.get("out") == "True":
+                arguments = copy.deepcopy(arguments)
+                arguments.kwonlyargs.append(ast.arg("out", ast.Name("Tensor | None")))
+                arguments.kw_defaults.append(ast.Constant(None))
+            returns = _annotation(node.returns) if node.returns is not None else "Any"
+            where = places[options.get("where", "BOTH")]
+            for name in [node.name, *ast.literal_eval(options.get("alias", "''")).split()]:
+                found.append(PythonOperator(name, arguments, returns, ast.get_docstring(node) or "", where, False))
+                if options.get("inplace") == "True":
+                    found.append(PythonOperator(f"{name}_", in_place, "Tensor", "", 2, True))
+    return found
+
+
+def _all(arguments: ast.arguments) -> list[ast.arg]:
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    return [argument for argument in every if argument is not None]
+
+
+def python_method(op: PythonOperator) -> str:
+    arguments = copy.deepcopy(op.arguments)
+    first = (arguments.posonlyargs or arguments.args)[0]
+    first.arg, first.annotation = "self", None
+    return f"    def {op.name}({ast.unparse(arguments)}) -> {op.returns}: ..."
+
+
+def functions_text() -> str:
+    out = [FUNCTIONS_HEAD]
+    for op in python_operators():
+        if op.where & 1:
+            out.append(f"def {op.name}({ast.unparse(op.arguments)}) -> {op.returns}:")
+            out.append(f'    """{op.doc}"""' if op.doc else "    ...")
+    return "\n".join(out) + "\n"
+
+
 def _annotation(node: ast.expr) -> str:
     for name in ast.walk(node):
         if isinstance(name, ast.Name) and name.id in SHADOWED:
@@ -383,6 +461,7 @@ def text() -> str:
         out += [f"    def __{name}__(self, other: Tensor | _Number) -> Tensor: ..."]
     methods = {name for name, (_, where, _) in signatures.items() if where & 2}
     out += attached(own | methods)
+    out += [python_method(op) for op in python_operators() if op.where & 2 and op.name not in own]
     for name in sorted(methods - own):
         if not name.startswith("__"):
             lines, where, doc = signatures[name]
@@ -396,17 +475,14 @@ def text() -> str:
 
 
 def main(arguments: list[str]) -> int:
-    wanted = text()
-    if "--check" in arguments:
-        if not STUB.exists() or STUB.read_text(encoding="utf-8") != wanted:
-            print(
-                f"{STUB} is out of date: run `python tools/stubs.py` with the core that the sources build",
-                file=sys.stderr,
-            )
-            return 1
-        return 0
-    STUB.write_text(wanted, encoding="utf-8")
-    return 0
+    status = 0
+    for path, wanted in ((PACKAGE / "_core.pyi", text()), (PACKAGE / "_ops" / "_functions.pyi", functions_text())):
+        if "--check" not in arguments:
+            path.write_text(wanted, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != wanted:
+            print(f"{path} is out of date: run `python tools/stubs.py` with the core that the sources build", file=sys.stderr)
+            status = 1
+    return status
 
 
 if __name__ == "__main__":

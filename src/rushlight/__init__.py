@@ -26,6 +26,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ._ops._functions import *
+
 __version__ = "0.1.0"
 
 _tensor.attach(Tensor)
