@@ -1,6 +1,7 @@
 // The frame structures are CPython's own and change with each version; what is not known here is asked through the
 // public (slower) functions.
 #include <Python.h>
+#include <frameobject.h>
 
 #if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030E0000
 #define RL_FAST_FRAMES 1
