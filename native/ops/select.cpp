@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/threads.h"
+#include "kernels/indexed.h"
 #include "ops/binary.h"
 #include "ops/indexing.h"
 #include "ops/ops.h"
@@ -42,21 +43,6 @@ struct ClampNode final : Node {
   void visit(SavedVisitor& v) override { v.tensor("self", x); }
 };
 
-/// Moves elements of one size; the type is of no matter.
-template <class F>
-void by_size(int size, F&& f) {
-  struct Sixteen {
-    std::uint64_t a, b;
-  };
-  switch (size) {
-    case 1: f(std::uint8_t{}); break;
-    case 2: f(std::uint16_t{}); break;
-    case 4: f(std::uint32_t{}); break;
-    case 8: f(std::uint64_t{}); break;
-    default: f(Sixteen{}); break;
-  }
-}
-
 /// Calls `f(index, k)` for every element of `index` (k: its place in each operand, in elements, for up to three
 /// layouts).
 template <class F>
@@ -84,76 +70,71 @@ void check_index_type(const Tensor& index, const char* name) {
     fail_runtime(name, "(): Expected dtype int64 for index");
 }
 
-std::int64_t checked(std::int64_t i, std::int64_t size, int dim) {
-  if (i < 0 || i >= size) fail_runtime("index ", i, " is out of bounds for dimension ", dim, " with size ", size);
+[[noreturn]] void fail_index_at(std::int64_t i, std::int64_t size, int dim) {
+  fail_runtime("index ", i, " is out of bounds for dimension ", dim, " with size ", size);
+}
+
+/// `index` as contiguous int64, each element in [low, size).
+Tensor fitting(const Tensor& index, std::int64_t low, std::int64_t size, int dim) {
+  Tensor i = contiguous_as(index, DType::Int64);
+  const auto* p = i.data_as<std::int64_t>();
+  const std::int64_t bad = misfit(p, i.numel(), low, size);
+  if (bad >= 0) fail_index_at(p[bad], size, dim);
   return i;
 }
 
 enum class Collide { Set, Add };
 
-/// dst[…, index, …] = or += src, along `dim`; raw. `dst` is contiguous where several may collide.
+/// Strides of `t` as IndexedMove wants them: 0 along `dim`, as many as there are `sizes` (a 0-dim tensor counts as one
+/// element).
+DimVec without(const Tensor& t, int dim, std::size_t n) {
+  if (t.ndim() == 0) return DimVec(n, 0);
+  DimVec strides(t.strides());
+  strides[std::size_t(dim)] = 0;
+  return strides;
+}
+
+void move_to(const Tensor& dst, const IndexedMove& m, Collide how) {
+  if (how == Collide::Set)
+    move_to_table(dst.itemsize(), m);
+  else
+    add_to_table(dst.dtype(), m);
+}
+
+/// dst[…, index, …] = or += src, along `dim`; raw. The elements of `dst` must not overlap.
 void scatter_raw(const Tensor& dst, int dim, const Tensor& index64, const Tensor& src, Collide how) {
-  const Tensor index = contiguous_as(index64, DType::Int64);
-  if (index.numel() == 0) return;
+  if (index64.numel() == 0) return;
   const bool scalar = dst.ndim() == 0;
-  const std::int64_t size = scalar ? 1 : dst.sizes()[dim], step = scalar ? 1 : dst.strides()[dim];
-  DimVec strides(dst.strides());
-  if (!scalar) strides[dim] = 0;
+  const std::int64_t size = scalar ? 1 : dst.sizes()[dim];
   // All indices are checked first, so that a wrong one leaves everything as it was.
-  const std::int64_t* p = index.data_as<std::int64_t>();
-  for (std::int64_t i = 0; i < index.numel(); ++i) checked(p[i], size, dim);
-  DimVec isizes(index.sizes());
-  if (scalar) isizes.assign({}), strides.assign({});
+  const Tensor index = fitting(index64, 0, size, dim);
   const Tensor values = src.dtype() == dst.dtype() ? src : to_contiguous(src, dst.dtype());
-  if (how == Collide::Set) {
-    by_size(dst.itemsize(), [&](auto e) {
-      using E = decltype(e);
-      each(isizes, strides, scalar ? Dims() : index.strides(), scalar ? Dims() : values.strides(),
-           [&](const DimVec&, std::int64_t a, std::int64_t b, std::int64_t c) {
-             dst.data_as<E>()[a + p[b] * step] = values.data_as<E>()[c];
-           });
-    });
-    return;
-  }
-  dispatch(dst.dtype(), [&](auto tag) {
-    using E = typename decltype(tag)::type;
-    each(isizes, strides, scalar ? Dims() : index.strides(), scalar ? Dims() : values.strides(),
-         [&](const DimVec&, std::int64_t a, std::int64_t b, std::int64_t c) {
-           E& x = dst.data_as<E>()[a + p[b] * step];
-           const E v = values.data_as<E>()[c];
-           if constexpr (std::is_same_v<E, bool>)
-             x = x || v;
-           else if constexpr (is_half_v<E>)
-             x = E(float(x) + float(v));
-           else if constexpr (std::is_integral_v<E>)
-             x = E(std::make_unsigned_t<E>(x) + std::make_unsigned_t<E>(v));
-           else
-             x = x + v;
-         });
-  });
+  const DimVec one(index.sizes().size(), 0), table = without(dst, dim, index.sizes().size());
+  const IndexedMove m{index.sizes(),
+                      dst.data(),
+                      table,
+                      scalar ? 0 : dst.strides()[dim],
+                      index.data_as<std::int64_t>(),
+                      index.strides(),
+                      values.data(),
+                      values.ndim() == 0 ? Dims(one) : values.strides()};
+  GilRelease gil(index.numel(), is_fresh(dst.get()));
+  move_to(dst, m, how);
 }
 
 Tensor gather_raw(const Tensor& t, int dim, const Tensor& index64) {
-  const Tensor index = contiguous_as(index64, DType::Int64);
-  Tensor out = empty(index.sizes(), t.dtype());
-  if (index.numel() == 0) return out;
+  Tensor out = empty(index64.sizes(), t.dtype());
+  if (out.numel() == 0) return out;
   const bool scalar = t.ndim() == 0;
-  const std::int64_t size = scalar ? 1 : t.sizes()[dim], step = scalar ? 1 : t.strides()[dim];
-  DimVec strides(t.strides());
-  if (!scalar) strides[dim] = 0;
-  if (scalar) strides = DimVec(index.sizes().size(), 0);
-  const std::int64_t* p = index.data_as<std::int64_t>();
-  by_size(t.itemsize(), [&](auto e) {
-    using E = decltype(e);
-    if (index.ndim() == 0) {
-      out.data_as<E>()[0] = t.data_as<E>()[checked(p[0], size, dim) * step];
-      return;
-    }
-    each(index.sizes(), strides, index.strides(), out.strides(),
-         [&](const DimVec&, std::int64_t a, std::int64_t b, std::int64_t c) {
-           out.data_as<E>()[c] = t.data_as<E>()[a + checked(p[b], size, dim) * step];
-         });
-  });
+  const std::int64_t size = scalar ? 1 : t.sizes()[dim];
+  const Tensor index = fitting(index64, 0, size, dim);
+  DimVec table = without(t, dim, index.sizes().size());
+  table.resize(index.sizes().size());
+  const IndexedMove m{
+      index.sizes(),   t.data(),   table,        scalar ? 0 : t.strides()[dim], index.data_as<std::int64_t>(),
+      index.strides(), out.data(), out.strides()};
+  GilRelease gil(out.numel());
+  move_from_table(t.itemsize(), m);
   return out;
 }
 
@@ -298,25 +279,20 @@ Tensor index_select(const Tensor& t, int dim, const Tensor& index) {
   check_index_type(index, "index_select");
   const Tensor rows = contiguous_as(index, DType::Int64);
   const std::int64_t n = rows.numel(), size = t.ndim() == 0 ? 1 : t.sizes()[dim];
-  const std::int64_t* p = rows.data_as<std::int64_t>();
-  for (std::int64_t i = 0; i < n; ++i) {
-    if (p[i] < 0 || p[i] >= size) fail_index("index out of range in self");
-  }
+  if (misfit(rows.data_as<std::int64_t>(), n, 0, size) >= 0) fail_index("index out of range in self");
   DimVec sizes(t.sizes());
   if (t.ndim() > 0) sizes[dim] = n;
   Tensor out = empty(sizes, t.dtype());
   if (t.ndim() == 0) {
     copy_into(out, t);
-  } else {
-    DimVec part(sizes), out_strides(out.strides()), in_strides(t.strides());
-    part.erase(dim);
-    const std::int64_t so = out_strides[dim], si = in_strides[dim];
-    out_strides.erase(dim);
-    in_strides.erase(dim);
-    for (std::int64_t i = 0; i < n && out.numel() > 0; ++i) {
-      copy_into(alias(out, part, out_strides, out->offset + i * so * out.itemsize()),
-                alias(t, part, in_strides, t->offset + p[i] * si * t.itemsize()));
-    }
+  } else if (out.numel() > 0) {
+    DimVec steps(sizes.size(), 0);
+    steps[std::size_t(dim)] = 1;
+    const DimVec table = without(t, dim, sizes.size());
+    const IndexedMove m{sizes, t.data(),   table,        t.strides()[dim], rows.data_as<std::int64_t>(),
+                        steps, out.data(), out.strides()};
+    GilRelease gil(out.numel());
+    move_from_table(t.itemsize(), m);
   }
   if (recording(t)) {
     auto* node = record<IndexSelectNode>(out, t);
@@ -344,13 +320,18 @@ Tensor index_add(const Tensor& t, int dim, const Tensor& index, const Tensor& so
     GradMode off(false);
     if (!alpha.equals(1)) values = source * alpha;
   }
-  // The index, stretched over the other dimensions.
   if (t.ndim() == 0) {
     scatter_raw(out, 0, index, values, Collide::Add);
-  } else {
-    DimVec strides(source.sizes().size(), 0), sizes(source.sizes());
-    strides[dim] = index.ndim() == 0 ? 0 : index.strides()[0];
-    scatter_raw(out, dim, alias(index, sizes, strides, index->offset), values, Collide::Add);
+  } else if (values.numel() > 0) {
+    // The index, stretched over the other dimensions.
+    const Tensor rows = fitting(index, 0, t.sizes()[dim], dim);
+    DimVec steps(source.sizes().size(), 0);
+    steps[std::size_t(dim)] = 1;
+    const DimVec table = without(out, dim, steps.size());
+    const IndexedMove m{source.sizes(), out.data(),      table, out.strides()[dim], rows.data_as<std::int64_t>(), steps,
+                        values.data(),  values.strides()};
+    GilRelease gil(values.numel());
+    add_to_table(out.dtype(), m);
   }
   if (recording(t, source)) {
     auto* n = record<IndexAddNode>(out, t, source);
@@ -384,19 +365,25 @@ Tensor index_tensor(PyObject* o) {
 std::vector<Tensor> places(const Tensor& mask) {
   const Tensor m = contiguous_as(mask, DType::Bool);
   const bool* p = m.data_as<bool>();
-  std::int64_t count = 0;
-  for (std::int64_t i = 0; i < m.numel(); ++i) count += p[i];
+  const std::int64_t count = count_true(p, m.numel());
   std::vector<Tensor> out;
   for (int d = 0; d < m.ndim(); ++d) out.push_back(empty({{count}}, DType::Int64));
-  std::int64_t n = 0;
-  for (std::int64_t i = 0; i < m.numel(); ++i) {
-    if (!p[i]) continue;
-    std::int64_t rest = i;
-    for (int d = m.ndim(); d-- > 0;) {
-      out[std::size_t(d)].data_as<std::int64_t>()[n] = rest % m.sizes()[d];
-      rest /= m.sizes()[d];
+  if (count == 0 || m.ndim() == 0) return out;
+  // Row by row: the last coordinate is found, the others are the row's own.
+  const int last = m.ndim() - 1;
+  const std::int64_t width = m.sizes()[last];
+  DimVec at(std::size_t(last), 0);
+  std::int64_t done = 0;
+  for (std::int64_t row = 0; done < count; ++row) {
+    const std::int64_t found = last == 0 ? count : count_true(p + row * width, width);
+    true_places(p + row * width, found, 0, out[std::size_t(last)].data_as<std::int64_t>() + done);
+    for (int d = 0; d < last; ++d)
+      std::fill_n(out[std::size_t(d)].data_as<std::int64_t>() + done, found, at[std::size_t(d)]);
+    done += found;
+    for (int d = last; d-- > 0;) {
+      if (++at[std::size_t(d)] < m.sizes()[d]) break;
+      at[std::size_t(d)] = 0;
     }
-    ++n;
   }
   return out;
 }
@@ -581,10 +568,17 @@ Chosen choose(const Tensor& view, const std::vector<Tensor>& indices) {
 struct IndexNode final : Node {
   SavedTensor flat;
   DimList sizes;
+  int dim = -1;  // the one that a single index tensor chose along (then `flat` is that index); else -1
   const char* name() const override { return "IndexBackward0"; }
   void apply(Tensor* in, Tensor* out) override {
     const Tensor at = reshape(flat.unpack(this), {{-1}});
-    out[0] = reshape(scatter_add(zeros({{rl::product(sizes)}}, in[0].dtype()), 0, at, reshape(in[0], {{-1}})), sizes);
+    if (dim < 0) {
+      out[0] = reshape(scatter_add(zeros({{rl::product(sizes)}}, in[0].dtype()), 0, at, reshape(in[0], {{-1}})), sizes);
+      return;
+    }
+    DimVec shape{Dims(sizes)};
+    shape[std::size_t(dim)] = at.numel();
+    out[0] = index_add(zeros(sizes, in[0].dtype()), dim, at, reshape(in[0], shape));
   }
   void visit(SavedVisitor& v) override { v.tensor("indices", flat); }
 };
@@ -606,19 +600,77 @@ struct IndexPutNode final : Node {
   void visit(SavedVisitor& v) override { v.tensor("indices", flat); }
 };
 
+/// A key with one index tensor: needs no places of its own, the index itself will do.
+struct Single {
+  int dim;
+  Tensor index;  // contiguous, not negative
+  DimVec shape, table, steps;
+};
+/// False if there are several index tensors.
+bool single(const Tensor& view, const std::vector<Tensor>& indices, Single& s) {
+  s.dim = -1;
+  for (std::size_t d = 0; d < indices.size(); ++d) {
+    if (!indices[d].defined()) continue;
+    if (s.dim >= 0) return false;
+    s.dim = int(d);
+  }
+  const std::int64_t size = view.sizes()[s.dim];
+  s.index = contiguous_as(indices[std::size_t(s.dim)], DType::Int64);
+  const std::int64_t n = s.index.numel();
+  const auto* p = s.index.data_as<std::int64_t>();
+  if (misfit(p, n, 0, size) >= 0) {
+    const std::int64_t bad = misfit(p, n, -size, size);
+    if (bad >= 0) fail_index("index ", p[bad], " is out of bounds for dimension ", s.dim, " with size ", size);
+    Tensor positive = empty(s.index.sizes(), DType::Int64);
+    auto* q = positive.data_as<std::int64_t>();
+    for (std::int64_t i = 0; i < n; ++i) q[i] = p[i] < 0 ? p[i] + size : p[i];
+    s.index = positive;
+  }
+  for (int d = 0; d < view.ndim(); ++d) {
+    if (d != s.dim) {
+      s.shape.push_back(view.sizes()[d]);
+      s.table.push_back(view.strides()[d]);
+      s.steps.push_back(0);
+      continue;
+    }
+    for (int k = 0; k < s.index.ndim(); ++k) {
+      s.shape.push_back(s.index.sizes()[k]);
+      s.table.push_back(0);
+      s.steps.push_back(s.index.strides()[k]);
+    }
+  }
+  return true;
+}
+IndexedMove move_of(const Single& s, const Tensor& view, const Tensor& list) {
+  return {s.shape, view.data(), s.table,       view.strides()[s.dim], s.index.data_as<std::int64_t>(),
+          s.steps, list.data(), list.strides()};
+}
+
 Tensor index_get(const Tensor& view, const std::vector<Tensor>& indices) {
+  Single s;
+  if (single(view, indices, s)) {
+    Tensor out = empty(s.shape, view.dtype());
+    if (out.numel() > 0) {
+      GilRelease gil(out.numel());
+      move_from_table(view.itemsize(), move_of(s, view, out));
+    }
+    if (recording(view)) {
+      auto* n = record<IndexNode>(out, view);
+      n->flat.save(s.index);
+      n->sizes.assign(view.sizes());
+      n->dim = s.dim;
+    }
+    return out;
+  }
   const Chosen c = choose(view, indices);
   const Tensor flat_view = contiguous_as(view, view.dtype());
   Tensor out = empty(c.shape, view.dtype());
-  const std::int64_t* p = c.flat.data_as<std::int64_t>();
-  by_size(view.itemsize(), [&](auto e) {
-    using E = decltype(e);
-    const E* from = flat_view.data_as<E>();
-    E* into = out.data_as<E>();
-    parallel_for(out.numel(), kGrain, [&](std::int64_t b, std::int64_t n) {
-      for (std::int64_t i = b; i < n; ++i) into[i] = from[p[i]];
-    });
-  });
+  if (out.numel() > 0) {
+    const DimVec line{out.numel()}, step{1}, none{0};
+    const IndexedMove m{line, flat_view.data(), none, 1, c.flat.data_as<std::int64_t>(), step, out.data(), step};
+    GilRelease gil(out.numel());
+    move_from_table(view.itemsize(), m);
+  }
   if (recording(view)) {
     auto* n = record<IndexNode>(out, view);
     n->flat.save(c.flat);
@@ -627,16 +679,37 @@ Tensor index_get(const Tensor& view, const std::vector<Tensor>& indices) {
   return out;
 }
 
+[[noreturn]] void fail_value_shape(const Tensor& value, Dims shape) {
+  fail_runtime("shape mismatch: value tensor of shape ", str(value.sizes()),
+               " cannot be broadcast to indexing result of shape ", str(shape));
+}
+void check_value_shape(const Tensor& value, Dims shape) {
+  try {
+    if (same(broadcast_shapes(value.sizes(), shape), shape)) return;
+  } catch (const Error&) {
+  }
+  fail_value_shape(value, shape);
+}
+
 void index_put(const Tensor& view, const std::vector<Tensor>& indices, const Tensor& value, bool accumulate) {
   const bool record = recording(view, value) && is_differentiable(view.dtype());
   check_inplace(view, record);
-  const Chosen c = choose(view, indices);
-  try {
-    if (!same(broadcast_shapes(value.sizes(), c.shape), c.shape)) throw Error(ErrorKind::Runtime, "");
-  } catch (const Error&) {
-    fail_runtime("shape mismatch: value tensor of shape ", str(value.sizes()),
-                 " cannot be broadcast to indexing result of shape ", str(c.shape));
+  Single s;
+  if (!record && !has_overlap(view.sizes(), view.strides()) && single(view, indices, s)) {
+    check_value_shape(value, s.shape);
+    Tensor v = overlap_safe(value, view);
+    if (v.dtype() != view.dtype()) v = to_contiguous(v, view.dtype());
+    GradMode off(false);
+    v = expand(v, s.shape);
+    if (v.numel() > 0) {
+      GilRelease gil(v.numel(), false);
+      move_to(view, move_of(s, view, v), accumulate ? Collide::Add : Collide::Set);
+    }
+    finish_inplace(view, nullptr);
+    return;
   }
+  const Chosen c = choose(view, indices);
+  check_value_shape(value, c.shape);
   NodeRef node;
   if (record) {
     auto* n = make_node<IndexPutNode>(2);
@@ -682,6 +755,19 @@ Tensor get_item(const Tensor& t, PyObject* key) {
 }
 
 void set_item(const Tensor& t, PyObject* key, PyObject* value) {
+  const bool whole_mask = is_bool_tensor(key) && same(Tensor::borrow(key).sizes(), t.sizes());
+  if (whole_mask && is_number(value) && !recording(t)) {
+    check_inplace(t, false);
+    check_no_overlap(t);
+    const Tensor mask = overlap_safe(Tensor::borrow(key), t);
+    alignas(16) char number[16];
+    const DType c = compute_type(t.dtype());
+    item(scalar_tensor(to_scalar(value), t.dtype())).store(number, c);
+    run_loop(kernels->pointwise.ternary[int(Ternary::Where)][int(c)], nullptr, Operand(t, c),
+             {Operand(mask, DType::Bool), Operand(number, c), Operand(t, c)});
+    finish_inplace(t, nullptr);
+    return;
+  }
   Key k = take_apart(t, key);
   Tensor v;
   if (is_tensor(value))

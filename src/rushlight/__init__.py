@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+import builtins
 
 from . import _core, _ops, _tensor
 from ._core import *
@@ -20,6 +20,13 @@ from ._types import (
     preserve_format,
     strided,
 )
+
+# typing.TYPE_CHECKING without importing typing, which takes longer than all of this.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ._ops._functions import *
 
 __version__ = "0.1.0"
 
@@ -52,7 +59,7 @@ for _name in _NOT_HERE:
 _SUBMODULES = ("autograd", "nn", "utils", "return_types")
 
 
-def is_storage(obj: Any) -> bool:
+def is_storage(obj: Any) -> builtins.bool:
     """False: storages are not objects of their own here."""
     return False
 
@@ -76,5 +83,5 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(missing(name))
 
 
-__all__ = [name for name in globals() if not name.startswith("_") and name not in ("annotations", "Any", "missing")]
+__all__ = [name for name in globals() if not name.startswith("_") and name not in ("annotations", "builtins", "missing", "TYPE_CHECKING")]
 __all__ += ["Generator", "Size", "Tensor", "default_generator", "device", "dtype", "layout", "memory_format"]

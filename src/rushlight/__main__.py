@@ -28,10 +28,14 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("info", help="version, CPU level, threads, BLAS, sizes")
 
-    demo = commands.add_parser("demo", help="the autograd tutorial step by step, then a classifier of handwritten digits")
+    demo = commands.add_parser(
+        "demo", help="the autograd tutorial step by step, then a classifier of handwritten digits"
+    )
     demo.add_argument("--out", default="rushlight-demo", metavar="DIR", help="where the pictures go (%(default)s)")
     demo.add_argument("--epochs", type=_positive, default=40, metavar="N", help="passes over the digits (%(default)s)")
-    demo.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the weights and the order (%(default)s)")
+    demo.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="seed of the weights and the order (%(default)s)"
+    )
     demo.add_argument("--quick", action="store_true", help="few epochs, no accuracy demanded")
 
     bench = commands.add_parser("bench", add_help=False, help="measure against PyTorch (which must be installed)")

@@ -28,8 +28,8 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     dots = [f"<{i}>" for i in range(width)]
 
     names: list[list[str]] = []
-    for term, t in zip(terms, operands):
-        head, has_dots, tail = term.partition("...")
+    for text, t in zip(terms, operands):
+        head, has_dots, tail = text.partition("...")
         own = t.dim() - len(head) - len(tail)
         if own < 0 or (own > 0 and not has_dots):
             raise RuntimeError(

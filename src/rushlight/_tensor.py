@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, ClassVar, NoReturn
 
-    import numpy
+    import numpy as _numpy
 
     from ._types import layout as _layout
     from ._types import memory_format as _memory_format
@@ -136,9 +136,9 @@ def _rebuild_tensor(
 
 def _rebuild_subclass(cls: type, arguments: tuple[Any, ...], state: Any) -> Tensor:
     """A tensor of a subclass, or one with attributes."""
-    *numbers, requires_grad = arguments
-    t = _own(cls, _rebuild_tensor(*numbers, False), requires_grad)
-    setstate = getattr(cls, "__setstate__", None)
+    data, dtype, shape, stride, requires_grad = arguments
+    t = _own(cls, _rebuild_tensor(data, dtype, shape, stride, False), requires_grad)
+    setstate: Any = getattr(cls, "__setstate__", None)
     if setstate is not getattr(Tensor, "__setstate__", None):
         setstate(t, state)
         return t
@@ -161,7 +161,7 @@ def _slots(t: Tensor) -> dict[str, Any]:
 
 def _state(t: Tensor) -> Any:
     """What a pickle keeps of a tensor besides its numbers, as Python does for any object: attributes, and slots if any."""
-    getstate = getattr(type(t), "__getstate__", None)
+    getstate: Any = getattr(type(t), "__getstate__", None)
     if getstate is not getattr(Tensor, "__getstate__", None):
         return getstate(t)
     slots = _slots(t)
@@ -282,7 +282,7 @@ class _Methods:
     # NumPy
 
     @_interceptable
-    def numpy(self: Tensor, *, force: bool = False) -> numpy.ndarray[Any, Any]:
+    def numpy(self: Tensor, *, force: bool = False) -> _numpy.ndarray[Any, Any]:
         """The tensor as a NumPy array on the same memory: a change of one is a change of the other.
 
         Args:
@@ -303,7 +303,7 @@ class _Methods:
         return asarray(memoryview(self.detach() if self.requires_grad else self))
 
     @_interceptable
-    def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> numpy.ndarray[Any, Any]:
+    def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> _numpy.ndarray[Any, Any]:
         array = self.numpy()
         if dtype is None or array.dtype == dtype:
             return array.copy() if copy else array
@@ -432,7 +432,7 @@ class _Methods:
             split_size = int(split_size)
         if isinstance(split_size, int):
             return _core.split(self, split_size, dim)
-        return _core.split_with_sizes(self, split_size, dim)
+        return _core.split_with_sizes(self, split_size, dim)  # type: ignore[arg-type]
 
     # places
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 # typing.TYPE_CHECKING without importing typing, which takes longer than this module.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import builtins
     from types import TracebackType
     from typing import Any, ClassVar, NoReturn
 
@@ -82,7 +83,7 @@ class device:
         object.__setattr__(self, "index", index)
         return cls._known.setdefault((kind, index), self)
 
-    __init_subclass__ = classmethod(_no_subclass)  # type: ignore[assignment]
+    __init_subclass__: Any = classmethod(_no_subclass)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         _read_only(self, name)
@@ -120,7 +121,7 @@ class device:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, kind: builtins.type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         pass
 
@@ -231,7 +232,7 @@ class _Constant:
 
     __slots__ = ("_name",)
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> NoReturn:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         raise TypeError(f"cannot create 'torch.{cls.__name__}' instances")
 
     @classmethod
@@ -247,7 +248,7 @@ class _Constant:
         return f"torch.{self._name}"  # type: ignore[attr-defined]
 
     def __reduce__(self) -> str:
-        return self._name  # type: ignore[attr-defined,no-any-return]
+        return self._name  # type: ignore[attr-defined]
 
     def __copy__(self) -> Any:
         return self
@@ -261,7 +262,7 @@ class layout(_Constant):
 
     __slots__ = ()
     __module__ = "rushlight"
-    __init_subclass__ = classmethod(_no_subclass)  # type: ignore[assignment]
+    __init_subclass__: Any = classmethod(_no_subclass)
 
 
 class memory_format(_Constant):
@@ -273,7 +274,7 @@ class memory_format(_Constant):
 
     __slots__ = ()
     __module__ = "rushlight"
-    __init_subclass__ = classmethod(_no_subclass)  # type: ignore[assignment]
+    __init_subclass__: Any = classmethod(_no_subclass)
 
 
 strided: layout = layout._make("strided")
@@ -319,7 +320,7 @@ class _Limits:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self.dtype == other.dtype  # type: ignore[attr-defined,no-any-return]
+        return self.dtype == other.dtype
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -387,7 +388,7 @@ class finfo(_Limits):
         self._set(bits=bits, dtype=name, eps=eps, max=largest, min=-largest)
         self._set(resolution=resolution, smallest_normal=normal, tiny=normal)
 
-    __init_subclass__ = classmethod(_no_subclass)  # type: ignore[assignment]
+    __init_subclass__: Any = classmethod(_no_subclass)
 
     def __repr__(self) -> str:
         names = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
@@ -428,7 +429,7 @@ class iinfo(_Limits):
         magnitude = bits - signed
         self._set(bits=bits, dtype=name, max=2**magnitude - 1, min=-(2**magnitude) if signed else 0)
 
-    __init_subclass__ = classmethod(_no_subclass)  # type: ignore[assignment]
+    __init_subclass__: Any = classmethod(_no_subclass)
 
     def __repr__(self) -> str:
         return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"

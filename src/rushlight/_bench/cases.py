@@ -7,7 +7,7 @@ from textwrap import dedent
 
 __all__ = ["CASES", "GROUPS", "Case"]
 
-GROUPS = ("overhead", "medium", "large", "process")
+GROUPS = ("overhead", "medium", "large", "arrays", "process")
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,153 @@ def _large() -> None:
             _add("large", f"matmul {dtype} {size}", "x @ y", setup, 0.95, (1, 2), headline)
 
 
+def _arrays() -> None:
+    """Large arrays beyond the stated figures of `large`: more operators, layouts and dtypes, their backward, indexing, sorting."""
+    both = (1, 2)
+
+    def case(name: str, statement: str, setup: str, target: float = 1.0) -> None:
+        _add("arrays", name, statement, setup, target, both)
+
+    def backward(name: str, statement: str, setup: str, target: float = 1.0) -> None:
+        after = f"{setup}\nz = {statement}\ng = torch.ones_like(z)"
+        _add("arrays", f"{name} backward", "torch.autograd.grad(z, x, g, retain_graph=True)", after, target, both)
+
+    leaf = "x = torch.rand(4_000_000, requires_grad=True); y = torch.rand(4_000_000) + 0.5"
+    for name, statement in {
+        "sub": "x - y",
+        "div": "x / y",
+        "neg": "-x",
+        "relu": "torch.relu(x)",
+        "gelu": "torch.nn.functional.gelu(x)",
+        "log": "torch.log(x)",
+        "sqrt": "torch.sqrt(x)",
+        "square": "x ** 2",
+        "pow": "x ** y",
+        "where": "torch.where(y > 1, x, y)",
+        "clamp": "x.clamp(0.2, 0.8)",
+    }.items():
+        case(f"{name}, 4 million", statement, leaf)
+        backward(f"{name}, 4 million", statement, leaf)
+    plain = "x = torch.rand(4_000_000); y = torch.rand(4_000_000) + 0.5; i = torch.arange(4_000_000) % 100"
+    for name, statement in {
+        "less": "x < y",
+        "equal": "x == y",
+        "sin": "torch.sin(x)",
+        "add_": "x.add_(y)",
+        "mul_ by number": "x.mul_(1.0)",
+        "add number": "x + 1.5",
+        "int + float": "i + x",
+        "int64 add": "i + i",
+        "to float64": "x.to(torch.float64)",
+        "to bfloat16": "x.to(torch.bfloat16)",
+        "to float16": "x.to(torch.float16)",
+        "to int64": "x.to(torch.int64)",
+        "clone": "x.clone()",
+        "zeros_like": "torch.zeros_like(x)",
+    }.items():
+        case(f"{name}, 4 million", statement, plain)
+    for dtype in ("float64", "bfloat16", "float16"):
+        typed = f"x = torch.rand(4_000_000).to(torch.{dtype}); y = torch.rand(4_000_000).to(torch.{dtype})"
+        for name, statement in {"add": "x + y", "exp": "torch.exp(x)", "tanh": "torch.tanh(x)", "sum": "x.sum()"}.items():
+            case(f"{name} {dtype}, 4 million", statement, typed)
+    square = "x = torch.rand(2000, 2000); y = torch.rand(2000, 2000); row = torch.rand(2000); column = torch.rand(2000, 1)"
+    for name, statement in {
+        "add row": "x + row",
+        "add column": "x + column",
+        "add outer": "row + column",
+        "add transposed": "x + y.t()",
+        "exp of transposed": "torch.exp(x.t())",
+        "copy transposed": "x.t().contiguous()",
+        "add every second": "x[:, ::2] + y[:, ::2]",
+    }.items():
+        case(f"{name}, 2000x2000", statement, square)
+    backward("add row, 2000x2000", "y + x", "x = torch.rand(2000, requires_grad=True); y = torch.rand(2000, 2000)")
+    backward("mul column, 2000x2000", "y * x", "x = torch.rand(2000, 1, requires_grad=True); y = torch.rand(2000, 2000)")
+
+    line, plane, cube = "16_000_000", "4096, 4096", "256, 256, 256"
+    places = [(line, 0), (plane, 0), (plane, 1), (cube, 0), (cube, 1), (cube, 2)]
+    for shape, dim in places:
+        label = f"dim {dim} of ({shape.replace('_', '')})"
+        x = f"x = torch.rand({shape}, requires_grad=True)"
+        for name in ("sum", "mean", "softmax", "log_softmax"):
+            if name in ("softmax", "log_softmax") or shape != cube:
+                case(f"{name} over {label}", f"x.{name}({dim})", x)
+            backward(f"{name} over {label}", f"x.{name}({dim})", x)
+        detached = f"x = torch.rand({shape})"
+        for name in ("var", "std", "norm", "amax", "argmax", "cumsum", "logsumexp", "prod", "any", "all"):
+            statement = f"x.norm(dim={dim})" if name == "norm" else f"x.{name}({dim})"
+            case(f"{name} over {label}", statement, detached if name not in ("any", "all") else f"{detached} {'<' if name == 'any' else '>='} 0")
+    for name in ("sum", "mean", "var", "norm", "max", "argmax"):
+        case(f"{name} of (4096, 4096)", f"x.{name}()", "x = torch.rand(4096, 4096)")
+
+    for dtype in ("float32", "float64"):
+        for size in (10, 17, 33, 50, 64, 100):
+            case(f"matmul {dtype} {size}", "x @ y", f"x = torch.rand({size}, {size}, dtype=torch.{dtype}); y = torch.rand({size}, {size}, dtype=torch.{dtype})", 0.95)
+        pair = f"x = torch.rand(700, 700, dtype=torch.{dtype}); y = torch.rand(700, 700, dtype=torch.{dtype})"
+        for name, statement in {"a.T b": "x.t() @ y", "a b.T": "x @ y.t()", "a.T b.T": "x.t() @ y.t()"}.items():
+            case(f"matmul {dtype} 700, {name}", statement, pair, 0.95)
+        tall = f"x = torch.rand(2000, 2000, dtype=torch.{dtype}); v = torch.rand(2000, dtype=torch.{dtype})"
+        for name, statement in {"matrix-vector": "x @ v", "vector-matrix": "v @ x", "transposed matrix-vector": "x.t() @ v"}.items():
+            case(f"{name} {dtype} 2000", statement, tall, 0.95)
+        for count, size in ((512, 16), (128, 64), (16, 256)):
+            case(f"bmm {dtype}, {count} of {size}", "torch.bmm(x, y)", f"x = torch.rand({count}, {size}, {size}, dtype=torch.{dtype}); y = torch.rand({count}, {size}, {size}, dtype=torch.{dtype})", 0.95)
+        backward(f"matmul {dtype} 512", "x @ y", f"x = torch.rand(512, 512, dtype=torch.{dtype}, requires_grad=True); y = torch.rand(512, 512, dtype=torch.{dtype})", 0.95)
+        case(f"matmul {dtype} 2000x64 by 64x2000", "x @ y", f"x = torch.rand(2000, 64, dtype=torch.{dtype}); y = torch.rand(64, 2000, dtype=torch.{dtype})", 0.95)
+        case(f"matmul {dtype} 64x2000 by 2000x64", "x @ y", f"x = torch.rand(64, 2000, dtype=torch.{dtype}); y = torch.rand(2000, 64, dtype=torch.{dtype})", 0.95)
+
+    million = """
+    x = torch.rand(1_000_000, requires_grad=True); d = x.detach(); i = torch.randperm(1_000_000); mask = torch.rand(1_000_000) < 0.5
+    small = torch.randint(1000, (1_000_000,)); bins = torch.zeros(1000); zero = torch.zeros(1_000_000)
+    m = torch.rand(1000, 1000, requires_grad=True); j = torch.randint(1000, (1000, 1000)); r = torch.randperm(1000)
+    """
+    for name, statement in {
+        "sort": "d.sort()",
+        "sort rows": "m.detach().sort(1)",
+        "argsort ints": "small.argsort()",
+        "topk": "d.topk(100)",
+        "topk rows": "m.detach().topk(10, 1)",
+        "unique": "torch.unique(small)",
+        "cumsum": "d.cumsum(0)",
+        "gather": "d.gather(0, i)",
+        "gather rows": "m.detach().gather(1, j)",
+        "gather columns": "m.detach().gather(0, j)",
+        "scatter_add permutation": "zero.scatter_add(0, i, d)",
+        "scatter_add bins": "bins.scatter_add(0, small, d)",
+        "scatter_add rows": "m.detach().scatter_add(1, j, m.detach())",
+        "scatter": "zero.scatter(0, i, d)",
+        "index_add": "zero.index_add(0, i, d)",
+        "index_add rows": "m.detach().index_add(0, r, m.detach())",
+        "index_add columns": "m.detach().index_add(1, r, m.detach())",
+        "index_select": "d.index_select(0, i)",
+        "index_select rows": "m.detach().index_select(0, r)",
+        "index_select columns": "m.detach().index_select(1, r)",
+        "take_along_dim": "torch.take_along_dim(m.detach(), j, 1)",
+        "x[index]": "d[i]",
+        "x[rows]": "m.detach()[r]",
+        "x[:, columns]": "m.detach()[:, r]",
+        "x[rows, columns]": "m.detach()[j, r]",
+        "x[mask]": "d[mask]",
+        "x[index] = y": "zero[i] = d",
+        "x[mask] = 0": "zero[mask] = 0.0",
+        "index_put accumulate": "zero.index_put_((i,), d, accumulate=True)",
+        "masked_fill": "d.masked_fill(mask, 0.0)",
+        "nonzero": "mask.nonzero()",
+        "cat": "torch.cat([d, d, d])",
+        "stack": "torch.stack([d, d], 1)",
+        "flip": "d.flip(0)",
+    }.items():
+        case(f"{name}, 1 million", statement, million)
+    for name, statement in {
+        "gather": "x.gather(0, i)",
+        "x[index]": "x[i]",
+        "x[mask]": "x[mask]",
+        "sort": "x.sort()[0]",
+        "cumsum": "x.cumsum(0)",
+    }.items():
+        backward(f"{name}, 1 million", statement, dedent(million).strip())
+
+
 _overhead()
 _medium()
 _large()
+_arrays()

@@ -21,13 +21,23 @@ def _parser() -> argparse.ArgumentParser:
         description="Times rushlight against PyTorch, in turn within one process. A ratio is PyTorch's time by rushlight's.",
     )
     parser.add_argument("--group", action="append", choices=GROUPS, help="only this group (may be repeated)")
-    parser.add_argument("--case", action="append", metavar="TEXT", help="only cases whose name contains TEXT (may be repeated)")
+    parser.add_argument(
+        "--case", action="append", metavar="TEXT", help="only cases whose name contains TEXT (may be repeated)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers")
     parser.add_argument(
-        "--markdown", type=Path, metavar="FILE", action="append", help="write tables, or fill the marked block of an existing file"
+        "--markdown",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        help="write tables, or fill the marked block of an existing file",
     )
-    parser.add_argument("--quick", action="store_true", help="shorter and fewer rounds, smaller counts: a first impression")
-    parser.add_argument("--slow", action="store_true", help="also the chain of ten million operators (minutes, 7 GB for PyTorch)")
+    parser.add_argument(
+        "--quick", action="store_true", help="shorter and fewer rounds, smaller counts: a first impression"
+    )
+    parser.add_argument(
+        "--slow", action="store_true", help="also the chain of ten million operators (minutes, 7 GB for PyTorch)"
+    )
     parser.add_argument("--check", action="store_true", help="end with status 1 if a stated figure is not reached")
     parser.add_argument("--list", action="store_true", help="name the cases and stop")
     return parser
@@ -92,5 +102,3 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
-
-

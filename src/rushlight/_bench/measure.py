@@ -80,7 +80,9 @@ class _Side:
         self.turns = 1
         while (taken := self._time()) < timing.seconds:
             # Aims a little above the length asked for; at most ten times more, as the first turns are slow.
-            self.turns = max(self.turns + 1, min(10 * self.turns, int(1.2 * self.turns * timing.seconds / max(taken, 1e-9))))
+            self.turns = max(
+                self.turns + 1, min(10 * self.turns, int(1.2 * self.turns * timing.seconds / max(taken, 1e-9)))
+            )
 
     def _time(self) -> float:
         return self.loop(range(self.turns), time.perf_counter)

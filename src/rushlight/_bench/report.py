@@ -147,6 +147,8 @@ def write_markdown(path: Path, rows: Sequence[Row], about: dict[str, Any]) -> No
             break
     else:
         if text:
-            raise ValueError(f"{path} exists and has no block <!-- benchmarks:short --> or <!-- benchmarks:full --> ... {end}")
+            raise ValueError(
+                f"{path} exists and has no block <!-- benchmarks:short --> or <!-- benchmarks:full --> ... {end}"
+            )
         text = markdown(rows, about, full=True) + "\n"
     path.write_text(text, encoding="utf-8")

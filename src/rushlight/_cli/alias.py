@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from .._missing import missing
 
@@ -45,7 +45,7 @@ class _Alias:
         # the same function; only the caller's caller tells them apart.
         question = sys._getframe(2).f_code.co_name == "find_spec"
         if real != name and _exists(real):
-            return ModuleSpec(name, self)
+            return ModuleSpec(name, cast(Any, self))
         if question or not real.startswith(f"{PACKAGE}.") or (real == name and _exists(real)):
             return None
         # Python swallows an error that carries the very name it asked for: `from torch import x` looks for rushlight.x and
@@ -61,7 +61,7 @@ class _Alias:
     def exec_module(self, module: ModuleType) -> None:
         # The import system has just put the alias' spec on the module; what runs here only puts the right one back.
         spec = module.__spec__
-        if spec is not None and spec.loader is self:
+        if spec is not None and cast(Any, spec.loader) is self:
             module.__spec__ = spec.loader_state
 
 

@@ -94,7 +94,10 @@ def _digits(folder: Path, epochs: int, seed: int) -> float:
     model = digits.Classifier()
     parameters = model.parameters()
     graph = svg(
-        model.loss(training[0][:32], training[1][:32]), names=parameters, title="Loss of the digits classifier", result="loss"
+        model.loss(training[0][:32], training[1][:32]),
+        names=parameters,
+        title="Loss of the digits classifier",
+        result="loss",
     )
 
     def epoch_notes() -> Iterator[tuple[tuple[float, float, float], str]]:

@@ -119,10 +119,14 @@ def _order(layers: list[list[_Box]], sweeps: int = 12) -> None:
             place = {box: at for at, box in enumerate(reference)}
             old = {box: at for at, box in enumerate(layers[index])}
 
-            def centre(box: _Box, place: dict[_Box, int] = place, old: dict[_Box, int] = old, up: bool = upwards) -> float:
+            def centre(
+                box: _Box, place: dict[_Box, int] = place, old: dict[_Box, int] = old, up: bool = upwards
+            ) -> float:
                 # An input's position among its user's inputs decides ties, so that `a - b` has a on the left.
                 spots = [
-                    place[n] + (0.01 * n.inputs.index(box) if up else 0) for n in (box.users if up else box.inputs) if n in place
+                    place[n] + (0.01 * n.inputs.index(box) if up else 0)
+                    for n in (box.users if up else box.inputs)
+                    if n in place
                 ]
                 return sum(spots) / len(spots) if spots else old[box]
 
@@ -174,7 +178,9 @@ def _spread(layer: list[_Box]) -> None:
             if room >= GAP:
                 break
             blocks.pop()
-            shift = last_offset + last.width / 2 + GAP + first.width / 2 - first_offset  # of members, seen from others' centre
+            shift = (
+                last_offset + last.width / 2 + GAP + first.width / 2 - first_offset
+            )  # of members, seen from others' centre
             merged = others + [(b, offset + shift) for b, offset in members]
             old, new = sum(b.weight for b, _ in others), sum(b.weight for b, _ in members)
             centre, members = (before * old + (centre - shift) * new) / (old + new), merged

@@ -46,7 +46,9 @@ def module(name: str, args: list[str]) -> int:
         if spec is not None and spec.submodule_search_locations is not None:
             package, spec = name, find_spec(f"{name}.__main__")
             if spec is None:
-                return _fail(f"No module named {package}.__main__; {package!r} is a package and cannot be directly executed", 1)
+                return _fail(
+                    f"No module named {package}.__main__; {package!r} is a package and cannot be directly executed", 1
+                )
     except ModuleNotFoundError as error:
         return _fail(f"Error while finding module specification for {name!r} (ModuleNotFoundError: {error})", 1)
     if spec is None:

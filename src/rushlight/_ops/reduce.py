@@ -52,7 +52,7 @@ def std_mean(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool
 @operator("Reduction")
 def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
     """(min, max) of all elements or along a dimension."""
-    options = {} if dim is None else {"dim": dim, "keepdim": keepdim}
+    options: dict[str, Any] = {} if dim is None else {"dim": dim, "keepdim": keepdim}
     if dim is None and keepdim:
         options = {"dim": list(range(input.ndim)), "keepdim": True}
     return make("aminmax", ("min", "max"), (input.amin(**options), input.amax(**options)))
@@ -278,7 +278,7 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, a
     else:
         total = weights.sum()
         mean = (x * weights).sum(1, keepdim=True) / total
-    if aweights is not None and correction != 0:
+    if aweights is not None and weights is not None and correction != 0:
         scale = total - correction * (weights * aweights).sum() / total
     else:
         scale = total - correction

@@ -1,0 +1,163 @@
+# Written by tools/stubs.py from the annotations in this folder; not to be edited.
+from builtins import bool as _bool, bytes as _bytes, complex as _complex, float as _float, int as _int, type as _type
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from .._core import Generator, Size, Tensor, dtype as _dtype
+
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any=1, out: Tensor | None=None) -> Tensor:
+    """input + value * tensor1 * tensor2, elementwise with broadcasting."""
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any=1, out: Tensor | None=None) -> Tensor:
+    """input + value * tensor1 / tensor2, elementwise with broadcasting."""
+def lerp(input: Tensor, end: Tensor, weight: Any, *, out: Tensor | None=None) -> Tensor:
+    """input + weight * (end - input); computed from the nearer end, so that weight 1 gives `end` exactly."""
+def clamp_min(input: Tensor, min: Any, *, out: Tensor | None=None) -> Tensor:
+    """The elements, or `min` where they are smaller."""
+def clamp_max(input: Tensor, max: Any, *, out: Tensor | None=None) -> Tensor:
+    """The elements, or `max` where they are larger."""
+def deg2rad(input: Tensor, *, out: Tensor | None=None) -> Tensor:
+    """Degrees as radians."""
+def rad2deg(input: Tensor, *, out: Tensor | None=None) -> Tensor:
+    """Radians as degrees."""
+def sinc(input: Tensor, *, out: Tensor | None=None) -> Tensor:
+    """sin(pi x) / (pi x), 1 at 0."""
+def float_power(input: Any, exponent: Any, *, out: Tensor | None=None) -> Tensor:
+    """The power in double precision (complex if an operand is)."""
+def ldexp(input: Tensor, other: Tensor, *, out: Tensor | None=None) -> Tensor:
+    """input * 2 ** other."""
+def complex(real: Tensor, imag: Tensor, *, out: Tensor | None=None) -> Tensor:
+    """The complex tensor real + i imag, from float or double parts of one dtype."""
+def polar(abs: Tensor, angle: Tensor, *, out: Tensor | None=None) -> Tensor:
+    """The complex tensor of these absolute values and angles in radians."""
+def isclose(input: Tensor, other: Tensor, rtol: _float=1e-05, atol: _float=1e-08, equal_nan: _bool=False) -> Tensor:
+    """|input - other| <= atol + rtol * |other|, elementwise; equal infinities are close."""
+def allclose(input: Tensor, other: Tensor, rtol: _float=1e-05, atol: _float=1e-08, equal_nan: _bool=False) -> _bool:
+    """Whether all elements are close, as isclose says."""
+def isreal(input: Tensor) -> Tensor:
+    """Where the imaginary part is 0."""
+def is_nonzero(input: Tensor) -> _bool:
+    """Whether the only element differs from 0."""
+def isin(elements: Any, test_elements: Any, *, assume_unique: _bool=False, invert: _bool=False) -> Tensor:
+    """Where an element is among `test_elements`."""
+def var_mean(input: Tensor, dim: Any=None, unbiased: Any=None, keepdim: _bool=False, *, correction: Any=None) -> Any:
+    """(variance, mean) over dimensions."""
+def std_mean(input: Tensor, dim: Any=None, unbiased: Any=None, keepdim: _bool=False, *, correction: Any=None) -> Any:
+    """(standard deviation, mean) over dimensions."""
+def aminmax(input: Tensor, *, dim: _int | None=None, keepdim: _bool=False) -> Any:
+    """(min, max) of all elements or along a dimension."""
+def count_nonzero(input: Tensor, dim: Any=None) -> Tensor:
+    """How many elements differ from 0, over all or some dimensions."""
+def nansum(input: Tensor, dim: Any=None, keepdim: _bool=False, *, dtype: _dtype | None=None, out: Tensor | None=None) -> Tensor:
+    """The sum, nan counted as 0."""
+def nanmean(input: Tensor, dim: Any=None, keepdim: _bool=False, *, dtype: _dtype | None=None, out: Tensor | None=None) -> Tensor:
+    """The mean of what is not nan."""
+def mode(input: Tensor, dim: _int=-1, keepdim: _bool=False) -> Any:
+    """(values, indices): the commonest value along a dimension, the smallest of equally common ones."""
+def quantile(input: Tensor, q: Any, dim: _int | None=None, keepdim: _bool=False, *, interpolation: str='linear', out: Tensor | None=None) -> Tensor:
+    """The q-quantiles over all elements or along a dimension; nan where there is one."""
+def nanquantile(input: Tensor, q: Any, dim: _int | None=None, keepdim: _bool=False, *, interpolation: str='linear', out: Tensor | None=None) -> Tensor:
+    """The q-quantiles of what is not nan."""
+def logcumsumexp(input: Tensor, dim: _int, *, out: Tensor | None=None) -> Tensor:
+    """log(cumsum(exp(input))) along a dimension, by blocks of doubling length, without overflow."""
+def diff(input: Tensor, n: _int=1, dim: _int=-1, prepend: Tensor | None=None, append: Tensor | None=None, *, out: Tensor | None=None) -> Tensor:
+    """The n-th difference along a dimension, after `prepend` and `append` were joined to it."""
+def trapezoid(y: Tensor, x: Tensor | None=None, *, dx: Any=1, dim: _int=-1) -> Tensor:
+    """The integral of sampled values along a dimension by the trapezoidal rule."""
+def trapz(y: Tensor, x: Tensor | None=None, *, dx: Any=1, dim: _int=-1) -> Tensor:
+    """The integral of sampled values along a dimension by the trapezoidal rule."""
+def cumulative_trapezoid(y: Tensor, x: Tensor | None=None, *, dx: Any=1, dim: _int=-1) -> Tensor:
+    """The running integral of sampled values along a dimension by the trapezoidal rule."""
+def dist(input: Tensor, other: Tensor, p: Any=2, *, out: Tensor | None=None) -> Tensor:
+    """The p-norm of input - other."""
+def cov(input: Tensor, *, correction: _int=1, fweights: Tensor | None=None, aweights: Tensor | None=None) -> Tensor:
+    """The covariance of variables (rows) over observations (columns)."""
+def corrcoef(input: Tensor) -> Tensor:
+    """The correlation coefficients of variables (rows)."""
+def renorm(input: Tensor, p: _float, dim: _int, maxnorm: _float, *, out: Tensor | None=None) -> Tensor:
+    """Scales each sub-tensor along `dim` whose p-norm exceeds maxnorm down to it."""
+def unique_consecutive(input: Tensor, return_inverse: _bool=False, return_counts: _bool=False, dim: _int | None=None) -> Any:
+    """The elements (or slices along `dim`) without what repeats the one before; also where each went, and how often each came."""
+def unique(input: Tensor, sorted: _bool=True, return_inverse: _bool=False, return_counts: _bool=False, dim: _int | None=None) -> Any:
+    """The distinct elements (or slices along `dim`) in ascending order; also where each went, and how often each came."""
+def gradient(input: Tensor, *, spacing: Any=None, dim: Any=None, edge_order: _int=1) -> list[Tensor]:
+    """The derivative of sampled values along dimensions by central differences, one-sided at the edges."""
+def diag(input: Tensor, diagonal: _int=0, *, out: Tensor | None=None) -> Tensor:
+    """A vector as a matrix's diagonal, or a matrix's diagonal as a vector."""
+def diag_embed(input: Tensor, offset: _int=0, dim1: _int=-2, dim2: _int=-1) -> Tensor:
+    """The last dimension as the diagonal of two, zeros elsewhere."""
+def diagflat(input: Tensor, offset: _int=0) -> Tensor:
+    """All elements as a matrix's diagonal."""
+def diagonal_scatter(input: Tensor, src: Tensor, offset: _int=0, dim1: _int=0, dim2: _int=1) -> Tensor:
+    """A copy of input with `src` written to a diagonal."""
+def select_scatter(input: Tensor, src: Tensor, dim: _int, index: _int) -> Tensor:
+    """A copy of input with `src` written at an index of a dimension."""
+def slice_scatter(input: Tensor, src: Tensor, dim: _int=0, start: _int | None=None, end: _int | None=None, step: _int=1) -> Tensor:
+    """A copy of input with `src` written to a slice of a dimension."""
+def as_strided_scatter(input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: _int | None=None) -> Tensor:
+    """A copy of input with `src` written to a strided part."""
+def trace(input: Tensor) -> Tensor:
+    """The sum of a matrix's diagonal."""
+def atleast_1d(*tensors: Any) -> Any:
+    """Each tensor with at least one dimension."""
+def atleast_2d(*tensors: Any) -> Any:
+    """Each tensor with at least two dimensions, new ones in front."""
+def atleast_3d(*tensors: Any) -> Any:
+    """Each tensor with at least three dimensions: [n] as [1, n, 1], [m, n] as [m, n, 1]."""
+def column_stack(tensors: Sequence[Tensor], *, out: Tensor | None=None) -> Tensor:
+    """Joins along the second dimension, vectors as columns."""
+def block_diag(*tensors: Tensor) -> Tensor:
+    """Matrices along the diagonal of one, zeros elsewhere."""
+def broadcast_tensors(*tensors: Any) -> Any:
+    """The tensors expanded to their common shape."""
+def meshgrid(*tensors: Any, indexing: str | None=None) -> Any:
+    """Coordinate grids of vectors: one tensor each, expanded along the others' dimensions."""
+def cartesian_prod(*tensors: Any) -> Tensor:
+    """All tuples of elements, one from each vector, as rows."""
+def combinations(input: Tensor, r: _int=2, with_replacement: _bool=False) -> Tensor:
+    """All combinations of r elements of a vector, as rows, in the order of their places."""
+def tensor_split(input: Tensor, indices_or_sections: Any, dim: _int=0) -> tuple[Tensor, ...]:
+    """Cuts a dimension into sections of nearly equal size, or before the given places."""
+def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """tensor_split along the second dimension (the first of a vector)."""
+def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """tensor_split along the first dimension."""
+def dsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """tensor_split along the third dimension."""
+def unsafe_chunk(input: Tensor, chunks: _int, dim: _int=0) -> tuple[Tensor, ...]:
+    """chunk."""
+def unsafe_split(input: Tensor, split_size: _int, dim: _int=0) -> tuple[Tensor, ...]:
+    """split."""
+def repeat_interleave(input: Tensor, repeats: Any=None, dim: _int | None=None, *, output_size: _int | None=None) -> Tensor:
+    """Each element (or slice along `dim`) repeated in place; with one argument, the indices that do it."""
+def rot90(input: Tensor, k: _int=1, dims: Sequence[_int]=(0, 1)) -> Tensor:
+    """Turns the plane of two dimensions by k quarters, from the first towards the second."""
+def take(input: Tensor, index: Tensor, *, out: Tensor | None=None) -> Tensor:
+    """Elements of the flattened input at these places."""
+def put(input: Tensor, index: Tensor, source: Tensor, accumulate: _bool=False) -> Tensor:
+    """A copy of input with `source` written (or added) at places of the flattened tensor."""
+def index_copy(input: Tensor, dim: _int, index: Tensor, source: Tensor, *, out: Tensor | None=None) -> Tensor:
+    """A copy of input with slices of `source` written at indices of a dimension."""
+def index_fill(input: Tensor, dim: _int, index: Tensor, value: Any) -> Tensor:
+    """A copy of input with one value written at indices of a dimension."""
+def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    """A copy of input whose elements under the mask are the first ones of `source`, in order."""
+def argwhere(input: Tensor) -> Tensor:
+    """The indices of all elements that differ from 0, as rows."""
+def narrow_copy(input: Tensor, dim: _int, start: _int, length: _int) -> Tensor:
+    """A copy of narrow(dim, start, length)."""
+def adjoint(input: Tensor) -> Tensor:
+    """The conjugate transpose of the last two dimensions."""
+def kron(input: Tensor, other: Tensor, *, out: Tensor | None=None) -> Tensor:
+    """The Kronecker product."""
+def tensordot(a: Tensor, b: Tensor, dims: Any=2, *, out: Tensor | None=None) -> Tensor:
+    """Sums products over the last `dims` dimensions of a and the first of b, or over two lists of dimensions."""
+def vdot(input: Tensor, other: Tensor, *, out: Tensor | None=None) -> Tensor:
+    """The dot product of two vectors, the first conjugated."""
+def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any=1, alpha: Any=1, out: Tensor | None=None) -> Tensor:
+    """beta * input + alpha * the sum over batches of batch1 @ batch2."""
+def chain_matmul(*matrices: Tensor, out: Tensor | None=None) -> Tensor:
+    """The product of matrices."""
+def cross(input: Tensor, other: Tensor, dim: _int | None=None, *, out: Tensor | None=None) -> Tensor:
+    """The cross product along a dimension of size 3 (the first such one by default)."""
+def vander(x: Tensor, N: _int | None=None, increasing: _bool=False) -> Tensor:
+    """The Vandermonde matrix: powers of x as columns, descending unless `increasing`."""
