@@ -16,7 +16,7 @@ from parity.report import Report
 # What the core does not do yet, see docs/differences.md: tests in NOT_YET are expected to fail (those that begin to pass
 # are taken off the list), and these files wait for operators or features without which they cannot be collected or end.
 NOT_YET = pathlib.Path(__file__).with_name("not_yet.txt")
-collect_ignore = ["test_printing.py", "parity"]
+collect_ignore = ["parity"]
 
 REPORT = pytest.StashKey[Report]()
 

@@ -8,6 +8,7 @@ import random
 import pytest
 
 import rushlight as rl
+import rushlight._tensor_str
 
 inf, nan = float("inf"), float("nan")
 
@@ -140,19 +141,19 @@ def test_options():
 
 def test_printoptions_block_restores():
     before = rl._tensor_str.get_printoptions()
-    with rl.printoptions(precision=1, sci_mode=True):
+    with rl._tensor_str.printoptions(precision=1, sci_mode=True):
         assert repr(rl.tensor(2.5)) == "tensor(2.5e+00)"
-        with rl.printoptions(precision=0, sci_mode=False):
+        with rl._tensor_str.printoptions(precision=0, sci_mode=False):
             assert repr(rl.tensor(2.5)) == "tensor(2)"
         assert repr(rl.tensor(2.5)) == "tensor(2.5e+00)"
     assert rl._tensor_str.get_printoptions() == before
-    with pytest.raises(KeyError), rl.printoptions(precision=7):
+    with pytest.raises(KeyError), rl._tensor_str.printoptions(precision=7):
         raise KeyError
     assert rl._tensor_str.get_printoptions() == before
 
 
 def test_printoptions_decorates():
-    @rl.printoptions(precision=1)
+    @rl._tensor_str.printoptions(precision=1)
     def text(x):
         return repr(x)
 

@@ -353,6 +353,11 @@ void accumulate_grad(const Tensor& leaf, Tensor& g) {
     const bool ours = !modes.grad && exclusive(g) && is_dense(g.sizes(), g.strides());
     Tensor next = old.defined() ? add(old, g) : ours ? std::move(g) : clone(g);
     if (leaf->grad != old.get()) continue;
+    if (modes.grad) {
+      // The gradient's own graph leads back to the leaf.
+      collect(leaf.get());
+      collect(next.get());
+    }
     leaf->grad = reinterpret_cast<TensorObject*>(next.release());
     if (old.defined()) Py_DECREF(old.object());
     return;

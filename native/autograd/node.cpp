@@ -155,13 +155,13 @@ std::string type_string(DType d) { return cat("torch.", scalar_type_name(d), "Te
 
 }  // namespace
 
-Tensor SavedTensor::unpack(Node* owner) {
+Tensor SavedTensor::unpack(Node* owner, bool with_history) {
   if (!tensor_.defined()) {
     if (owner->is_released()) fail_freed(owner);
     return Tensor();
   }
   if (tensor_->version() != version_) fail_modified(owner, tensor_, version_, output_);
-  if (output_ == 0 || !modes.grad) return tensor_;
+  if (output_ == 0 || !with_history) return tensor_;
   Tensor out = alias(tensor_);
   set_history(out, owner, output_ - 1);
   return out;

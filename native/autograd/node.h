@@ -62,6 +62,9 @@ class Node {
   /// Shows the saved tensors.
   virtual void visit(SavedVisitor&) {}
 
+  /// What stands for the node in Python where the node itself owns it (autograd.Function's context); else null.
+  virtual PyObject* python_object() const { return nullptr; }
+
   Edge* edges() { return reinterpret_cast<Edge*>(reinterpret_cast<char*>(this) + bytes_); }
   std::uint32_t edge_count() const { return n_edges_; }
   std::uint32_t output_count() const { return n_outputs_; }
@@ -178,6 +181,20 @@ class NodeRef {
   Node* p_ = nullptr;
 };
 
+// --- modes, per thread ----------------------------------------------------------------------------------------------
+struct Modes {
+  bool grad = true;
+  bool inference = false;
+  bool torch_function = true;  // off inside a subclass's own handling
+  bool anomaly = false;
+  bool check_nan = false;
+};
+#if defined(__GNUC__) && !defined(__APPLE__)
+extern thread_local Modes modes __attribute__((tls_model("initial-exec")));
+#else
+extern thread_local Modes modes;
+#endif
+
 /// A tensor kept for the backward pass, with the version it had.
 ///
 /// An input is kept as it is. An output is kept as an alias without history, since output -> node -> output would
@@ -191,7 +208,8 @@ class SavedTensor {
   void save(const Tensor& input);
   void save_output(const Tensor& output);
   /// The tensor; throws PyTorch's errors when it was freed or changed in place since.
-  Tensor unpack(Node* owner);
+  /// A saved output gets its history back only where it can matter: while recording, or when Python is to see it.
+  Tensor unpack(Node* owner, bool with_history = modes.grad);
   bool saved() const { return tensor_.defined(); }
   void clear() { tensor_ = Tensor(); }
   TensorObject* peek() const { return tensor_.get(); }
@@ -230,20 +248,6 @@ void set_history(const Tensor& out, Node* node, std::uint32_t nr = 0);
 
 /// The up-to-date grad_fn of a tensor (a view's is remade after in-place changes of its base); null for a leaf.
 Node* grad_fn(const Tensor& t);
-
-// --- modes, per thread ----------------------------------------------------------------------------------------------
-struct Modes {
-  bool grad = true;
-  bool inference = false;
-  bool torch_function = true;  // off inside a subclass's own handling
-  bool anomaly = false;
-  bool check_nan = false;
-};
-#if defined(__GNUC__) && !defined(__APPLE__)
-extern thread_local Modes modes __attribute__((tls_model("initial-exec")));
-#else
-extern thread_local Modes modes;
-#endif
 
 class GradMode {
  public:

@@ -165,9 +165,12 @@ void check_inplace(const Tensor& t, bool tracked_inputs) {
 
 void finish_inplace(const Tensor& t, Node* node) {
   t->bump_version();
-  if (node == nullptr) return;
+  if (node != nullptr) rebase_history(t, node);
+}
+
+void rebase_history(const Tensor& t, Node* node, std::uint32_t nr) {
   if (!is_view(t)) {
-    set_history(t, node);
+    set_history(t, node, nr);
     return;
   }
   const Tensor base = Tensor::borrow(t->base);

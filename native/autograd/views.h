@@ -24,5 +24,7 @@ void mark_multi_view(const Tensor& view);
 void check_inplace(const Tensor& t, bool tracked_inputs);
 /// Call after the change: new version; if `node` is given the history of `t` (and of its base) is now `node`.
 void finish_inplace(const Tensor& t, Node* node);
+/// The second half of it: output `nr` of `node` is now the history of `t`, and of its base if it is a view.
+void rebase_history(const Tensor& t, Node* node, std::uint32_t nr = 0);
 
 }  // namespace rl

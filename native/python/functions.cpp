@@ -5,6 +5,7 @@
 #include "base/threads.h"
 #include "ops/generator.h"
 #include "python/bind.h"
+#include "python/node_object.h"
 #include "python/tensor_type.h"
 
 namespace rl {
@@ -332,6 +333,7 @@ PyMODINIT_FUNC PyInit__core() {
     init_size_type(module.get());
     init_tensor_type(module.get());
     init_node_type(module.get());
+    init_function_type(module.get());
     init_generator(module.get());
     init_functions(module.get());
     add_operators(module.get());

@@ -1,17 +1,12 @@
 // Hooks, retained gradients, and nodes as Python sees them.
 #include "autograd/hooks.h"
 
-
 #include "python/bind.h"
+#include "python/node_object.h"
 
 namespace rl {
 namespace {
 
-struct NodeObject {
-  PyObject_HEAD
-  Node* node;
-  PyObject* weakrefs;
-};
 PyTypeObject* node_type = nullptr;
 void node_dealloc(PyObject* o);
 
@@ -38,18 +33,24 @@ Object tensor_tuple(const Tensor* t, std::size_t n) {
 }
 
 void run_gradient_hooks(PyObject* dict, Tensor& g) {
-  call_hooks(dict, [](void* c) { return one_tuple(*static_cast<Tensor*>(c)); }, &g, [&](PyObject* r) {
-    if (!is_tensor(r)) fail_type("hook should return a Tensor or None, not ", Py_TYPE(r)->tp_name);
-    Tensor fresh = Tensor::borrow(r);
-    if (g.defined() && !same(fresh.sizes(), g.sizes())) fail_runtime("hook has changed the size of value");
-    if (g.defined() && fresh.dtype() != g.dtype()) fail_runtime("hook has changed the type of value (was ", dtype_name(g.dtype()), ", is ", dtype_name(fresh.dtype()), ")");
-    g = fresh;
-  });
+  call_hooks(
+      dict, [](void* c) { return one_tuple(*static_cast<Tensor*>(c)); }, &g,
+      [&](PyObject* r) {
+        if (!is_tensor(r)) fail_type("hook should return a Tensor or None, not ", Py_TYPE(r)->tp_name);
+        Tensor fresh = Tensor::borrow(r);
+        if (g.defined() && !same(fresh.sizes(), g.sizes())) fail_runtime("hook has changed the size of value");
+        if (g.defined() && fresh.dtype() != g.dtype())
+          fail_runtime("hook has changed the type of value (was ", dtype_name(g.dtype()), ", is ",
+                       dtype_name(fresh.dtype()), ")");
+        g = fresh;
+      });
 }
 
 void take_tensors(PyObject* r, Tensor* into, std::size_t n) {
   Object seq = PyTuple_Check(r) || PyList_Check(r) ? Object::borrow(r) : Object::check(PyTuple_Pack(1, r));
-  if (std::size_t(PySequence_Fast_GET_SIZE(seq.get())) != n) fail_runtime("hook has returned an incorrect number of values (got ", PySequence_Fast_GET_SIZE(seq.get()), ", but expected ", n, ")");
+  if (std::size_t(PySequence_Fast_GET_SIZE(seq.get())) != n)
+    fail_runtime("hook has returned an incorrect number of values (got ", PySequence_Fast_GET_SIZE(seq.get()),
+                 ", but expected ", n, ")");
   for (std::size_t i = 0; i < n; ++i) {
     PyObject* item = PySequence_Fast_GET_ITEM(seq.get(), Py_ssize_t(i));
     into[i] = is_tensor(item) ? Tensor::borrow(item) : Tensor();
@@ -70,29 +71,35 @@ void run_leaf_hooks(const Tensor& leaf, Tensor& grad) {
 }
 void run_accumulate_hooks(const Tensor& leaf) {
   Tensor t = leaf;
-  call_hooks(leaf->extra->accumulate_hooks, [](void* c) { return one_tuple(*static_cast<Tensor*>(c)); }, &t, [](PyObject*) {
-    fail_runtime("Tensor post accumulate grad hooks should return None.");
-  });
+  call_hooks(
+      leaf->extra->accumulate_hooks, [](void* c) { return one_tuple(*static_cast<Tensor*>(c)); }, &t,
+      [](PyObject*) { fail_runtime("Tensor post accumulate grad hooks should return None."); });
 }
 void run_pre_hooks(Node* n, Tensor* grads) {
   struct Context {
     Tensor* grads;
     std::size_t n;
   } c{grads, n->output_count()};
-  call_hooks(n->extra()->pre_hooks, [](void* p) {
-    auto* x = static_cast<Context*>(p);
-    return Object::check(PyTuple_Pack(1, tensor_tuple(x->grads, x->n).get()));
-  }, &c, [&](PyObject* r) { take_tensors(r, grads, c.n); });
+  call_hooks(
+      n->extra()->pre_hooks,
+      [](void* p) {
+        auto* x = static_cast<Context*>(p);
+        return Object::check(PyTuple_Pack(1, tensor_tuple(x->grads, x->n).get()));
+      },
+      &c, [&](PyObject* r) { take_tensors(r, grads, c.n); });
 }
 void run_post_hooks(Node* n, Tensor* in, Tensor* out) {
   struct Context {
     Tensor *in, *out;
     std::size_t n_in, n_out;
   } c{in, out, n->output_count(), n->edge_count()};
-  call_hooks(n->extra()->post_hooks, [](void* p) {
-    auto* x = static_cast<Context*>(p);
-    return Object::check(PyTuple_Pack(2, tensor_tuple(x->out, x->n_out).get(), tensor_tuple(x->in, x->n_in).get()));
-  }, &c, [&](PyObject* r) { take_tensors(r, out, c.n_out); });
+  call_hooks(
+      n->extra()->post_hooks,
+      [](void* p) {
+        auto* x = static_cast<Context*>(p);
+        return Object::check(PyTuple_Pack(2, tensor_tuple(x->out, x->n_out).get(), tensor_tuple(x->in, x->n_in).get()));
+      },
+      &c, [&](PyObject* r) { take_tensors(r, out, c.n_out); });
 }
 void keep_retained(Node* n, Tensor* grads) {
   for (auto& [nr, weak] : n->extra()->retained) {
@@ -116,6 +123,44 @@ void keep_retained(Node* n, Tensor* grads) {
       Py_DECREF(reinterpret_cast<PyObject*>(old));
     }
   }
+}
+
+int traverse_node(Node* root, int (*visit)(PyObject*, void*), void* arg) {
+  struct Saved : SavedVisitor {
+    int (*visit)(PyObject*, void*);
+    void* arg;
+    int result = 0;
+    void tensor(const char*, SavedTensor& t) override {
+      if (result == 0 && t.peek() != nullptr) result = visit(reinterpret_cast<PyObject*>(t.peek()), arg);
+    }
+  } saved;
+  saved.visit = visit;
+  saved.arg = arg;
+  std::vector<Node*> stack{root};
+  while (!stack.empty()) {
+    Node* n = stack.back();
+    stack.pop_back();
+    if (n->refs() != 1) continue;
+    const auto show = [&](PyObject* o) { return o == nullptr ? 0 : visit(o, arg); };
+    if (int r = show(n->python_object())) return r;
+    if (n->is_accumulator()) {
+      if (int r = show(static_cast<AccumulateGrad*>(n)->variable().object())) return r;
+    }
+    n->visit(saved);
+    if (saved.result != 0) return saved.result;
+    if (const NodeExtra* e = n->extra()) {
+      for (PyObject* o : {e->metadata, e->pre_hooks, e->post_hooks}) {
+        if (int r = show(o)) return r;
+      }
+      for (auto& [nr, hooks] : e->tensor_hooks) {
+        if (int r = show(hooks)) return r;
+      }
+    }
+    for (std::uint32_t i = 0; i < n->edge_count(); ++i) {
+      if (n->edges()[i].fn != nullptr) stack.push_back(n->edges()[i].fn);
+    }
+  }
+  return 0;
 }
 
 PyObject* add_hook(PyObject*& dict, PyObject* hook) {
@@ -152,7 +197,8 @@ PyTypeObject* type_named(const char* name) {
   static std::vector<std::unique_ptr<std::string>> names;  // the specs' names must stay
   names.push_back(std::make_unique<std::string>(cat("rushlight.", name)));
   PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(node_dealloc)}, {}};
-  PyType_Spec spec = {names.back()->c_str(), sizeof(NodeObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  PyType_Spec spec = {names.back()->c_str(), sizeof(NodeObject), 0,
+                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
   Object bases = Object::check(PyTuple_Pack(1, node_type));
   Object made = Object::check(PyType_FromSpecWithBases(&spec, bases.get()));
   if (PyDict_SetItemString(types, name, made.get()) < 0) throw PythonError();
@@ -163,6 +209,7 @@ PyTypeObject* type_named(const char* name) {
 
 PyObject* wrap_node(Node* n) {
   if (n == nullptr) return Py_NewRef(Py_None);
+  if (PyObject* own = n->python_object()) return Py_NewRef(own);
   NodeExtra& e = n->make_extra();
   if (e.wrapper != nullptr) return Py_NewRef(e.wrapper);
   auto* o = PyObject_New(NodeObject, type_named(n->name()));
@@ -173,11 +220,19 @@ PyObject* wrap_node(Node* n) {
   e.wrapper = reinterpret_cast<PyObject*>(o);
   return e.wrapper;
 }
-Node* unwrap_node(PyObject* o) { return PyObject_TypeCheck(o, node_type) ? reinterpret_cast<NodeObject*>(o)->node : nullptr; }
+Node* unwrap_node(PyObject* o) {
+  return PyObject_TypeCheck(o, node_type) ? reinterpret_cast<NodeObject*>(o)->node : nullptr;
+}
 
 namespace {
 
-Node* node_of(PyObject* o) { return reinterpret_cast<NodeObject*>(o)->node; }
+Node* node_of(PyObject* o) {
+  Node* n = reinterpret_cast<NodeObject*>(o)->node;
+  // Only the context of an autograd.Function can be without: before its forward has ended, and after its node has gone.
+  if (n == nullptr)
+    fail_runtime("this is the context of an autograd.Function whose node does not exist (yet, or any more)");
+  return n;
+}
 void node_dealloc(PyObject* o) {
   auto* self = reinterpret_cast<NodeObject*>(o);
   if (self->weakrefs != nullptr) PyObject_ClearWeakRefs(o);
@@ -187,8 +242,12 @@ void node_dealloc(PyObject* o) {
   type->tp_free(o);
   Py_DECREF(type);
 }
-PyObject* node_repr(PyObject* o) { return PyUnicode_FromFormat("<%s object at %p>", node_of(o)->name(), o); }
-PyObject* node_name(PyObject* o, PyObject*) { return PyUnicode_FromString(node_of(o)->name()); }
+PyObject* node_repr(PyObject* o) {
+  return guarded([&] { return PyUnicode_FromFormat("<%s object at %p>", node_of(o)->name(), o); });
+}
+PyObject* node_name(PyObject* o, PyObject*) {
+  return guarded([&] { return PyUnicode_FromString(node_of(o)->name()); });
+}
 PyObject* node_next(PyObject* o, void*) {
   return guarded([&]() -> PyObject* {
     Node* n = node_of(o);
@@ -197,32 +256,42 @@ PyObject* node_next(PyObject* o, void*) {
     for (std::uint32_t i = 0; i < n->edge_count(); ++i) {
       const Edge& e = n->edges()[i];
       Object fn = Object::check(wrap_node(e.fn));
-      PyTuple_SET_ITEM(tuple.get(), Py_ssize_t(i), Object::check(Py_BuildValue("(OI)", fn.get(), unsigned(e.nr))).release());
+      PyTuple_SET_ITEM(tuple.get(), Py_ssize_t(i),
+                       Object::check(Py_BuildValue("(OI)", fn.get(), unsigned(e.nr))).release());
     }
     return tuple.release();
   });
 }
 PyObject* node_variable(PyObject* o, void*) {
-  if (!node_of(o)->is_accumulator()) {
-    PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute 'variable'", node_of(o)->name());
+  if (Node* n = reinterpret_cast<NodeObject*>(o)->node; n == nullptr || !n->is_accumulator()) {
+    PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute 'variable'", Py_TYPE(o)->tp_name);
     return nullptr;
   }
   return Py_NewRef(static_cast<AccumulateGrad*>(node_of(o))->variable().object());
 }
 PyObject* node_metadata(PyObject* o, void*) {
-  NodeExtra& e = node_of(o)->make_extra();
-  if (e.metadata == nullptr) e.metadata = PyDict_New();
-  return Py_XNewRef(e.metadata);
+  return guarded([&]() -> PyObject* {
+    NodeExtra& e = node_of(o)->make_extra();
+    if (e.metadata == nullptr) e.metadata = PyDict_New();
+    return Py_XNewRef(e.metadata);
+  });
 }
-PyObject* node_sequence(PyObject* o, PyObject*) { return PyLong_FromUnsignedLongLong(node_of(o)->sequence()); }
+PyObject* node_sequence(PyObject* o, PyObject*) {
+  return guarded([&] { return PyLong_FromUnsignedLongLong(node_of(o)->sequence()); });
+}
 PyObject* node_line(PyObject* o, void*) {
-  return guarded([&] { return PyUnicode_FromString(describe_line(node_of(o)->code(), node_of(o)->instruction()).c_str()); });
+  return guarded(
+      [&] { return PyUnicode_FromString(describe_line(node_of(o)->code(), node_of(o)->instruction()).c_str()); });
 }
-PyObject* node_hook(PyObject* o, PyObject* hook) { return guarded([&] { return add_hook(node_of(o)->make_extra().post_hooks, hook); }); }
-PyObject* node_prehook(PyObject* o, PyObject* hook) { return guarded([&] { return add_hook(node_of(o)->make_extra().pre_hooks, hook); }); }
+PyObject* node_hook(PyObject* o, PyObject* hook) {
+  return guarded([&] { return add_hook(node_of(o)->make_extra().post_hooks, hook); });
+}
+PyObject* node_prehook(PyObject* o, PyObject* hook) {
+  return guarded([&] { return add_hook(node_of(o)->make_extra().pre_hooks, hook); });
+}
 PyObject* node_getattro(PyObject* o, PyObject* name) {
   const char* text = PyUnicode_AsUTF8(name);
-  if (text != nullptr && std::strncmp(text, "_saved_", 7) == 0) {
+  if (text != nullptr && std::strncmp(text, "_saved_", 7) == 0 && reinterpret_cast<NodeObject*>(o)->node != nullptr) {
     return guarded([&]() -> PyObject* {
       struct Find : SavedVisitor {
         const char* wanted;
@@ -244,23 +313,33 @@ PyObject* node_getattro(PyObject* o, PyObject* name) {
   }
   return PyObject_GenericGetAttr(o, name);
 }
-PyGetSetDef node_getset[] = {{"next_functions", node_next, nullptr, "The nodes that come next: a tuple of (node, input number).", nullptr},
-                             {"variable", node_variable, nullptr, "The leaf of an AccumulateGrad node.", nullptr},
-                             {"metadata", node_metadata, nullptr, "A dict of your own.", nullptr},
-                             {"line", node_line, nullptr, "The line that made the node: 'file.py:12'.", nullptr},
-                             {}};
-PyMethodDef node_methods[] = {{"name", node_name, METH_NOARGS, "The node's name, e.g. 'MulBackward0'."},
-                              {"_sequence_nr", node_sequence, METH_NOARGS, "The number that orders nodes by the time they were made."},
-                              {"register_hook", node_hook, METH_O, "Calls hook(grad_inputs, grad_outputs) after the node has run."},
-                              {"register_prehook", node_prehook, METH_O, "Calls hook(grad_outputs) before the node runs."},
+PyGetSetDef node_getset[] = {
+    {"next_functions", node_next, nullptr, "The nodes that come next: a tuple of (node, input number).", nullptr},
+    {"variable", node_variable, nullptr, "The leaf of an AccumulateGrad node.", nullptr},
+    {"metadata", node_metadata, nullptr, "A dict of your own.", nullptr},
+    {"line", node_line, nullptr, "The line that made the node: 'file.py:12'.", nullptr},
+    {}};
+PyMethodDef node_methods[] = {
+    {"name", node_name, METH_NOARGS, "The node's name, e.g. 'MulBackward0'."},
+    {"_sequence_nr", node_sequence, METH_NOARGS, "The number that orders nodes by the time they were made."},
+    {"register_hook", node_hook, METH_O, "Calls hook(grad_inputs, grad_outputs) after the node has run."},
+    {"register_prehook", node_prehook, METH_O, "Calls hook(grad_outputs) before the node runs."},
+    {}};
+PyMemberDef node_members[] = {{"__weaklistoffset__", T_PYSSIZET, offsetof(NodeObject, weakrefs), READONLY, nullptr},
                               {}};
-PyMemberDef node_members[] = {{"__weaklistoffset__", T_PYSSIZET, offsetof(NodeObject, weakrefs), READONLY, nullptr}, {}};
-PyType_Slot node_slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(node_dealloc)}, {Py_tp_repr, reinterpret_cast<void*>(node_repr)},
-                            {Py_tp_getattro, reinterpret_cast<void*>(node_getattro)}, {Py_tp_getset, node_getset},
-                            {Py_tp_methods, node_methods}, {Py_tp_members, node_members}, {}};
-PyType_Spec node_spec = {"rushlight.autograd.graph.Node", sizeof(NodeObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION, node_slots};
+PyType_Slot node_slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(node_dealloc)},
+                            {Py_tp_repr, reinterpret_cast<void*>(node_repr)},
+                            {Py_tp_getattro, reinterpret_cast<void*>(node_getattro)},
+                            {Py_tp_getset, node_getset},
+                            {Py_tp_methods, node_methods},
+                            {Py_tp_members, node_members},
+                            {}};
+PyType_Spec node_spec = {"rushlight.autograd.graph.Node", sizeof(NodeObject), 0,
+                         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION, node_slots};
 
 }  // namespace
+
+PyTypeObject* node_object_type() { return node_type; }
 
 void init_node_type(PyObject* module) {
   node_type = reinterpret_cast<PyTypeObject*>(Object::check(PyType_FromSpec(&node_spec)).release());

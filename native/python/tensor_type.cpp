@@ -342,6 +342,10 @@ int tensor_traverse(PyObject* o, visitproc visit, void* arg) {
   TensorObject* t = raw(o);
   Py_VISIT(t->dict);
   Py_VISIT(reinterpret_cast<PyObject*>(t->grad));
+  if (t->has(kHasGradFn)) {
+    if (int r = traverse_node(t->grad_fn, visit, arg)) return r;
+  }
+  Py_VISIT(reinterpret_cast<PyObject*>(t->base));
   if (t->extra != nullptr) {
     Py_VISIT(t->extra->hooks);
     Py_VISIT(t->extra->accumulate_hooks);
@@ -351,6 +355,10 @@ int tensor_traverse(PyObject* o, visitproc visit, void* arg) {
 }
 int tensor_clear(PyObject* o) {
   clear_references(raw(o));
+  if (TensorExtra* e = raw(o)->extra) {
+    Py_CLEAR(e->hooks);
+    Py_CLEAR(e->accumulate_hooks);
+  }
   return 0;
 }
 /// An attribute makes the tensor reachable from itself: from then on the collector looks at it.
@@ -734,6 +742,7 @@ PyObject* requires_grad_op(const OpDef&, Args& a) {
 PyObject* register_hook_op(const OpDef&, Args& a) {
   const Tensor t = a.tensor(0);
   if (!tracked(t)) fail_runtime("cannot register a hook on a tensor that doesn't require gradient");
+  collect(t.get());  // the hook may refer to the tensor
   if (Node* fn = grad_fn(t)) return add_hook(tensor_hook_slot(fn, t->output_nr), a.v[1]);
   return add_hook(make_extra(t.get()).hooks, a.v[1]);
 }
@@ -741,6 +750,7 @@ PyObject* register_post_hook_op(const OpDef&, Args& a) {
   const Tensor t = a.tensor(0);
   if (!tracked(t)) fail_runtime("cannot register a hook on a tensor that doesn't require gradient");
   if (grad_fn(t) != nullptr) fail_runtime("post accumulate grad hooks cannot be registered on non-leaf tensors");
+  collect(t.get());
   return add_hook(make_extra(t.get()).accumulate_hooks, a.v[1]);
 }
 PyObject* retain_grad_op(const OpDef&, Args& a) {

@@ -226,7 +226,9 @@ class _Methods:
         if self.ndim == 0 and type(self) is Tensor:
             value = (self.detach() if self.requires_grad else self).item()
             return format(value, format_spec)
-        return object.__format__(self, format_spec)
+        if format_spec:
+            raise TypeError(f"unsupported format string passed to {type(self).__name__}.__format__")
+        return str(self)
 
     @_interceptable
     def __dir__(self: Tensor) -> list[str]:

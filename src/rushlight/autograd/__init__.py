@@ -8,8 +8,10 @@ from typing import Any
 from .. import _core
 from .._core import Tensor, enable_grad, inference_mode, no_grad, set_grad_enabled
 from .._missing import missing
+from . import function as function
+from .function import Function
 
-__all__ = ["Variable", "backward", "enable_grad", "grad", "inference_mode", "no_grad", "set_grad_enabled"]
+__all__ = ["Function", "Variable", "backward", "enable_grad", "grad", "inference_mode", "no_grad", "set_grad_enabled"]
 
 Variable = Tensor
 
