@@ -1,7 +1,7 @@
 """The steps of the autograd tutorial, for PyTorch and rushlight alike.
 
-    python examples/autograd_tutorial.py                       # with PyTorch
-    python -m rushlight run examples/autograd_tutorial.py      # the same file with rushlight
+python examples/autograd_tutorial.py                       # with PyTorch
+python -m rushlight run examples/autograd_tutorial.py      # the same file with rushlight
 """
 
 import torch

@@ -23,7 +23,9 @@ REPORT = pytest.StashKey[Report]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--parity-report", metavar="FILE", help="write the table of agreement with PyTorch as Markdown")
-    parser.addoption("--slow", action="store_true", help="run the tests marked slow too (they always run where CI is set)")
+    parser.addoption(
+        "--slow", action="store_true", help="run the tests marked slow too (they always run where CI is set)"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

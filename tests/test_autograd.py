@@ -43,7 +43,9 @@ def test_grad_of_an_intermediate_tensor() -> None:
 def test_grad_of_an_unused_input() -> None:
     x, unused = leaf(2), leaf(1)
     assert rl.autograd.grad(x * x, [x, unused], allow_unused=True)[1] is None
-    with pytest.raises(RuntimeError, match="The differentiated Tensor at index 1 appears to not have been used in the graph"):
+    with pytest.raises(
+        RuntimeError, match="The differentiated Tensor at index 1 appears to not have been used in the graph"
+    ):
         rl.autograd.grad(x * x, [x, unused])
     zero = rl.autograd.grad(x * x, [unused], materialize_grads=True)[0]
     assert zero.item() == 0
@@ -470,7 +472,10 @@ def test_detached_in_place() -> None:
 
 
 def test_numpy_of_a_recorded_tensor_is_refused() -> None:
-    with pytest.raises(RuntimeError, match=r"Can't call numpy\(\) on Tensor that requires grad. Use tensor.detach\(\).numpy\(\) instead."):
+    with pytest.raises(
+        RuntimeError,
+        match=r"Can't call numpy\(\) on Tensor that requires grad. Use tensor.detach\(\).numpy\(\) instead.",
+    ):
         leaf(1).numpy()
 
 

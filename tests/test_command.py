@@ -213,7 +213,9 @@ def test_multiprocessing(rushlight: Command, script: Callable[..., str], method:
 def test_modules(rushlight: Command, script: Callable[..., str], tmp_path: pathlib.Path) -> None:
     (tmp_path / "package").mkdir()
     script("", "package/__init__.py")
-    script("import sys, torch\nfrom . import __name__ as n\nprint(n, torch.ones(1), sys.argv[1:])\n", "package/__main__.py")
+    script(
+        "import sys, torch\nfrom . import __name__ as n\nprint(n, torch.ones(1), sys.argv[1:])\n", "package/__main__.py"
+    )
     script("import torch\nprint(__name__, torch.__name__)\n", "single.py")
     assert rushlight("run", "-m", "package", "-x", "1").stdout == "package tensor([1.]) ['-x', '1']\n"
     assert rushlight("run", "-m", "single").stdout == "__main__ rushlight\n"

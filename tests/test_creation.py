@@ -107,7 +107,11 @@ def test_wrong_dtype_argument(wrong: Any) -> None:
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:0", "mps", "nonsense"])
 def test_other_devices_are_refused_clearly(device: str) -> None:
-    for call in (lambda: rl.zeros(2, device=device), lambda: rl.tensor([1], device=device), lambda: rl.zeros(2).to(device)):
+    for call in (
+        lambda: rl.zeros(2, device=device),
+        lambda: rl.tensor([1], device=device),
+        lambda: rl.zeros(2).to(device),
+    ):
         with pytest.raises((RuntimeError, AssertionError)) as caught:
             call()
         assert str(caught.value)
@@ -171,7 +175,12 @@ def test_item_needs_one_element() -> None:
 
 
 def test_conversions_to_numbers() -> None:
-    assert (int(rl.tensor(2.9)), float(rl.tensor(3)), complex(rl.tensor(2.0)), bool(rl.tensor([5]))) == (2, 3.0, 2 + 0j, True)
+    assert (int(rl.tensor(2.9)), float(rl.tensor(3)), complex(rl.tensor(2.0)), bool(rl.tensor([5]))) == (
+        2,
+        3.0,
+        2 + 0j,
+        True,
+    )
     with pytest.raises(RuntimeError, match="Boolean value of Tensor with more than one value is ambiguous"):
         bool(rl.ones(2))
     with pytest.raises(TypeError, match="only integer tensors of a single element can be converted to an index"):
@@ -201,7 +210,15 @@ def test_numpy_shares_memory_both_ways(dtype: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [lambda a: a.T, lambda a: a[:, ::2], lambda a: a[1:], lambda a: a[0, 0, ...], lambda a: a[:0], lambda a: a[:, None]]
+    "change",
+    [
+        lambda a: a.T,
+        lambda a: a[:, ::2],
+        lambda a: a[1:],
+        lambda a: a[0, 0, ...],
+        lambda a: a[:0],
+        lambda a: a[:, None],
+    ],
 )
 def test_numpy_layouts(change: Any) -> None:
     array = change(np.arange(6.0).reshape(2, 3))
@@ -254,7 +271,9 @@ def test_dlpack_with_pytorch(dtype: str) -> None:
     torch = pytest.importorskip("torch")
     theirs = torch.arange(6).reshape(2, 3).t().to(getattr(torch, dtype))
     ours = rl.from_dlpack(theirs)
-    assert ours.tolist() == theirs.tolist() and ours.stride() == theirs.stride() and ours.data_ptr() == theirs.data_ptr()
+    assert (
+        ours.tolist() == theirs.tolist() and ours.stride() == theirs.stride() and ours.data_ptr() == theirs.data_ptr()
+    )
     assert torch.from_dlpack(some(dtype)).tolist() == some(dtype).tolist()
 
 
@@ -300,7 +319,12 @@ def test_copy_and_deepcopy() -> None:
     x = rl.ones(2, requires_grad=True)
     (x * 2).sum().backward()
     deep = copy.deepcopy(x)
-    assert deep.requires_grad and deep.data_ptr() != x.data_ptr() and deep.grad.tolist() == [2, 2] and deep.grad is not x.grad
+    assert (
+        deep.requires_grad
+        and deep.data_ptr() != x.data_ptr()
+        and deep.grad.tolist() == [2, 2]
+        and deep.grad is not x.grad
+    )
     shallow = copy.copy(x)
     assert shallow.data_ptr() == x.data_ptr()
     with pytest.raises(RuntimeError, match="Only Tensors created explicitly by the user"):
@@ -330,7 +354,11 @@ def test_names_of_dtypes() -> None:
         assert repr(dtype) == f"torch.{name}" and pickle.loads(pickle.dumps(dtype)) is dtype
         assert dtype.is_floating_point is ("float" in name) and dtype.is_complex is ("complex" in name)
     assert (
-        rl.float is rl.float32 and rl.double is rl.float64 and rl.long is rl.int64 and rl.half is rl.float16 and rl.cfloat is rl.complex64
+        rl.float is rl.float32
+        and rl.double is rl.float64
+        and rl.long is rl.int64
+        and rl.half is rl.float16
+        and rl.cfloat is rl.complex64
     )
 
 

@@ -36,7 +36,9 @@ class Exporter:
 @pytest.mark.parametrize("version", [None, (0, 8), (1, 0), (1, 2), (2, 0)])
 def test_the_form_follows_the_version_asked_for(version: Any) -> None:
     versioned = version is not None and version >= (1, 0)
-    assert ('"dltensor_versioned"' if versioned else '"dltensor"') in repr(some("int32").__dlpack__(max_version=version))
+    assert ('"dltensor_versioned"' if versioned else '"dltensor"') in repr(
+        some("int32").__dlpack__(max_version=version)
+    )
 
 
 @pytest.mark.parametrize("versioned", [False, True])
@@ -54,9 +56,15 @@ def test_round_trip(dtype: str, versioned: bool) -> None:
 def test_pytorch_reads_and_writes_the_same_memory(dtype: str) -> None:
     torch = pytest.importorskip("torch")
     ours = some(dtype)
-    for exchange in (torch.from_dlpack, lambda t: torch.from_dlpack(Exporter(t, False)), torch.utils.dlpack.from_dlpack):
+    for exchange in (
+        torch.from_dlpack,
+        lambda t: torch.from_dlpack(Exporter(t, False)),
+        torch.utils.dlpack.from_dlpack,
+    ):
         theirs = exchange(ours.t())
-        assert theirs.tolist() == ours.t().tolist() and theirs.stride() == (1, 3) and theirs.data_ptr() == ours.data_ptr()
+        assert (
+            theirs.tolist() == ours.t().tolist() and theirs.stride() == (1, 3) and theirs.data_ptr() == ours.data_ptr()
+        )
         theirs[0, 0] = 1
         assert ours[0, 0].item() == 1
         ours[0, 0] = 0

@@ -33,7 +33,12 @@ def blocks() -> list[pytest.param]:  # type: ignore[valid-type]
 
 def test_there_is_something_to_check() -> None:
     assert {page.name for page in PAGES} >= {
-        "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "architecture.md", "differences.md", "benchmarks.md",
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "architecture.md",
+        "differences.md",
+        "benchmarks.md",
     }
     assert len(blocks()) >= 3
 
@@ -67,7 +72,10 @@ def test_options_of_the_commands_exist(page: pathlib.Path) -> None:
     from rushlight._bench.cli import _parser as bench_parser
 
     help_text = _parser().format_help()
-    for command, options in re.findall(r"rushlight (\w+)((?: [^\s`#&]+)*)", "\n".join(m[2] for m in FENCE.finditer(page.read_text(encoding="utf-8")) if m[1] == "sh")):
+    for command, options in re.findall(
+        r"rushlight (\w+)((?: [^\s`#&]+)*)",
+        "\n".join(m[2] for m in FENCE.finditer(page.read_text(encoding="utf-8")) if m[1] == "sh"),
+    ):
         assert command in help_text
         if command == "bench":
             for option in re.findall(r"--\w+", options):
@@ -85,7 +93,9 @@ def test_the_two_commands_of_the_readme() -> None:
     lines = [m[2].strip() for m in FENCE.finditer((ROOT / "README.md").read_text(encoding="utf-8")) if m[1] == "sh"]
     install, check = [line for line in lines if "venv" in line]
     assert install.endswith("rushlight demo") and check.endswith("python -m pytest")
-    extras = re.findall(r"^(\w+) = \[", (ROOT / "pyproject.toml").read_text(encoding="utf-8").split("optional-dependencies]")[1], re.M)
+    extras = re.findall(
+        r"^(\w+) = \[", (ROOT / "pyproject.toml").read_text(encoding="utf-8").split("optional-dependencies]")[1], re.M
+    )
     for line in (install, check):
         (extra,) = re.findall(r"\.\[(\w+)\]", line)
         assert extra in extras

@@ -152,7 +152,8 @@ def test_list_is_what_pytorch_does() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["add_", "mul_", "copy_", "index_add_", "scatter_", "masked_fill_", "__setitem__", "index_put_", "addmm_", "fill_"]
+    "name",
+    ["add_", "mul_", "copy_", "index_add_", "scatter_", "masked_fill_", "__setitem__", "index_put_", "addmm_", "fill_"],
 )
 def test_failed_operator_changes_nothing(name: str) -> None:
     t = rl.arange(4.0).reshape(2, 2)
@@ -217,11 +218,14 @@ def test_no_operator_crashes_on_garbage(chunk: int, seed: int) -> None:
     assert done.stdout.startswith("survived ") and int(done.stdout.split()[1]) >= 60
 
 
-@pytest.mark.parametrize(("wrong", "code"), [("os.abort()", -signal.SIGABRT), ("x.zero_(); raise ValueError", 1)], ids=["crash", "change"])
+@pytest.mark.parametrize(
+    ("wrong", "code"), [("os.abort()", -signal.SIGABRT), ("x.zero_(); raise ValueError", 1)], ids=["crash", "change"]
+)
 def test_the_garbage_test_sees(tmp_path: pathlib.Path, wrong: str, code: int) -> None:
     """A module with an operator that is wrong on purpose."""
     (tmp_path / "broken.py").write_text(
-        f"import os\nfrom rushlight import *\nfrom rushlight import Tensor\ndef exp(x, *args, **kwargs):\n    {wrong}\n", encoding="utf-8"
+        f"import os\nfrom rushlight import *\nfrom rushlight import Tensor\ndef exp(x, *args, **kwargs):\n    {wrong}\n",
+        encoding="utf-8",
     )
     path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = call_with_garbage("broken", 1, ["exp"], PYTHONPATH=path)

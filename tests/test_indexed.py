@@ -101,7 +101,9 @@ def test_numpy_agrees_and_threads_do_not_matter(name: str) -> None:
         assert result.tobytes() == results[0].tobytes()
 
 
-@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "int64", "float16", "bfloat16", "float64", "complex64", "complex128"])
+@pytest.mark.parametrize(
+    "dtype", ["bool", "uint8", "int16", "int64", "float16", "bfloat16", "float64", "complex64", "complex128"]
+)
 def test_every_size_of_element_moves(dtype: str) -> None:
     y = (x * 4).to(getattr(rl, dtype))
     assert rl.equal(y[rows], rl.stack([y[int(r)] for r in ROWS]))

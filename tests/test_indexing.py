@@ -121,7 +121,8 @@ def test_refused(index: Any, error: type[Exception], text: str | None) -> None:
 
 def test_masks_must_fit() -> None:
     with pytest.raises(
-        IndexError, match=r"The shape of the mask \[3\] at index 0 does not match the shape of the indexed tensor \[2, 3, 4\] at index 0"
+        IndexError,
+        match=r"The shape of the mask \[3\] at index 0 does not match the shape of the indexed tensor \[2, 3, 4\] at index 0",
     ):
         cube()[rl.tensor([True, False, True])]
 

@@ -210,7 +210,8 @@ def test_change_through_a_view_is_noticed() -> None:
     y = t.sin()
     t[0, 0] = 9
     with pytest.raises(
-        RuntimeError, match=r"\[torch.DoubleTensor \[2, 3\]\], which is output 0 of .*, is at version 1; expected version 0 instead"
+        RuntimeError,
+        match=r"\[torch.DoubleTensor \[2, 3\]\], which is output 0 of .*, is at version 1; expected version 0 instead",
     ):
         y.sum().backward()
 
@@ -265,7 +266,10 @@ def unrecorded_view(x: Any) -> Any:
 
 REFUSED: list[tuple[Callable[[Any], Any], str]] = [
     (lambda x: x.add_(1), "a leaf Variable that requires grad is being used in an in-place operation."),
-    (lambda x: x.__setitem__(0, 1.0), "a view of a leaf Variable that requires grad is being used in an in-place operation."),
+    (
+        lambda x: x.__setitem__(0, 1.0),
+        "a view of a leaf Variable that requires grad is being used in an in-place operation.",
+    ),
     (lambda x: x[0].add_(1), "a view of a leaf Variable that requires grad is being used in an in-place operation."),
     (lambda x: x.fill_(0), "a leaf Variable that requires grad is being used in an in-place operation."),
     (
@@ -281,7 +285,9 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
 
 
 @pytest.mark.parametrize(
-    ("change", "text"), REFUSED, ids=["leaf", "set item", "view of leaf", "fill", "expanded", "unbind", "view under no_grad"]
+    ("change", "text"),
+    REFUSED,
+    ids=["leaf", "set item", "view of leaf", "fill", "expanded", "unbind", "view under no_grad"],
 )
 def test_refused_in_place(change: Callable[[Any], Any], text: str) -> None:
     x = grid(requires_grad=True)

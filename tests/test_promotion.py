@@ -33,7 +33,10 @@ def test_promote_types() -> None:
 
 def test_can_cast() -> None:
     for a, b in PAIRS:
-        assert rl.can_cast(getattr(rl, a), getattr(rl, b)) is torch.can_cast(getattr(torch, a), getattr(torch, b)), (a, b)
+        assert rl.can_cast(getattr(rl, a), getattr(rl, b)) is torch.can_cast(getattr(torch, a), getattr(torch, b)), (
+            a,
+            b,
+        )
 
 
 def operand(lib: Any, kind: str, dtype: str) -> Any:
@@ -48,7 +51,8 @@ OPERATORS = "add sub mul div floor_divide pow remainder fmod maximum atan2 eq lt
 def test_pairs_of_tensors(operator: str, kinds: tuple[str, str]) -> None:
     for a, b in PAIRS:
         ours, theirs = (
-            dtype_of(lambda lib=lib: getattr(lib, operator)(operand(lib, kinds[0], a), operand(lib, kinds[1], b))) for lib in (rl, torch)
+            dtype_of(lambda lib=lib: getattr(lib, operator)(operand(lib, kinds[0], a), operand(lib, kinds[1], b)))
+            for lib in (rl, torch)
         )
         if theirs == "NotImplementedError" and ours in DTYPES:
             continue  # PyTorch lacks the kernel; that is no rule
@@ -59,7 +63,9 @@ def test_pairs_of_tensors(operator: str, kinds: tuple[str, str]) -> None:
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_tensors_and_numbers(operator: str, number: Any) -> None:
     for kind, dtype in itertools.product(("tensor", "0-dim"), DTYPES):
-        ours, theirs = (dtype_of(lambda lib=lib: getattr(lib, operator)(operand(lib, kind, dtype), number)) for lib in (rl, torch))
+        ours, theirs = (
+            dtype_of(lambda lib=lib: getattr(lib, operator)(operand(lib, kind, dtype), number)) for lib in (rl, torch)
+        )
         if theirs == "NotImplementedError" and ours in DTYPES:
             continue
         assert ours == theirs, (kind, dtype)
@@ -98,7 +104,9 @@ def test_python_operators(source: str) -> None:
 def test_result_type_of_tensors_and_numbers() -> None:
     for a, b in PAIRS:
         for kinds in itertools.product(("tensor", "0-dim"), repeat=2):
-            ours, theirs = (name(lib.result_type(operand(lib, kinds[0], a), operand(lib, kinds[1], b))) for lib in (rl, torch))
+            ours, theirs = (
+                name(lib.result_type(operand(lib, kinds[0], a), operand(lib, kinds[1], b))) for lib in (rl, torch)
+            )
             assert ours == theirs, (a, b, kinds)
     for a in DTYPES:
         for number in (True, 3, 2.5, 1j):
@@ -113,7 +121,10 @@ def test_result_type_of_tensors_and_numbers() -> None:
 def test_functions_of_one_tensor(operator: str) -> None:
     for dtype in DTYPES:
         extra = (0,) if operator in ("cumsum", "logsumexp", "softmax") else ()
-        ours, theirs = (dtype_of(lambda lib=lib: getattr(lib, operator)(operand(lib, "tensor", dtype), *extra)) for lib in (rl, torch))
+        ours, theirs = (
+            dtype_of(lambda lib=lib: getattr(lib, operator)(operand(lib, "tensor", dtype), *extra))
+            for lib in (rl, torch)
+        )
         if theirs in ("NotImplementedError", "RuntimeError") and ours in DTYPES:
             assert theirs == "NotImplementedError", (dtype, ours)
             continue
@@ -128,7 +139,8 @@ def test_where_cat_and_stack_promote() -> None:
             lambda lib, x, y: lib.stack([x, y]),
         ):
             ours, theirs = (
-                dtype_of(lambda lib=lib, call=call: call(lib, operand(lib, "tensor", a), operand(lib, "tensor", b))) for lib in (rl, torch)
+                dtype_of(lambda lib=lib, call=call: call(lib, operand(lib, "tensor", a), operand(lib, "tensor", b)))
+                for lib in (rl, torch)
             )
             assert ours == theirs, (a, b)
 
@@ -137,7 +149,8 @@ def test_in_place_keeps_the_dtype_or_refuses() -> None:
     for a, b in PAIRS:
         for operator in ("add_", "mul_", "copy_", "div_"):
             ours, theirs = (
-                dtype_of(lambda lib=lib: getattr(operand(lib, "tensor", a), operator)(operand(lib, "tensor", b))) for lib in (rl, torch)
+                dtype_of(lambda lib=lib: getattr(operand(lib, "tensor", a), operator)(operand(lib, "tensor", b)))
+                for lib in (rl, torch)
             )
             assert ours == theirs, (a, b, operator)
 

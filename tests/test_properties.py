@@ -118,7 +118,9 @@ VIEW_STEPS = st.one_of(
 def test_chain_of_views(shape: tuple[int, ...], steps: list[tuple[Any, ...]]) -> None:
     ours, theirs = numbers(rl, shape), numbers(torch, shape)
     for name, *args in steps:
-        (ours, our_error), (theirs, their_error) = (run(lambda t=t, name=name, args=args: getattr(t, name)(*args)) for t in (ours, theirs))
+        (ours, our_error), (theirs, their_error) = (
+            run(lambda t=t, name=name, args=args: getattr(t, name)(*args)) for t in (ours, theirs)
+        )
         assert our_error is their_error, (name, args)
         if their_error is not None:
             return
@@ -131,7 +133,11 @@ LIST = st.lists(st.integers(-3, 2), max_size=3)
 GRID = st.tuples(LIST, LIST).map(list)
 MASK = st.lists(st.booleans(), min_size=1, max_size=3)
 ADVANCED_ITEM = st.one_of(
-    BASIC_ITEM, st.tuples(st.just("list"), LIST), st.tuples(st.just("long"), GRID), st.tuples(st.just("mask"), MASK), st.booleans()
+    BASIC_ITEM,
+    st.tuples(st.just("list"), LIST),
+    st.tuples(st.just("long"), GRID),
+    st.tuples(st.just("mask"), MASK),
+    st.booleans(),
 )
 ADVANCED = st.one_of(ADVANCED_ITEM.map(lambda item: (item,)), st.lists(ADVANCED_ITEM, max_size=4).map(tuple))
 
@@ -165,14 +171,20 @@ def test_get_item(shape: tuple[int, ...], items: tuple[Any, ...]) -> None:
         assert results[0][0]._is_view() == results[1][0]._is_view()
 
 
-@given(st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple), ADVANCED, st.sampled_from([(), (1,), (2,), (3,), (2, 1)]))
+@given(
+    st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple),
+    ADVANCED,
+    st.sampled_from([(), (1,), (2,), (3,), (2, 1)]),
+)
 @settings(max_examples=150)
 def test_set_item(shape: tuple[int, ...], items: tuple[Any, ...], value: tuple[int, ...]) -> None:
     results = []
     for lib in (rl, torch):
         x = numbers(lib, shape)
         # One value for all: which of several writes to one place is last is nobody's promise.
-        _, error = run(lambda x=x, lib=lib: x.__setitem__(index_for(lib, items), lib.full(value, -7.0, dtype=lib.float64)))
+        _, error = run(
+            lambda x=x, lib=lib: x.__setitem__(index_for(lib, items), lib.full(value, -7.0, dtype=lib.float64))
+        )
         results.append((error, seen(x)))
     assert results[0] == results[1]
 

@@ -61,7 +61,10 @@ def test_training_in_threads() -> None:
 
 def test_the_tutorial_runs_as_a_torch_script() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "rushlight", "run", str(EXAMPLES / "autograd_tutorial.py")], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "rushlight", "run", str(EXAMPLES / "autograd_tutorial.py")],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "grad_fn=<" in done.stdout

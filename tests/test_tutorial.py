@@ -18,7 +18,10 @@ SCRIPT = pathlib.Path(__file__).parents[1] / "examples" / "autograd_tutorial.py"
 
 # (statement, what it prints)
 STEPS = [
-    ("x = torch.ones(2, 2, requires_grad=True); print(x)", "tensor([[1., 1.],\n        [1., 1.]], requires_grad=True)\n"),
+    (
+        "x = torch.ones(2, 2, requires_grad=True); print(x)",
+        "tensor([[1., 1.],\n        [1., 1.]], requires_grad=True)\n",
+    ),
     ("y = x + 2; print(y)", "tensor([[3., 3.],\n        [3., 3.]], grad_fn=<AddBackward0>)\n"),
     ("print(y.grad_fn)", "<AddBackward0 object at 0x>\n"),
     (
@@ -67,7 +70,9 @@ def test_step_prints(last: int) -> None:
 
 
 def test_script_through_the_command() -> None:
-    done = subprocess.run([sys.executable, "-m", "rushlight", "run", str(SCRIPT)], capture_output=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "rushlight", "run", str(SCRIPT)], capture_output=True, timeout=120, check=False
+    )
     assert done.stderr.decode() == ""
     assert masked(done.stdout.decode()) == OUTPUT
     assert done.returncode == 0

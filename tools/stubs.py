@@ -245,14 +245,14 @@ class Tensor:
     def __abs__(self) -> Tensor: ...
     def __invert__(self) -> Tensor: ...
 """
-FUNCTIONS_HEAD = '''\
+FUNCTIONS_HEAD = """\
 # Written by tools/stubs.py from the annotations in this folder; not to be edited.
 from builtins import bool as _bool, bytes as _bytes, complex as _complex, float as _float, int as _int, type as _type
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from .._core import Generator, Size, Tensor, dtype as _dtype
-'''
+"""
 BINARY = "add sub mul truediv floordiv mod pow and or xor lshift rshift".split()
 COMPARE = "eq ne lt le gt ge".split()
 # Types whose names are names of methods, attributes or dtypes here.
@@ -378,7 +378,9 @@ def python_operators() -> list[PythonOperator]:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if not isinstance(node, ast.FunctionDef):
                 continue
-            call = next((d for d in node.decorator_list if isinstance(d, ast.Call) and ast.unparse(d.func) == "operator"), None)
+            call = next(
+                (d for d in node.decorator_list if isinstance(d, ast.Call) and ast.unparse(d.func) == "operator"), None
+            )
             if call is None:
                 continue
             options = {k.arg: ast.unparse(k.value) for k in call.keywords}
@@ -480,7 +482,10 @@ def main(arguments: list[str]) -> int:
         if "--check" not in arguments:
             path.write_text(wanted, encoding="utf-8")
         elif not path.exists() or path.read_text(encoding="utf-8") != wanted:
-            print(f"{path} is out of date: run `python tools/stubs.py` with the core that the sources build", file=sys.stderr)
+            print(
+                f"{path} is out of date: run `python tools/stubs.py` with the core that the sources build",
+                file=sys.stderr,
+            )
             status = 1
     return status
 

@@ -8,12 +8,12 @@
 namespace rl {
 
 struct BackwardRequest {
-  std::vector<Tensor> outputs;      // roots
-  std::vector<Tensor> gradients;    // their cotangents (defined, checked by the engine)
-  std::vector<Tensor> inputs;       // empty: accumulate into all leaves
+  std::vector<Tensor> outputs;    // roots
+  std::vector<Tensor> gradients;  // their cotangents (defined, checked by the engine)
+  std::vector<Tensor> inputs;     // empty: accumulate into all leaves
   bool retain_graph = false;
   bool create_graph = false;
-  bool accumulate = true;           // into `.grad`; false: return the gradients of `inputs`
+  bool accumulate = true;  // into `.grad`; false: return the gradients of `inputs`
   bool allow_unused = true;
 };
 

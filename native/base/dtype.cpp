@@ -5,14 +5,16 @@
 namespace rl {
 
 const char* dtype_name(DType d) {
-  static constexpr const char* names[kDTypes] = {"bool",    "uint8",    "int8",    "int16",   "int32",     "int64",
-                                                 "float16", "bfloat16", "float32", "float64", "complex64", "complex128"};
+  static constexpr const char* names[kDTypes] = {"bool",    "uint8",   "int8",      "int16",
+                                                 "int32",   "int64",   "float16",   "bfloat16",
+                                                 "float32", "float64", "complex64", "complex128"};
   return names[int(d)];
 }
 
 const char* scalar_type_name(DType d) {
-  static constexpr const char* names[kDTypes] = {"Bool", "Byte",     "Char",  "Short",  "Int",          "Long",
-                                                 "Half", "BFloat16", "Float", "Double", "ComplexFloat", "ComplexDouble"};
+  static constexpr const char* names[kDTypes] = {"Bool",  "Byte",   "Char",         "Short",
+                                                 "Int",   "Long",   "Half",         "BFloat16",
+                                                 "Float", "Double", "ComplexFloat", "ComplexDouble"};
   return names[int(d)];
 }
 

@@ -14,7 +14,18 @@
 namespace rl {
 
 enum class DType : std::uint8_t {
-  Bool, UInt8, Int8, Int16, Int32, Int64, Half, BFloat16, Float, Double, CFloat, CDouble,
+  Bool,
+  UInt8,
+  Int8,
+  Int16,
+  Int32,
+  Int64,
+  Half,
+  BFloat16,
+  Float,
+  Double,
+  CFloat,
+  CDouble,
 };
 inline constexpr int kDTypes = 12;
 
@@ -88,9 +99,7 @@ struct cplx {
   friend constexpr cplx operator+(cplx a, cplx b) { return {a.re + b.re, a.im + b.im}; }
   friend constexpr cplx operator-(cplx a, cplx b) { return {a.re - b.re, a.im - b.im}; }
   friend constexpr cplx operator-(cplx a) { return {-a.re, -a.im}; }
-  friend constexpr cplx operator*(cplx a, cplx b) {
-    return {a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
-  }
+  friend constexpr cplx operator*(cplx a, cplx b) { return {a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re}; }
   friend cplx operator/(cplx a, cplx b) {  // scaled, after R. L. Smith, CACM 5 (1962) 435
     if (std::abs(b.re) >= std::abs(b.im)) {
       if (b.re == T(0) && b.im == T(0)) return {a.re / std::abs(b.re), a.im / std::abs(b.im)};
@@ -108,12 +117,18 @@ struct cplx {
 using cfloat = cplx<float>;
 using cdouble = cplx<double>;
 
-template <class T> inline constexpr bool is_complex_v = false;
-template <class T> inline constexpr bool is_complex_v<cplx<T>> = true;
-template <class T> inline constexpr bool is_half_v = std::is_same_v<T, half_t> || std::is_same_v<T, bfloat16_t>;
+template <class T>
+inline constexpr bool is_complex_v = false;
+template <class T>
+inline constexpr bool is_complex_v<cplx<T>> = true;
+template <class T>
+inline constexpr bool is_half_v = std::is_same_v<T, half_t> || std::is_same_v<T, bfloat16_t>;
 
 /// A type carried as a value, for `dispatch`.
-template <class T> struct Tag { using type = T; };
+template <class T>
+struct Tag {
+  using type = T;
+};
 
 /// Calls `f(Tag<T>{})` with the C++ type of `dtype`.
 template <class F>
@@ -137,37 +152,58 @@ decltype(auto) dispatch(DType dtype, F&& f) {
 
 template <class T>
 constexpr DType dtype_of() {
-  if constexpr (std::is_same_v<T, bool>) return DType::Bool;
-  else if constexpr (std::is_same_v<T, std::uint8_t>) return DType::UInt8;
-  else if constexpr (std::is_same_v<T, std::int8_t>) return DType::Int8;
-  else if constexpr (std::is_same_v<T, std::int16_t>) return DType::Int16;
-  else if constexpr (std::is_same_v<T, std::int32_t>) return DType::Int32;
-  else if constexpr (std::is_same_v<T, std::int64_t>) return DType::Int64;
-  else if constexpr (std::is_same_v<T, half_t>) return DType::Half;
-  else if constexpr (std::is_same_v<T, bfloat16_t>) return DType::BFloat16;
-  else if constexpr (std::is_same_v<T, float>) return DType::Float;
-  else if constexpr (std::is_same_v<T, double>) return DType::Double;
-  else if constexpr (std::is_same_v<T, cfloat>) return DType::CFloat;
-  else return DType::CDouble;
+  if constexpr (std::is_same_v<T, bool>)
+    return DType::Bool;
+  else if constexpr (std::is_same_v<T, std::uint8_t>)
+    return DType::UInt8;
+  else if constexpr (std::is_same_v<T, std::int8_t>)
+    return DType::Int8;
+  else if constexpr (std::is_same_v<T, std::int16_t>)
+    return DType::Int16;
+  else if constexpr (std::is_same_v<T, std::int32_t>)
+    return DType::Int32;
+  else if constexpr (std::is_same_v<T, std::int64_t>)
+    return DType::Int64;
+  else if constexpr (std::is_same_v<T, half_t>)
+    return DType::Half;
+  else if constexpr (std::is_same_v<T, bfloat16_t>)
+    return DType::BFloat16;
+  else if constexpr (std::is_same_v<T, float>)
+    return DType::Float;
+  else if constexpr (std::is_same_v<T, double>)
+    return DType::Double;
+  else if constexpr (std::is_same_v<T, cfloat>)
+    return DType::CFloat;
+  else
+    return DType::CDouble;
 }
 
 /// Converts an element as PyTorch does: to bool by `!= 0`, float to integer by way of int64, complex to
 /// real by dropping the imaginary part.
 template <class To, class From>
 inline To convert(From v) {
-  if constexpr (std::is_same_v<To, From>) return v;
-  else if constexpr (is_half_v<From>) return convert<To>(float(v));
-  else if constexpr (is_half_v<To>) return To(convert<float>(v));
-  else if constexpr (is_complex_v<From> && is_complex_v<To>) return To(v);
-  else if constexpr (is_complex_v<From> && std::is_same_v<To, bool>) return v.re != 0 || v.im != 0;
-  else if constexpr (is_complex_v<From>) return convert<To>(v.re);
-  else if constexpr (is_complex_v<To>) return To(convert<typename To::value_type>(v));
-  else if constexpr (std::is_same_v<To, bool>) return v != From(0);
+  if constexpr (std::is_same_v<To, From>)
+    return v;
+  else if constexpr (is_half_v<From>)
+    return convert<To>(float(v));
+  else if constexpr (is_half_v<To>)
+    return To(convert<float>(v));
+  else if constexpr (is_complex_v<From> && is_complex_v<To>)
+    return To(v);
+  else if constexpr (is_complex_v<From> && std::is_same_v<To, bool>)
+    return v.re != 0 || v.im != 0;
+  else if constexpr (is_complex_v<From>)
+    return convert<To>(v.re);
+  else if constexpr (is_complex_v<To>)
+    return To(convert<typename To::value_type>(v));
+  else if constexpr (std::is_same_v<To, bool>)
+    return v != From(0);
   else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
     // Out of range is undefined in C++; the x86 instruction gives INT64_MIN, and so do we.
     const bool fits = v >= From(-0x1p63) && v < From(0x1p63);
     return To(fits ? std::int64_t(v) : INT64_MIN);
-  } else return To(v);
+  } else
+    return To(v);
 }
 
 inline constexpr std::uint8_t kItemSize[kDTypes] = {1, 1, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16};
@@ -175,19 +211,13 @@ constexpr int itemsize(DType d) { return kItemSize[int(d)]; }
 constexpr bool is_complex(DType d) { return d >= DType::CFloat; }
 constexpr bool is_floating(DType d) { return d >= DType::Half && d <= DType::Double; }
 constexpr bool is_differentiable(DType d) { return d >= DType::Half; }
-constexpr bool is_integral(DType d, bool with_bool) {
-  return d <= DType::Int64 && (with_bool || d != DType::Bool);
-}
-constexpr DType to_real(DType d) {
-  return d == DType::CFloat ? DType::Float : d == DType::CDouble ? DType::Double : d;
-}
+constexpr bool is_integral(DType d, bool with_bool) { return d <= DType::Int64 && (with_bool || d != DType::Bool); }
+constexpr DType to_real(DType d) { return d == DType::CFloat ? DType::Float : d == DType::CDouble ? DType::Double : d; }
 constexpr DType to_complex(DType d) {
   return d == DType::Double || d == DType::CDouble ? DType::CDouble : DType::CFloat;
 }
 /// The type in which elements of `d` are computed: float for the 16-bit floats, else `d` itself.
-constexpr DType compute_type(DType d) {
-  return d == DType::Half || d == DType::BFloat16 ? DType::Float : d;
-}
+constexpr DType compute_type(DType d) { return d == DType::Half || d == DType::BFloat16 ? DType::Float : d; }
 /// "float32", "complex128", …
 const char* dtype_name(DType d);
 /// PyTorch's scalar type name, as its messages spell it: "Float", "ComplexDouble", "Long", …

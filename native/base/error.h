@@ -32,14 +32,24 @@ std::string cat(const A&... a) {
 }
 
 template <class... A>
-[[noreturn, gnu::cold, gnu::noinline]] void fail(ErrorKind kind, const A&... a) { throw Error(kind, cat(a...)); }
+[[noreturn, gnu::cold, gnu::noinline]] void fail(ErrorKind kind, const A&... a) {
+  throw Error(kind, cat(a...));
+}
 template <class... A>
-[[noreturn, gnu::cold, gnu::noinline]] void fail_runtime(const A&... a) { throw Error(ErrorKind::Runtime, cat(a...)); }
+[[noreturn, gnu::cold, gnu::noinline]] void fail_runtime(const A&... a) {
+  throw Error(ErrorKind::Runtime, cat(a...));
+}
 template <class... A>
-[[noreturn, gnu::cold, gnu::noinline]] void fail_type(const A&... a) { throw Error(ErrorKind::Type, cat(a...)); }
+[[noreturn, gnu::cold, gnu::noinline]] void fail_type(const A&... a) {
+  throw Error(ErrorKind::Type, cat(a...));
+}
 template <class... A>
-[[noreturn, gnu::cold, gnu::noinline]] void fail_value(const A&... a) { throw Error(ErrorKind::Value, cat(a...)); }
+[[noreturn, gnu::cold, gnu::noinline]] void fail_value(const A&... a) {
+  throw Error(ErrorKind::Value, cat(a...));
+}
 template <class... A>
-[[noreturn, gnu::cold, gnu::noinline]] void fail_index(const A&... a) { throw Error(ErrorKind::Index, cat(a...)); }
+[[noreturn, gnu::cold, gnu::noinline]] void fail_index(const A&... a) {
+  throw Error(ErrorKind::Index, cat(a...));
+}
 
 }  // namespace rl

@@ -10,14 +10,14 @@ struct Scalar {
   enum class Kind : std::uint8_t { Bool, Int, Float, Complex };
   Kind kind = Kind::Int;
   std::int64_t i = 0;
-  double d = 0;   // the real part where kind is Float or Complex
+  double d = 0;  // the real part where kind is Float or Complex
   double im = 0;
 
   Scalar() = default;
-  Scalar(bool v) : kind(Kind::Bool), i(v) {}                // NOLINT
-  Scalar(int v) : i(v) {}                                   // NOLINT
-  Scalar(std::int64_t v) : i(v) {}                          // NOLINT
-  Scalar(double v) : kind(Kind::Float), d(v) {}             // NOLINT
+  Scalar(bool v) : kind(Kind::Bool), i(v) {}                     // NOLINT
+  Scalar(int v) : i(v) {}                                        // NOLINT
+  Scalar(std::int64_t v) : i(v) {}                               // NOLINT
+  Scalar(double v) : kind(Kind::Float), d(v) {}                  // NOLINT
   Scalar(cdouble v) : kind(Kind::Complex), d(v.re), im(v.im) {}  // NOLINT
 
   bool is_integral() const { return kind <= Kind::Int; }
@@ -27,7 +27,8 @@ struct Scalar {
   template <class T>
   T to() const {
     switch (kind) {
-      case Kind::Bool: case Kind::Int: return convert<T>(i);
+      case Kind::Bool:
+      case Kind::Int: return convert<T>(i);
       case Kind::Float: return convert<T>(d);
       case Kind::Complex: break;
     }
@@ -46,11 +47,16 @@ struct Scalar {
       using T = typename decltype(t)::type;
       T v;
       std::memcpy(&v, p, sizeof v);
-      if constexpr (is_complex_v<T>) return cdouble(v);
-      else if constexpr (is_half_v<T>) return double(float(v));
-      else if constexpr (std::is_floating_point_v<T>) return double(v);
-      else if constexpr (std::is_same_v<T, bool>) return v;
-      else return std::int64_t(v);
+      if constexpr (is_complex_v<T>)
+        return cdouble(v);
+      else if constexpr (is_half_v<T>)
+        return double(float(v));
+      else if constexpr (std::is_floating_point_v<T>)
+        return double(v);
+      else if constexpr (std::is_same_v<T, bool>)
+        return v;
+      else
+        return std::int64_t(v);
     });
   }
   bool equals(double v) const { return im == 0 && real() == v; }

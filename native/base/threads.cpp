@@ -179,7 +179,7 @@ class Pool {
   std::atomic<bool> caller_asleep_{false};
 
   std::unique_ptr<Part[]> parts_{new Part[kMaxThreads]};
-  std::unique_ptr<std::atomic<Worker*>[]> worker_ { new std::atomic<Worker*>[ kMaxThreads ]() };
+  std::unique_ptr<std::atomic<Worker*>[]> worker_{new std::atomic<Worker*>[kMaxThreads]()};
 };
 
 // The pool is never destroyed: its workers sleep in it when the process exits. In the child of a fork there are no

@@ -29,25 +29,37 @@ struct Consts {
   T operator[](int i) const { return c[i]; }
   /// The constant that takes two doubles, real and imaginary part.
   T whole() const {
-    if constexpr (is_complex_v<T>) return T(R(raw[0]), R(raw[1]));
-    else return c[0];
+    if constexpr (is_complex_v<T>)
+      return T(R(raw[0]), R(raw[1]));
+    else
+      return c[0];
   }
 };
 
-template <class Op> concept HasConsts = requires { Op::kConsts; };
-template <class Op> concept IsHot = requires { Op::kHot; };
-template <class Op> concept NeedsParams = requires { Op::kParams; };
-template <class Op, class T> concept HasInner = requires(T* p) { Op::inner(p, p, std::int64_t{}); };
+template <class Op>
+concept HasConsts = requires { Op::kConsts; };
+template <class Op>
+concept IsHot = requires { Op::kHot; };
+template <class Op>
+concept NeedsParams = requires { Op::kParams; };
+template <class Op, class T>
+concept HasInner = requires(T* p) { Op::inner(p, p, std::int64_t{}); };
 
 template <class Op, class T, class... A>
 RL_INLINE auto call(const Consts<T>& c, const void* params, A... a) {
-  if constexpr (HasConsts<Op>) return Op::f(a..., c);
-  else if constexpr (NeedsParams<Op>) return Op::f(a..., params);
-  else return Op::f(a...);
+  if constexpr (HasConsts<Op>)
+    return Op::f(a..., c);
+  else if constexpr (NeedsParams<Op>)
+    return Op::f(a..., params);
+  else
+    return Op::f(a...);
 }
-template <class Op> consteval int const_count() {
-  if constexpr (HasConsts<Op>) return Op::kConsts;
-  else return 0;
+template <class Op>
+consteval int const_count() {
+  if constexpr (HasConsts<Op>)
+    return Op::kConsts;
+  else
+    return 0;
 }
 template <class Op, class T, class... A>
 using Result = decltype(call<Op, T>(std::declval<const Consts<T>&>(), nullptr, std::declval<A>()...));
@@ -183,57 +195,83 @@ void loop3(char* const* d, const std::int64_t* s, std::int64_t n, const void* pa
   strided::run(inner3<Op, T, A>, {3, sizeof(T), {sizeof(A), sizeof(T), sizeof(T)}}, d, s, n, params);
 }
 
-template <class... T> struct Types {};
+template <class... T>
+struct Types {};
 using Bools = Types<bool>;
 using Ints = Types<std::uint8_t, std::int8_t, std::int16_t, std::int32_t, std::int64_t>;
 using Floats = Types<float, double>;
 using Complexes = Types<cfloat, cdouble>;
 
-template <class Op, class... T> void fill1(Loop* row, Types<T...>) { ((row[int(dtype_of<T>())] = loop1<Op, T>), ...); }
-template <class Op, class... T> void fill2(Loop* row, Types<T...>) { ((row[int(dtype_of<T>())] = loop2<Op, T>), ...); }
-template <class Op, class... T> void fill3(Loop* row, Types<T...>) { ((row[int(dtype_of<T>())] = loop3<Op, T>), ...); }
+template <class Op, class... T>
+void fill1(Loop* row, Types<T...>) {
+  ((row[int(dtype_of<T>())] = loop1<Op, T>), ...);
+}
+template <class Op, class... T>
+void fill2(Loop* row, Types<T...>) {
+  ((row[int(dtype_of<T>())] = loop2<Op, T>), ...);
+}
+template <class Op, class... T>
+void fill3(Loop* row, Types<T...>) {
+  ((row[int(dtype_of<T>())] = loop3<Op, T>), ...);
+}
 
 // One line for an operator: its body sees a, b (and c, the constants).
-#define RL_OP1(Name, ...)                                        \
+#define RL_OP1(Name, ...)                    \
+  struct Name {                              \
+    template <class T>                       \
+    static RL_INLINE auto f(T a) __VA_ARGS__ \
+  };
+#define RL_OP2(Name, ...)                         \
+  struct Name {                                   \
+    template <class T>                            \
+    static RL_INLINE auto f(T a, T b) __VA_ARGS__ \
+  };
+#define RL_HOT2(Name, ...)                        \
+  struct Name {                                   \
+    static constexpr bool kHot = true;            \
+    template <class T>                            \
+    static RL_INLINE auto f(T a, T b) __VA_ARGS__ \
+  };
+#define RL_OP1C(Name, count, ...)                                \
   struct Name {                                                  \
-    template <class T> static RL_INLINE auto f(T a) __VA_ARGS__ \
+    static constexpr int kConsts = count;                        \
+    template <class T>                                           \
+    static RL_INLINE auto f(T a, const Consts<T>& c) __VA_ARGS__ \
   };
-#define RL_OP2(Name, ...)                                             \
+#define RL_OP2C(Name, count, ...)                                     \
   struct Name {                                                       \
-    template <class T> static RL_INLINE auto f(T a, T b) __VA_ARGS__ \
-  };
-#define RL_HOT2(Name, ...)                                            \
-  struct Name {                                                       \
-    static constexpr bool kHot = true;                                \
-    template <class T> static RL_INLINE auto f(T a, T b) __VA_ARGS__ \
-  };
-#define RL_OP1C(Name, count, ...)                                                    \
-  struct Name {                                                                      \
-    static constexpr int kConsts = count;                                            \
-    template <class T> static RL_INLINE auto f(T a, const Consts<T>& c) __VA_ARGS__ \
-  };
-#define RL_OP2C(Name, count, ...)                                                         \
-  struct Name {                                                                           \
-    static constexpr int kConsts = count;                                                 \
-    template <class T> static RL_INLINE auto f(T a, T b, const Consts<T>& c) __VA_ARGS__ \
+    static constexpr int kConsts = count;                             \
+    template <class T>                                                \
+    static RL_INLINE auto f(T a, T b, const Consts<T>& c) __VA_ARGS__ \
   };
 
 /// fill(filler, types…): calls the filler with each list of types.
-template <class F, class... L> void fill(F filler, L... types) { (filler(types), ...); }
+template <class F, class... L>
+void fill(F filler, L... types) {
+  (filler(types), ...);
+}
 #define RL_FILL1(table, Enum, Name, Op, ...) \
   fill([&](auto types) { fill1<Op>(t.table[int(Enum::Name)], types); }, __VA_ARGS__)
 #define RL_FILL2(table, Enum, Name, Op, ...) \
   fill([&](auto types) { fill2<Op>(t.table[int(Enum::Name)], types); }, __VA_ARGS__)
 
-template <class T> inline constexpr bool is_float = std::is_floating_point_v<T>;
-template <class T> RL_INLINE T conj(T a) {
-  if constexpr (is_complex_v<T>) return {a.re, -a.im};
-  else return a;
+template <class T>
+inline constexpr bool is_float = std::is_floating_point_v<T>;
+template <class T>
+RL_INLINE T conj(T a) {
+  if constexpr (is_complex_v<T>)
+    return {a.re, -a.im};
+  else
+    return a;
 }
-template <class T> RL_INLINE bool is_nan(T a) {
-  if constexpr (is_float<T>) return a != a;
-  else if constexpr (is_complex_v<T>) return a.re != a.re || a.im != a.im;
-  else return false;
+template <class T>
+RL_INLINE bool is_nan(T a) {
+  if constexpr (is_float<T>)
+    return a != a;
+  else if constexpr (is_complex_v<T>)
+    return a.re != a.re || a.im != a.im;
+  else
+    return false;
 }
 
 }  // namespace rl

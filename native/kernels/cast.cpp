@@ -71,8 +71,10 @@ void copy_loop(char* const* d, const std::int64_t* s, std::int64_t n, const void
 
 template <class To, class From>
 constexpr Loop cast_for() {
-  if constexpr (std::is_same_v<To, From>) return copy_loop<sizeof(To)>;
-  else return cast_loop<To, From>;
+  if constexpr (std::is_same_v<To, From>)
+    return copy_loop<sizeof(To)>;
+  else
+    return cast_loop<To, From>;
 }
 template <class To, class... From>
 void fill_row(Loop* row, Types<From...>) {

@@ -7,70 +7,93 @@ namespace {
 
 // ---- complex functions: libm's, for their care with overflow and branch cuts --------------------------------------
 // C's complex functions rather than std::complex, whose templates the linker could merge across levels.
-#define RL_TO_C(T)                        \
+#define RL_TO_C(T)                       \
   RL_INLINE _Complex T to_c(cplx<T> z) { \
-    _Complex T c;                         \
-    __real__ c = z.re;                    \
-    __imag__ c = z.im;                    \
-    return c;                             \
+    _Complex T c;                        \
+    __real__ c = z.re;                   \
+    __imag__ c = z.im;                   \
+    return c;                            \
   }
-RL_TO_C(float) RL_TO_C(double)
-RL_INLINE cfloat from_c(_Complex float c) { return {__real__ c, __imag__ c}; }
+RL_TO_C(float) RL_TO_C(double) RL_INLINE cfloat from_c(_Complex float c) { return {__real__ c, __imag__ c}; }
 RL_INLINE cdouble from_c(_Complex double c) { return {__real__ c, __imag__ c}; }
-#define RL_COMPLEX(name)                                                              \
-  RL_INLINE cfloat name(cfloat z) { return from_c(__builtin_##name##f(to_c(z))); }   \
+#define RL_COMPLEX(name)                                                           \
+  RL_INLINE cfloat name(cfloat z) { return from_c(__builtin_##name##f(to_c(z))); } \
   RL_INLINE cdouble name(cdouble z) { return from_c(__builtin_##name(to_c(z))); }
+// clang-format off
 RL_COMPLEX(csqrt) RL_COMPLEX(cexp) RL_COMPLEX(clog) RL_COMPLEX(csin) RL_COMPLEX(ccos) RL_COMPLEX(ctan)
 RL_COMPLEX(csinh) RL_COMPLEX(ccosh) RL_COMPLEX(ctanh) RL_COMPLEX(casin) RL_COMPLEX(cacos) RL_COMPLEX(catan)
 RL_COMPLEX(casinh) RL_COMPLEX(cacosh) RL_COMPLEX(catanh)
-RL_INLINE cfloat cpow(cfloat x, cfloat y) { return from_c(__builtin_cpowf(to_c(x), to_c(y))); }
+    // clang-format on
+    RL_INLINE cfloat cpow(cfloat x, cfloat y) {
+  return from_c(__builtin_cpowf(to_c(x), to_c(y)));
+}
 RL_INLINE cdouble cpow(cdouble x, cdouble y) { return from_c(__builtin_cpow(to_c(x), to_c(y))); }
 
-#define RL_LIBM_SCALAR(name)                                               \
+#define RL_LIBM_SCALAR(name)                                              \
   RL_INLINE float libm_##name(float x) { return __builtin_##name##f(x); } \
   RL_INLINE double libm_##name(double x) { return __builtin_##name(x); }
+// clang-format off
 RL_LIBM_SCALAR(sin) RL_LIBM_SCALAR(cos) RL_LIBM_SCALAR(tan) RL_LIBM_SCALAR(asin) RL_LIBM_SCALAR(acos)
 RL_LIBM_SCALAR(atan) RL_LIBM_SCALAR(sinh) RL_LIBM_SCALAR(cosh) RL_LIBM_SCALAR(asinh) RL_LIBM_SCALAR(acosh)
 RL_LIBM_SCALAR(atanh) RL_LIBM_SCALAR(log1p) RL_LIBM_SCALAR(expm1)
+    // clang-format on
 
-// ---- roots, exponentials, logarithms --------------------------------------------------------------------------------
-RL_OP1(Sqrt, {
-  if constexpr (is_complex_v<T>) return csqrt(a);
-  else return vm::sqrt(a);
-})
-RL_OP1(Rsqrt, {
-  if constexpr (is_complex_v<T>) return T(1) / csqrt(a);
-  else return T(1) / vm::sqrt(a);
-})
-RL_OP1(Reciprocal, { return T(1) / a; })
-RL_OP1(Exp, {
-  if constexpr (is_complex_v<T>) return cexp(a);
-  else return vm::exp(a);
-})
-RL_OP1(Exp2, {
-  if constexpr (is_complex_v<T>) return cexp(a * T(0x1.62e42fefa39efp-1));
-  else return vm::exp2(a);
-})
-RL_OP1(Expm1, {
-  if constexpr (is_complex_v<T>) {
-    const auto m = libm_expm1(a.re), h = libm_sin(a.im / 2);
-    return T(m * libm_cos(a.im) - 2 * h * h, (m + 1) * libm_sin(a.im));
-  } else {
-    return vm::expm1(a);
-  }
-})
-RL_OP1(Log, {
-  if constexpr (is_complex_v<T>) return clog(a);
-  else return vm::log(a);
-})
-template <class T> RL_INLINE cplx<T> scaled(cplx<T> z, T s) { return {z.re * s, z.im * s}; }
+    // ---- roots, exponentials, logarithms
+    // --------------------------------------------------------------------------------
+    RL_OP1(Sqrt,
+           {
+             if constexpr (is_complex_v<T>)
+               return csqrt(a);
+             else
+               return vm::sqrt(a);
+           }) RL_OP1(Rsqrt,
+                     {
+                       if constexpr (is_complex_v<T>)
+                         return T(1) / csqrt(a);
+                       else
+                         return T(1) / vm::sqrt(a);
+                     }) RL_OP1(Reciprocal, { return T(1) / a; }) RL_OP1(Exp,
+                                                                        {
+                                                                          if constexpr (is_complex_v<T>)
+                                                                            return cexp(a);
+                                                                          else
+                                                                            return vm::exp(a);
+                                                                        })
+        RL_OP1(Exp2,
+               {
+                 if constexpr (is_complex_v<T>)
+                   return cexp(a * T(0x1.62e42fefa39efp-1));
+                 else
+                   return vm::exp2(a);
+               }) RL_OP1(Expm1,
+                         {
+                           if constexpr (is_complex_v<T>) {
+                             const auto m = libm_expm1(a.re), h = libm_sin(a.im / 2);
+                             return T(m * libm_cos(a.im) - 2 * h * h, (m + 1) * libm_sin(a.im));
+                           } else {
+                             return vm::expm1(a);
+                           }
+                         }) RL_OP1(Log,
+                                   {
+                                     if constexpr (is_complex_v<T>)
+                                       return clog(a);
+                                     else
+                                       return vm::log(a);
+                                   }) template <class T>
+        RL_INLINE cplx<T> scaled(cplx<T> z, T s) {
+  return {z.re * s, z.im * s};
+}
 RL_OP1(Log2, {
-  if constexpr (is_complex_v<T>) return scaled(clog(a), typename T::value_type(0x1.71547652b82fep0));
-  else return vm::log2(a);
+  if constexpr (is_complex_v<T>)
+    return scaled(clog(a), typename T::value_type(0x1.71547652b82fep0));
+  else
+    return vm::log2(a);
 })
 RL_OP1(Log10, {
-  if constexpr (is_complex_v<T>) return scaled(clog(a), typename T::value_type(0x1.bcb7b1526e50ep-2));
-  else return vm::log10(a);
+  if constexpr (is_complex_v<T>)
+    return scaled(clog(a), typename T::value_type(0x1.bcb7b1526e50ep-2));
+  else
+    return vm::log10(a);
 })
 RL_OP1(Log1p, {
   if constexpr (is_complex_v<T>) {
@@ -84,39 +107,45 @@ RL_OP1(Log1p, {
 // ---- circular ------------------------------------------------------------------------------------------------------
 /// A whole block by vectors if no element is too large for the fast reduction, else element by element; either
 /// way an element's result depends on that element alone.
-#define RL_TRIG(Name, fast, slow, complex)                                                  \
-  struct Name {                                                                             \
-    template <class T> static RL_INLINE T f(T a) {                                          \
-      if constexpr (is_complex_v<T>) return complex(a);                                     \
-      else return vm::fast(a);                                                              \
-    }                                                                                       \
-    template <class T> requires is_float<T>                                                 \
-    static void inner(T* o, const T* a, std::int64_t n) {                                   \
-      constexpr std::int64_t block = 512;                                                   \
-      for (; n > 0; n -= block, o += block, a += block) {                                   \
-        const std::int64_t m = n < block ? n : block;                                       \
-        int large = 0;                                                                      \
-        for (std::int64_t i = 0; i < m; ++i) large |= vm::fabs(a[i]) > T(vm::kTrigMax);     \
-        _Pragma("GCC ivdep") for (std::int64_t i = 0; large == 0 && i < m; ++i) o[i] = f(a[i]); \
-        if (large == 0) continue;                                                           \
-        for (std::int64_t i = 0; i < m; ++i)                                                \
-          o[i] = vm::fabs(a[i]) > T(vm::kTrigMax) ? libm_##slow(a[i]) : f(a[i]);            \
-      }                                                                                     \
-    }                                                                                       \
+#define RL_TRIG(Name, fast, slow, complex)                                                                          \
+  struct Name {                                                                                                     \
+    template <class T>                                                                                              \
+    static RL_INLINE T f(T a) {                                                                                     \
+      if constexpr (is_complex_v<T>)                                                                                \
+        return complex(a);                                                                                          \
+      else                                                                                                          \
+        return vm::fast(a);                                                                                         \
+    }                                                                                                               \
+    template <class T>                                                                                              \
+      requires is_float<T>                                                                                          \
+    static void inner(T* o, const T* a, std::int64_t n) {                                                           \
+      constexpr std::int64_t block = 512;                                                                           \
+      for (; n > 0; n -= block, o += block, a += block) {                                                           \
+        const std::int64_t m = n < block ? n : block;                                                               \
+        int large = 0;                                                                                              \
+        for (std::int64_t i = 0; i < m; ++i) large |= vm::fabs(a[i]) > T(vm::kTrigMax);                             \
+        _Pragma("GCC ivdep") for (std::int64_t i = 0; large == 0 && i < m; ++i) o[i] = f(a[i]);                     \
+        if (large == 0) continue;                                                                                   \
+        for (std::int64_t i = 0; i < m; ++i) o[i] = vm::fabs(a[i]) > T(vm::kTrigMax) ? libm_##slow(a[i]) : f(a[i]); \
+      }                                                                                                             \
+    }                                                                                                               \
   };
 RL_TRIG(Sin, sin, sin, csin)
 RL_TRIG(Cos, cos, cos, ccos)
 RL_TRIG(Tan, tan, tan, ctan)
-#define RL_LIBM_OP(Name, real, complex)           \
-  RL_OP1(Name, {                                  \
-    if constexpr (is_complex_v<T>) return complex(a); \
-    else return libm_##real(a);                   \
+#define RL_LIBM_OP(Name, real, complex) \
+  RL_OP1(Name, {                        \
+    if constexpr (is_complex_v<T>)      \
+      return complex(a);                \
+    else                                \
+      return libm_##real(a);            \
   })
 RL_LIBM_OP(Asin, asin, casin)
 RL_LIBM_OP(Acos, acos, cacos)
 RL_LIBM_OP(Atan, atan, catan)
 
-// ---- hyperbolic: floats by way of double and its short logarithm -----------------------------------------------------
+// ---- hyperbolic: floats by way of double and its short logarithm
+// -----------------------------------------------------
 RL_OP1(Sinh, {
   if constexpr (is_complex_v<T>) {
     return csinh(a);
@@ -139,8 +168,10 @@ RL_OP1(Cosh, {
   }
 })
 RL_OP1(Tanh, {
-  if constexpr (is_complex_v<T>) return ctanh(a);
-  else return vm::tanh(a);
+  if constexpr (is_complex_v<T>)
+    return ctanh(a);
+  else
+    return vm::tanh(a);
 })
 RL_INLINE double log1p_checked(double u) { return vm::log_edges(1 + u, vm::log1p_short(u)); }
 RL_OP1(Asinh, {
@@ -174,39 +205,53 @@ RL_OP1(Atanh, {
   }
 })
 
-// ---- special ---------------------------------------------------------------------------------------------------------
+// ---- special
+// ---------------------------------------------------------------------------------------------------------
 RL_OP1(Erf, { return vm::erf(a); })
 RL_OP1(Erfc, { return vm::erfc(a); })
 RL_OP1(Lgamma, {
   int sign;  // the plain lgamma writes a global
-  if constexpr (std::is_same_v<T, float>) return __builtin_lgammaf_r(a, &sign);
-  else return __builtin_lgamma_r(a, &sign);
+  if constexpr (std::is_same_v<T, float>)
+    return __builtin_lgammaf_r(a, &sign);
+  else
+    return __builtin_lgamma_r(a, &sign);
 })
 RL_OP1(Angle, {
-  if constexpr (is_complex_v<T>) return vm::atan2(a.im, a.re);
-  else return a != a ? a : a < 0 ? T(0x1.921fb54442d18p1) : T(0);
+  if constexpr (is_complex_v<T>)
+    return vm::atan2(a.im, a.re);
+  else
+    return a != a ? a : a < 0 ? T(0x1.921fb54442d18p1) : T(0);
 })
 
-// ---- activations -------------------------------------------------------------------------------------------------------
+// ---- activations
+// -------------------------------------------------------------------------------------------------------
 RL_OP1(Sigmoid, {
-  if constexpr (is_complex_v<T>) return T(1) / (T(1) + cexp(-a));
-  else return vm::sigmoid(a);
+  if constexpr (is_complex_v<T>)
+    return T(1) / (T(1) + cexp(-a));
+  else
+    return vm::sigmoid(a);
 })
 /// log(1 + e^x) for x <= 0
-template <class T> RL_INLINE double softplus_tail(T x) {
-  if constexpr (std::is_same_v<T, float>) return vm::log1p_short(vm::exp_short(double(x)));
-  else return vm::log1p(vm::exp(x));
+template <class T>
+RL_INLINE double softplus_tail(T x) {
+  if constexpr (std::is_same_v<T, float>)
+    return vm::log1p_short(vm::exp_short(double(x)));
+  else
+    return vm::log1p(vm::exp(x));
 }
 RL_OP1(LogSigmoid, {
   const T tail = T((a < 0 ? double(a) : 0.) - softplus_tail(-vm::fabs(a)));
   return a != a ? a : tail;
 })
 RL_OP1(Silu, {
-  if constexpr (is_complex_v<T>) return a / (T(1) + cexp(-a));
-  else return a * vm::sigmoid(a);
+  if constexpr (is_complex_v<T>)
+    return a / (T(1) + cexp(-a));
+  else
+    return a * vm::sigmoid(a);
 })
 /// tanh(softplus(x)) = n / (n + 2) with n = e^x (e^x + 2)
-template <class T> RL_INLINE T mish_n(T x) {
+template <class T>
+RL_INLINE T mish_n(T x) {
   const T e = vm::exp(x > T(20) ? T(20) : x);
   return e * (e + T(2));
 }
@@ -214,17 +259,21 @@ RL_OP1(Mish, {
   const T n = mish_n(a);
   return a * (n / (n + T(2)));
 })
-template <class T> RL_INLINE double normal_cdf(double x) {
+template <class T>
+RL_INLINE double normal_cdf(double x) {
   const double t = vm::erfc_as<T>(x * -0x1.6a09e667f3bcdp-1);
   return 0.5 * t;
 }
 RL_OP1(Gelu, { return T(a * normal_cdf<T>(a)); })
-template <class T> RL_INLINE T gelu_tanh_arg(T x) {  // twice tanh's argument, for 1 + tanh u = 2 sigmoid 2u
+template <class T>
+RL_INLINE T gelu_tanh_arg(T x) {  // twice tanh's argument, for 1 + tanh u = 2 sigmoid 2u
   return T(0x1.9884533d43651p0) * (x + T(0.044715) * x * x * x);
 }
 RL_OP1(GeluTanh, { return a * vm::sigmoid(gelu_tanh_arg(a)); })
-template <class T> inline constexpr T kSeluScale = T(1.0507009873554804934193349852946);
-template <class T> inline constexpr T kSeluNegative = T(1.0507009873554804934193349852946 * 1.6732632423543772848170429916717);
+template <class T>
+inline constexpr T kSeluScale = T(1.0507009873554804934193349852946);
+template <class T>
+inline constexpr T kSeluNegative = T(1.0507009873554804934193349852946 * 1.6732632423543772848170429916717);
 RL_OP1(Selu, { return a <= T(0) ? kSeluNegative<T> * vm::expm1(a) : kSeluScale<T> * a; })
 
 RL_OP1C(Softplus, 2, {
@@ -238,11 +287,14 @@ RL_OP1C(Logit, 1, {
   const T low = a < c[0] ? c[0] : a;
   const double x = c[0] < T(0) ? a : low > hi ? hi : low;
   const double q = x / (1 - x);
-  if constexpr (std::is_same_v<T, float>) return T(vm::log_edges(q, vm::log_short(q)));
-  else return vm::log(q);
+  if constexpr (std::is_same_v<T, float>)
+    return T(vm::log_edges(q, vm::log_short(q)));
+  else
+    return vm::log(q);
 })
 
-// ---- their derivatives ---------------------------------------------------------------------------------------------------
+// ---- their derivatives
+// ---------------------------------------------------------------------------------------------------
 RL_OP2(LogSigmoidBackward, { return a * vm::sigmoid(-b); })
 RL_OP2(SiluBackward, {
   const T s = vm::sigmoid(b);
@@ -265,7 +317,8 @@ RL_OP2(SeluBackward, { return b <= T(0) ? a * kSeluNegative<T> * vm::exp(b) : a 
 RL_OP2C(SoftplusBackward, 2, { return b * c[0] > c[1] ? a : a * vm::sigmoid(b * c[0]); })
 RL_OP2C(EluBackward, 3, { return b <= T(0) ? a * c[2] * (c[0] * c[1]) * vm::exp(b * c[2]) : a * c[1]; })
 
-// ---- binary ----------------------------------------------------------------------------------------------------------------
+// ---- binary
+// ----------------------------------------------------------------------------------------------------------------
 RL_OP2(Atan2, { return vm::atan2(a, b); })
 RL_OP2(Hypot, { return vm::hypot(a, b); })
 RL_OP2(LogAddExp, {
@@ -298,9 +351,12 @@ RL_OP2(Pow, {
     return T(r);
   }
 })
-template <class T> RL_INLINE T times(T a, T b) {
-  if constexpr (std::is_integral_v<T>) return T(std::uint64_t(a) * std::uint64_t(b));
-  else return a * b;
+template <class T>
+RL_INLINE T times(T a, T b) {
+  if constexpr (std::is_integral_v<T>)
+    return T(std::uint64_t(a) * std::uint64_t(b));
+  else
+    return a * b;
 }
 RL_OP1(Power1, { return a; })
 RL_OP1(Power2, { return times(a, a); })
@@ -326,10 +382,14 @@ void pow_loop(char* const* d, const std::int64_t* s, std::int64_t n, const void*
   }
   loop2<Pow, T>(d, s, n, params);
 }
-template <class... T> void fill_pow(Loop* row, Types<T...>) { ((row[int(dtype_of<T>())] = pow_loop<T>), ...); }
+template <class... T>
+void fill_pow(Loop* row, Types<T...>) {
+  ((row[int(dtype_of<T>())] = pow_loop<T>), ...);
+}
 
 }  // namespace
 
+// clang-format off
 void fill_math(PointwiseTable& t) {
   const Ints i;
   const Floats f;
@@ -354,5 +414,6 @@ void fill_math(PointwiseTable& t) {
   RL_FILL2(binary_param, BinaryParam, SoftplusBackward, SoftplusBackward, f);
   RL_FILL2(binary_param, BinaryParam, EluBackward, EluBackward, f);
 }
+// clang-format on
 
 }  // namespace rl

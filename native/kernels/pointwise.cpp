@@ -7,32 +7,59 @@ namespace {
 
 // Signed overflow wraps as in PyTorch; the sums are done unsigned, and no narrower than 32 bits, since
 // C++ promotes narrower ones back to signed int.
-template <class T> using Wrap = std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>;
-template <class T> inline constexpr bool is_int = std::is_integral_v<T> && !std::is_same_v<T, bool>;
-template <class T> inline constexpr bool is_bool = std::is_same_v<T, bool>;
+template <class T>
+using Wrap = std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>;
+template <class T>
+inline constexpr bool is_int = std::is_integral_v<T> && !std::is_same_v<T, bool>;
+template <class T>
+inline constexpr bool is_bool = std::is_same_v<T, bool>;
 
-template <class T> RL_INLINE T add(T a, T b) {
-  if constexpr (is_bool<T>) return a | b;
-  else if constexpr (is_int<T>) return T(Wrap<T>(a) + Wrap<T>(b));
-  else return a + b;
+template <class T>
+RL_INLINE T add(T a, T b) {
+  if constexpr (is_bool<T>)
+    return a | b;
+  else if constexpr (is_int<T>)
+    return T(Wrap<T>(a) + Wrap<T>(b));
+  else
+    return a + b;
 }
-template <class T> RL_INLINE T sub(T a, T b) {
-  if constexpr (is_int<T>) return T(Wrap<T>(a) - Wrap<T>(b));
-  else return a - b;
+template <class T>
+RL_INLINE T sub(T a, T b) {
+  if constexpr (is_int<T>)
+    return T(Wrap<T>(a) - Wrap<T>(b));
+  else
+    return a - b;
 }
-template <class T> RL_INLINE T mul(T a, T b) {
-  if constexpr (is_bool<T>) return a & b;
-  else if constexpr (is_int<T>) return T(Wrap<T>(a) * Wrap<T>(b));
-  else return a * b;
+template <class T>
+RL_INLINE T mul(T a, T b) {
+  if constexpr (is_bool<T>)
+    return a & b;
+  else if constexpr (is_int<T>)
+    return T(Wrap<T>(a) * Wrap<T>(b));
+  else
+    return a * b;
 }
-template <class T> RL_INLINE T neg(T a) {
-  if constexpr (is_int<T>) return T(Wrap<T>(0) - Wrap<T>(a));
-  else return -a;
+template <class T>
+RL_INLINE T neg(T a) {
+  if constexpr (is_int<T>)
+    return T(Wrap<T>(0) - Wrap<T>(a));
+  else
+    return -a;
 }
-template <class T> RL_INLINE T divide(T a, T b) { return a / b; }
-template <class T> RL_INLINE bool nonzero(T a) { return convert<bool>(a); }
-template <class T> RL_INLINE T magnitude(cplx<T> a) { return vm::hypot(a.re, a.im); }
-template <class T> RL_INLINE T sgn(T a) {
+template <class T>
+RL_INLINE T divide(T a, T b) {
+  return a / b;
+}
+template <class T>
+RL_INLINE bool nonzero(T a) {
+  return convert<bool>(a);
+}
+template <class T>
+RL_INLINE T magnitude(cplx<T> a) {
+  return vm::hypot(a.re, a.im);
+}
+template <class T>
+RL_INLINE T sgn(T a) {
   if constexpr (is_complex_v<T>) {
     const auto r = magnitude(a);
     return r == 0 ? T(0) : T(a.re / r, a.im / r);
@@ -42,7 +69,8 @@ template <class T> RL_INLINE T sgn(T a) {
     return T(int(a > T(0)) - int(a < T(0)));  // NaN gives 0, as in PyTorch
   }
 }
-template <class T> RL_INLINE T round_even(T a) {
+template <class T>
+RL_INLINE T round_even(T a) {
   // Without SSE4.1 there is no rounding instruction; the sum rounds, and the sign keeps -0.
   constexpr T limit = T(1) / std::numeric_limits<T>::epsilon();
   const T m = vm::fabs(a), r = (m + limit) - limit;
@@ -52,10 +80,14 @@ template <class T> RL_INLINE T round_even(T a) {
 // ---- unary -----------------------------------------------------------------------------------------------------
 RL_OP1(Neg, { return neg(a); })
 RL_OP1(Abs, {
-  if constexpr (is_complex_v<T>) return magnitude(a);
-  else if constexpr (is_float<T>) return vm::fabs(a);
-  else if constexpr (std::is_signed_v<T>) return a < 0 ? neg(a) : a;
-  else return a;
+  if constexpr (is_complex_v<T>)
+    return magnitude(a);
+  else if constexpr (is_float<T>)
+    return vm::fabs(a);
+  else if constexpr (std::is_signed_v<T>)
+    return a < 0 ? neg(a) : a;
+  else
+    return a;
 })
 RL_OP1(Sign, { return sgn(a); })
 RL_OP1(Square, { return mul(a, a); })
@@ -70,25 +102,35 @@ RL_OP1(Hardsigmoid, {
 })
 RL_OP1(Hardswish, { return a * vm::limit(a + T(3), T(0), T(6)) / T(6); })
 RL_OP1(Floor, {
-  if constexpr (is_float<T>) return vm::floor(a);
-  else return a;
+  if constexpr (is_float<T>)
+    return vm::floor(a);
+  else
+    return a;
 })
 RL_OP1(Ceil, {
-  if constexpr (is_float<T>) return vm::ceil(a);
-  else return a;
+  if constexpr (is_float<T>)
+    return vm::ceil(a);
+  else
+    return a;
 })
 RL_OP1(Trunc, {
-  if constexpr (is_float<T>) return vm::trunc(a);
-  else return a;
+  if constexpr (is_float<T>)
+    return vm::trunc(a);
+  else
+    return a;
 })
 RL_OP1(Round, {
-  if constexpr (is_float<T>) return round_even(a);
-  else return a;
+  if constexpr (is_float<T>)
+    return round_even(a);
+  else
+    return a;
 })
 RL_OP1(Frac, { return a - vm::trunc(a); })
 RL_OP1(BitwiseNot, {
-  if constexpr (is_bool<T>) return !a;
-  else return T(~a);
+  if constexpr (is_bool<T>)
+    return !a;
+  else
+    return T(~a);
 })
 RL_OP1(Conj, { return conj(a); })
 
@@ -101,24 +143,30 @@ RL_OP1C(Hardtanh, 2, {
 RL_OP1C(Hardshrink, 1, { return a >= -c[0] && a <= c[0] ? T(0) : a; })
 RL_OP1C(Softshrink, 1, { return a > c[0] ? a - c[0] : a < -c[0] ? a + c[0] : a * T(0); })
 RL_OP1C(Threshold, 2, { return a <= c[0] ? c[1] : a; })
-template <class T> RL_INLINE T nan_to_num(T a, T nan, T pos, T low) {
+template <class T>
+RL_INLINE T nan_to_num(T a, T nan, T pos, T low) {
   a = a == vm::kInf<T> ? pos : a == -vm::kInf<T> ? low : a;
   return a != a ? nan : a;
 }
 RL_OP1C(NanToNum, 3, {
   using R = typename Consts<T>::R;
   const R nan = R(c.raw[0]), pos = R(c.raw[1]), low = R(c.raw[2]);
-  if constexpr (is_complex_v<T>) return T(nan_to_num(a.re, nan, pos, low), nan_to_num(a.im, nan, pos, low));
-  else return nan_to_num(a, nan, pos, low);
+  if constexpr (is_complex_v<T>)
+    return T(nan_to_num(a.re, nan, pos, low), nan_to_num(a.im, nan, pos, low));
+  else
+    return nan_to_num(a, nan, pos, low);
 })
 /// `params` holds the decimals; the power of ten is worked out once a call.
 template <class T>
 void round_decimals(char* const* d, const std::int64_t* s, std::int64_t n, const void* params);
 struct RoundScaled {  // constants: 10^|decimals|, and whether they are negative
   static constexpr int kConsts = 2;
-  template <class T> static RL_INLINE auto f(T a, const Consts<T>& c) {
-    if constexpr (is_float<T>) return c[1] != 0 ? round_even(a / c[0]) * c[0] : round_even(a * c[0]) / c[0];
-    else return a;
+  template <class T>
+  static RL_INLINE auto f(T a, const Consts<T>& c) {
+    if constexpr (is_float<T>)
+      return c[1] != 0 ? round_even(a / c[0]) * c[0] : round_even(a * c[0]) / c[0];
+    else
+      return a;
   }
 };
 template <class T>
@@ -129,26 +177,36 @@ void round_decimals(char* const* d, const std::int64_t* s, std::int64_t n, const
 }
 
 // ---- predicates ----------------------------------------------------------------------------------------------
-template <class T> RL_INLINE bool is_inf(T a) {
-  if constexpr (is_complex_v<T>) return is_inf(a.re) || is_inf(a.im);
-  else if constexpr (is_float<T>) return vm::fabs(a) == vm::kInf<T>;
-  else return false;
+template <class T>
+RL_INLINE bool is_inf(T a) {
+  if constexpr (is_complex_v<T>)
+    return is_inf(a.re) || is_inf(a.im);
+  else if constexpr (is_float<T>)
+    return vm::fabs(a) == vm::kInf<T>;
+  else
+    return false;
 }
 RL_OP1(LogicalNot, { return !nonzero(a); })
 RL_OP1(IsNan, { return is_nan(a); })
 RL_OP1(IsInf, { return is_inf(a); })
 RL_OP1(IsFinite, { return !is_nan(a) && !is_inf(a); })
 RL_OP1(IsPosInf, {
-  if constexpr (is_float<T>) return a == vm::kInf<T>;
-  else return false;
+  if constexpr (is_float<T>)
+    return a == vm::kInf<T>;
+  else
+    return false;
 })
 RL_OP1(IsNegInf, {
-  if constexpr (is_float<T>) return a == -vm::kInf<T>;
-  else return false;
+  if constexpr (is_float<T>)
+    return a == -vm::kInf<T>;
+  else
+    return false;
 })
 RL_OP1(SignBit, {
-  if constexpr (is_float<T>) return (std::bit_cast<typename vm::FloatBits<T>::U>(a) >> (8 * sizeof(T) - 1)) != 0;
-  else return a < T(0);
+  if constexpr (is_float<T>)
+    return (std::bit_cast<typename vm::FloatBits<T>::U>(a) >> (8 * sizeof(T) - 1)) != 0;
+  else
+    return a < T(0);
 })
 
 // ---- binary ----------------------------------------------------------------------------------------------------
@@ -160,7 +218,8 @@ RL_HOT2(Div, { return divide(a, b); })
 RL_INLINE void report_zero(const void* params) { *static_cast<bool*>(const_cast<void*>(params)) = true; }
 
 /// Integer division that reports a zero divisor and wraps INT_MIN / -1.
-template <class T> RL_INLINE T quotient(T a, T b, const void* params) {
+template <class T>
+RL_INLINE T quotient(T a, T b, const void* params) {
   if (b == 0) {
     report_zero(params);
     return 0;
@@ -170,7 +229,8 @@ template <class T> RL_INLINE T quotient(T a, T b, const void* params) {
   }
   return T(a / b);
 }
-template <class T> RL_INLINE T rest(T a, T b, const void* params) {
+template <class T>
+RL_INLINE T rest(T a, T b, const void* params) {
   if (b == 0) {
     report_zero(params);
     return 0;
@@ -182,14 +242,18 @@ template <class T> RL_INLINE T rest(T a, T b, const void* params) {
 }
 struct TruncDiv {
   static constexpr bool kParams = true;
-  template <class T> static RL_INLINE T f(T a, T b, const void* params) {
-    if constexpr (is_float<T>) return vm::trunc(a / b);
-    else return quotient(a, b, params);
+  template <class T>
+  static RL_INLINE T f(T a, T b, const void* params) {
+    if constexpr (is_float<T>)
+      return vm::trunc(a / b);
+    else
+      return quotient(a, b, params);
   }
 };
 struct FloorDiv {
   static constexpr bool kParams = true;
-  template <class T> static RL_INLINE T f(T a, T b, const void* params) {
+  template <class T>
+  static RL_INLINE T f(T a, T b, const void* params) {
     if constexpr (is_float<T>) {
       if (b == 0) return a / b;
       const T mod = vm::fmod(a, b);
@@ -209,7 +273,8 @@ struct FloorDiv {
 };
 struct Remainder {
   static constexpr bool kParams = true;
-  template <class T> static RL_INLINE T f(T a, T b, const void* params) {
+  template <class T>
+  static RL_INLINE T f(T a, T b, const void* params) {
     if constexpr (is_float<T>) {
       const T mod = vm::fmod(a, b);
       return mod != 0 && (b < 0) != (mod < 0) ? mod + b : mod;
@@ -221,9 +286,12 @@ struct Remainder {
 };
 struct Fmod {
   static constexpr bool kParams = true;
-  template <class T> static RL_INLINE T f(T a, T b, const void* params) {
-    if constexpr (is_float<T>) return vm::fmod(a, b);
-    else return rest(a, b, params);
+  template <class T>
+  static RL_INLINE T f(T a, T b, const void* params) {
+    if constexpr (is_float<T>)
+      return vm::fmod(a, b);
+    else
+      return rest(a, b, params);
   }
 };
 
@@ -254,18 +322,22 @@ RL_OP2(LeftShift, {
 RL_OP2(RightShift, {
   constexpr Wrap<T> width = 8 * sizeof(T);
   const Wrap<T> by = Wrap<T>(b);
-  if constexpr (std::is_signed_v<T>) return T(a >> int(by < width ? by : width - 1));
-  else return by < width ? T(a >> int(by & (width - 1))) : T(0);
+  if constexpr (std::is_signed_v<T>)
+    return T(a >> int(by < width ? by : width - 1));
+  else
+    return by < width ? T(a >> int(by & (width - 1))) : T(0);
 })
 RL_OP2(Copysign, { return vm::copysign(a, b); })
 RL_OP2(Nextafter, { return vm::nextafter(a, b); })
 RL_OP2(Heaviside, { return a == T(0) ? b : T(a > T(0)); })
 
-template <class T> RL_INLINE auto absolute(T a) {
+template <class T>
+RL_INLINE auto absolute(T a) {
   using U = std::make_unsigned_t<T>;
   return a < T(0) ? U(Wrap<T>(0) - Wrap<T>(a)) : U(a);
 }
-template <class T> RL_INLINE auto gcd(T x, T y) {
+template <class T>
+RL_INLINE auto gcd(T x, T y) {
   auto a = absolute(x);
   auto b = absolute(y);
   while (a != 0) {
@@ -304,20 +376,29 @@ RL_OP2C(LogitBackward, 1, {
 struct AddScaled {
   static constexpr bool kHot = true;
   static constexpr int kConsts = 2;
-  template <class T> static RL_INLINE T f(T a, T b, const Consts<T>& c) { return add(a, mul(c.whole(), b)); }
+  template <class T>
+  static RL_INLINE T f(T a, T b, const Consts<T>& c) {
+    return add(a, mul(c.whole(), b));
+  }
 };
 /// start + w (end - start), from the nearer end, so that w = 1 gives `end` exactly.
-template <class T> RL_INLINE T lerp(T a, T b, T w) {
+template <class T>
+RL_INLINE T lerp(T a, T b, T w) {
   bool low;
-  if constexpr (is_complex_v<T>) low = w.re * w.re + w.im * w.im < typename T::value_type(0.25);
-  else low = vm::fabs(w) < T(0.5);
+  if constexpr (is_complex_v<T>)
+    low = w.re * w.re + w.im * w.im < typename T::value_type(0.25);
+  else
+    low = vm::fabs(w) < T(0.5);
   const T d = b - a;
   const T x = a + w * d, y = b - d * (T(1) - w);
   return low ? x : y;
 }
 struct LerpScalar {
   static constexpr int kConsts = 2;
-  template <class T> static RL_INLINE T f(T a, T b, const Consts<T>& c) { return lerp(a, b, c.whole()); }
+  template <class T>
+  static RL_INLINE T f(T a, T b, const Consts<T>& c) {
+    return lerp(a, b, c.whole());
+  }
 };
 
 // ---- comparison --------------------------------------------------------------------------------------------------
@@ -333,25 +414,31 @@ RL_OP2(LogicalXor, { return nonzero(a) != nonzero(b); })
 
 // ---- ternary -------------------------------------------------------------------------------------------------------
 struct Where {
-  template <class T> static RL_INLINE T f(bool c, T a, T b) {
-    if constexpr (is_complex_v<T>) return T(c ? a.re : b.re, c ? a.im : b.im);
-    else return c ? a : b;
+  template <class T>
+  static RL_INLINE T f(bool c, T a, T b) {
+    if constexpr (is_complex_v<T>)
+      return T(c ? a.re : b.re, c ? a.im : b.im);
+    else
+      return c ? a : b;
   }
 };
 struct Addcmul {
   static constexpr int kConsts = 2;
-  template <class T> static RL_INLINE T f(T x, T a, T b, const Consts<T>& c) {
+  template <class T>
+  static RL_INLINE T f(T x, T a, T b, const Consts<T>& c) {
     return add(x, mul(mul(c.whole(), a), b));
   }
 };
 struct Addcdiv {
   static constexpr int kConsts = 2;
-  template <class T> static RL_INLINE T f(T x, T a, T b, const Consts<T>& c) {
+  template <class T>
+  static RL_INLINE T f(T x, T a, T b, const Consts<T>& c) {
     return add(x, divide(mul(c.whole(), a), b));
   }
 };
 struct Clamp {
-  template <class T> static RL_INLINE T f(T x, T lo, T hi) {
+  template <class T>
+  static RL_INLINE T f(T x, T lo, T hi) {
     // NaN of any operand shows; where lo > hi the answer is hi.
     T y = x < lo ? lo : x;
     y = y > hi ? hi : y;
@@ -361,10 +448,14 @@ struct Clamp {
   }
 };
 struct Lerp {
-  template <class T> static RL_INLINE T f(T a, T b, T w) { return lerp(a, b, w); }
+  template <class T>
+  static RL_INLINE T f(T a, T b, T w) {
+    return lerp(a, b, w);
+  }
 };
 
-template <class... T> void fill_where(Loop* row, Types<T...>) {
+template <class... T>
+void fill_where(Loop* row, Types<T...>) {
   ((row[int(dtype_of<T>())] = loop3<Where, T, bool>), ...);
 }
 

@@ -10,6 +10,7 @@ namespace rl {
 
 /// Output type equals input type; where the input is integral and the result is not, the caller converts first.
 /// Abs, Angle: a complex input gives its real type.
+// clang-format off
 #define RL_UNARY(X)                                                                                            \
   X(Neg) X(Abs) X(Sign) X(Sgn) X(Square) X(Sqrt) X(Rsqrt) X(Reciprocal) X(Exp) X(Exp2) X(Expm1) X(Log) X(Log2) \
   X(Log10) X(Log1p) X(Sin) X(Cos) X(Tan) X(Asin) X(Acos) X(Atan) X(Sinh) X(Cosh) X(Tanh) X(Asinh) X(Acosh)     \
@@ -49,6 +50,7 @@ namespace rl {
 /// Three inputs: Where has a bool first input; Addcmul, Addcdiv take `value` (re, im doubles) in params;
 /// Clamp(x, min, max); Lerp(start, end, weight).
 #define RL_TERNARY(X) X(Where) X(Addcmul) X(Addcdiv) X(Clamp) X(Lerp)
+// clang-format on
 
 #define RL_ENUM(name) name,
 enum class Unary : int { RL_UNARY(RL_ENUM) Count };
@@ -68,7 +70,8 @@ struct PointwiseTable {
   Loop binary_param[int(BinaryParam::Count)][kDTypes];
   Loop compare[int(Compare::Count)][kDTypes];
   Loop ternary[int(Ternary::Count)][kDTypes];
-  /// cast[to][from], all twelve types; also the plain strided copy where both are equal. A scalar source (stride 0) fills.
+  /// cast[to][from], all twelve types; also the plain strided copy where both are equal. A scalar source (stride 0)
+  /// fills.
   Loop cast[kDTypes][kDTypes];
 };
 

@@ -37,11 +37,11 @@ struct Wide<cfloat> {
 };
 
 template <class T>
-inline constexpr T kLowest = std::is_floating_point_v<T> ? -std::numeric_limits<T>::infinity()
-                                                         : std::numeric_limits<T>::lowest();
+inline constexpr T kLowest =
+    std::is_floating_point_v<T> ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
 template <class T>
-inline constexpr T kHighest = std::is_floating_point_v<T> ? std::numeric_limits<T>::infinity()
-                                                          : std::numeric_limits<T>::max();
+inline constexpr T kHighest =
+    std::is_floating_point_v<T> ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
 
 inline float power(float x, double p) { return __builtin_powf(x, float(p)); }
 inline double power(double x, double p) { return __builtin_pow(x, p); }

@@ -6,12 +6,12 @@
 namespace rl {
 
 /// AbsSum, SquareSum, PowerSum, AbsMax and AbsMin are the norms of order 1, 2, p, inf and -inf, root included.
-#define RL_REDUCE(X)                                                                                                 \
-  X(Sum)                                                                                                             \
-  X(NanSum)                                                                                                          \
-  X(Prod)                                                                                                            \
-  X(Amax) X(Amin) X(Any) X(All) X(AbsSum) X(SquareSum) X(PowerSum) X(AbsMax) X(AbsMin) X(LogSumExp) X(Var) X(Argmax) \
-      X(Argmin)
+#define RL_REDUCE(X) \
+  X(Sum)             \
+  X(NanSum)          \
+  X(Prod)            \
+  X(Amax)            \
+  X(Amin) X(Any) X(All) X(AbsSum) X(SquareSum) X(PowerSum) X(AbsMax) X(AbsMin) X(LogSumExp) X(Var) X(Argmax) X(Argmin)
 #define RL_SCAN(X) X(Cumsum) X(Cumprod) X(Cummax) X(Cummin) X(Logcumsumexp)
 
 #define RL_ENUM(name) name,

@@ -168,7 +168,8 @@ struct Reducer {
     const int64_t tiles = ceil_div(across.size, tile);
     int64_t blocks = 1, length = std::max<int64_t>(inner.size, 1), group = runs;
     if (outer * tiles < kEnough && total * tile >= 2 * kPiece) {
-      const int64_t pieces = std::max(std::min(total * tile / kPiece, kMaxPieces), std::min<int64_t>(total / kLongest * tile, 4096));
+      const int64_t pieces =
+          std::max(std::min(total * tile / kPiece, kMaxPieces), std::min<int64_t>(total / kLongest * tile, 4096));
       if (runs >= pieces)
         group = ceil_div(runs, pieces);
       else {

@@ -14,26 +14,33 @@
 
 namespace rl::vm {
 
-template <class T> inline constexpr T kInf = std::numeric_limits<T>::infinity();
-template <class T> inline constexpr T kNan = std::numeric_limits<T>::quiet_NaN();
+template <class T>
+inline constexpr T kInf = std::numeric_limits<T>::infinity();
+template <class T>
+inline constexpr T kNan = std::numeric_limits<T>::quiet_NaN();
 
 // libm by way of builtins: the inline overloads of <cmath> could be merged by the linker with another level's.
-#define RL_LIBM1(name)                                              \
+#define RL_LIBM1(name)                                             \
   RL_INLINE float name(float x) { return __builtin_##name##f(x); } \
   RL_INLINE double name(double x) { return __builtin_##name(x); }
-#define RL_LIBM2(name)                                                                 \
-  RL_INLINE float name(float x, float y) { return __builtin_##name##f(x, y); }        \
+#define RL_LIBM2(name)                                                         \
+  RL_INLINE float name(float x, float y) { return __builtin_##name##f(x, y); } \
   RL_INLINE double name(double x, double y) { return __builtin_##name(x, y); }
+// clang-format off
 RL_LIBM1(sqrt) RL_LIBM1(fabs) RL_LIBM1(floor) RL_LIBM1(ceil) RL_LIBM1(trunc)
 RL_LIBM2(copysign) RL_LIBM2(fmod) RL_LIBM2(atan2) RL_LIBM2(hypot) RL_LIBM2(nextafter)
+    // clang-format on
 
-template <class T> struct FloatBits;
-template <> struct FloatBits<float> {
+    template <class T>
+    struct FloatBits;
+template <>
+struct FloatBits<float> {
   using U = std::uint32_t;
   static constexpr int mantissa = 23, bias = 127;
   static constexpr float magic = 0x1.8p23f;  // adding it rounds to an integer, kept in the low bits of the sum
 };
-template <> struct FloatBits<double> {
+template <>
+struct FloatBits<double> {
   using U = std::uint64_t;
   static constexpr int mantissa = 52, bias = 1023;
   static constexpr double magic = 0x1.8p52;
@@ -47,31 +54,39 @@ RL_INLINE T poly(T x, const T (&c)[N]) {
 }
 
 /// The nearest integer (ties to even) for |x| < 2^22 or 2^51.
-template <class T> RL_INLINE T round_small(T x) { return (x + FloatBits<T>::magic) - FloatBits<T>::magic; }
+template <class T>
+RL_INLINE T round_small(T x) {
+  return (x + FloatBits<T>::magic) - FloatBits<T>::magic;
+}
 
 /// 2^k for an integral k within the normal exponents. (64-bit lanes have no arithmetic shift or conversion
 /// below AVX-512, hence the low bits of a sum.)
-template <class T> RL_INLINE T pow2(T k) {
+template <class T>
+RL_INLINE T pow2(T k) {
   using B = FloatBits<T>;
   using U = typename B::U;
   return std::bit_cast<T>((std::bit_cast<U>(k + B::magic) << B::mantissa) + (U(B::bias) << B::mantissa));
 }
 
 /// x limited to [lo, hi]; NaN stays.
-template <class T> RL_INLINE T limit(T x, T lo, T hi) {
+template <class T>
+RL_INLINE T limit(T x, T lo, T hi) {
   x = x < lo ? lo : x;
   return x > hi ? hi : x;
 }
 
-template <class T> struct ExpConst;
-template <> struct ExpConst<float> {
+template <class T>
+struct ExpConst;
+template <>
+struct ExpConst<float> {
   static constexpr float log2e = 0x1.715476p0f, ln2_hi = 0x1.62e4p-1f, ln2_lo = 0x1.7f7d1cp-20f, ln2 = 0x1.62e43p-1f;
   static constexpr float lo = -104.f, hi = 89.f, lo2 = -151.f, hi2 = 129.f, lo_m1 = -20.f;
   // (e^r - 1 - r) / r^2 for |r| <= ln2 / 2
-  static constexpr float q[] = {0x1p-1f,         0x1.555556p-3f, 0x1.5554e8p-5f,
+  static constexpr float q[] = {0x1p-1f,        0x1.555556p-3f,  0x1.5554e8p-5f,
                                 0x1.1110e0p-7f, 0x1.6d43b0p-10f, 0x1.a1256cp-13f};
 };
-template <> struct ExpConst<double> {
+template <>
+struct ExpConst<double> {
   static constexpr double log2e = 0x1.71547652b82fep0, ln2_hi = 0x1.62e42fefap-1, ln2_lo = 0x1.cf79abc9e3b3ap-40,
                           ln2 = 0x1.62e42fefa39efp-1;
   static constexpr double lo = -746., hi = 710., lo2 = -1077., hi2 = 1025., lo_m1 = -40.;
@@ -88,11 +103,12 @@ template <> struct ExpConst<double> {
                                  0x1.1f7340dbc337ep-29};
 };
 // For results that are rounded to float: 1e-9.
-inline constexpr double kExpShort[] = {0x1.0000000ba132cp-1,  0x1.5555555a800cdp-3,  0x1.5554e8a22b84cp-5,
+inline constexpr double kExpShort[] = {0x1.0000000ba132cp-1, 0x1.5555555a800cdp-3,  0x1.5554e8a22b84cp-5,
                                        0x1.1110e0c5c7f50p-7, 0x1.6d43af18200d3p-10, 0x1.a1256cd2f13c2p-13};
 
 /// e^r * 2^k, where the scale may leave the normal range at either end: two factors, one rounding.
-template <class T> RL_INLINE T scale(T y, T k) {
+template <class T>
+RL_INLINE T scale(T y, T k) {
   const T half = round_small(k * T(0.5));
   return y * pow2(half) * pow2(k - half);
 }
@@ -105,7 +121,10 @@ RL_INLINE T exp_core(T x, const T (&q)[N]) {
   const T r = (x - k * C::ln2_hi) - k * C::ln2_lo;
   return scale(T(1) + (r + r * r * poly(r, q)), k);
 }
-template <class T> RL_INLINE T exp(T x) { return exp_core(x, ExpConst<T>::q); }
+template <class T>
+RL_INLINE T exp(T x) {
+  return exp_core(x, ExpConst<T>::q);
+}
 /// e^x in double, good to 1e-9.
 RL_INLINE double exp_short(double x) { return exp_core(x, kExpShort); }
 
@@ -117,9 +136,13 @@ RL_INLINE T exp2_core(T x, const T (&q)[N]) {
   const T r = (x - k) * C::ln2;
   return scale(T(1) + (r + r * r * poly(r, q)), k);
 }
-template <class T> RL_INLINE T exp2(T x) { return exp2_core(x, ExpConst<T>::q); }
+template <class T>
+RL_INLINE T exp2(T x) {
+  return exp2_core(x, ExpConst<T>::q);
+}
 
-template <class T> RL_INLINE T expm1(T x) {
+template <class T>
+RL_INLINE T expm1(T x) {
   using C = ExpConst<T>;
   const T y = limit(x, C::lo_m1, C::hi);
   const T k = round_small(y * C::log2e);
@@ -132,7 +155,8 @@ template <class T> RL_INLINE T expm1(T x) {
 }
 
 /// tanh |x| = m / (m + 2) with m = e^(2|x|) - 1, which is accurate near 0 too.
-template <class T> RL_INLINE T tanh(T x) {
+template <class T>
+RL_INLINE T tanh(T x) {
   using C = ExpConst<T>;
   T y = fabs(x) * T(2);
   y = y > T(44) ? T(44) : y;
@@ -145,7 +169,8 @@ template <class T> RL_INLINE T tanh(T x) {
 }
 
 /// From e^-|x|, so that neither end overflows and the lower tail keeps its digits.
-template <class T> RL_INLINE T sigmoid(T x) {
+template <class T>
+RL_INLINE T sigmoid(T x) {
   const T e = exp(-fabs(x));
   return (x < T(0) ? e : T(1)) / (T(1) + e);
 }
@@ -191,7 +216,8 @@ RL_INLINE double log(double x) {
   return log_edges(x, log_sum(p.k + n.k, p.m - 1, 0));
 }
 /// log of another base: the mantissa's logarithm in two pieces times the constant in two pieces, then k.
-template <int Base> RL_INLINE double log_base(double x) {
+template <int Base>
+RL_INLINE double log_base(double x) {
   static_assert(Base == 2 || Base == 10);
   constexpr double hi = Base == 2 ? 0x1.71547652p0 : 0x1.bcb7b152p-2;
   constexpr double lo = Base == 2 ? 0x1.705fc2eefa2p-33 : 0x1.b9438ca9aadd5p-36;
@@ -236,21 +262,22 @@ RL_INLINE double log1p_short(double x) {  // x > -1; inf stays inf by the caller
 RL_INLINE float log(float x) { return float(log_edges(x, log_short(x))); }
 RL_INLINE float log2(float x) { return float(log_edges(x, log_short(x) * 0x1.71547652b82fep0)); }
 RL_INLINE float log10(float x) { return float(log_edges(x, log_short(x) * 0x1.bcb7b1526e50ep-2)); }
-RL_INLINE float log1p(float x) {
-  return x == 0 ? x : float(log_edges(1 + double(x), log1p_short(x)));
-}
+RL_INLINE float log1p(float x) { return x == 0 ? x : float(log_edges(1 + double(x), log1p_short(x))); }
 
 // (sin(r)/r - 1)/z and (cos(r) - 1 + z/2)/z^2, z = r^2, |r| <= pi/4
-template <class T> struct TrigConst;
-template <> struct TrigConst<double> {
-  static constexpr double sin[] = {-0x1.5555555555555p-3,  0x1.1111111111110p-7,  -0x1.a01a01a01992fp-13,
-                                   0x1.71de3a545f835p-19,  -0x1.ae645410e9193p-26, 0x1.61217d923a998p-33,
+template <class T>
+struct TrigConst;
+template <>
+struct TrigConst<double> {
+  static constexpr double sin[] = {-0x1.5555555555555p-3, 0x1.1111111111110p-7,   -0x1.a01a01a01992fp-13,
+                                   0x1.71de3a545f835p-19, -0x1.ae645410e9193p-26, 0x1.61217d923a998p-33,
                                    -0x1.ab16f5bc68a29p-41};
-  static constexpr double cos[] = {0x1.5555555555555p-5,  -0x1.6c16c16c16c16p-10, 0x1.a01a01a019d06p-16,
-                                   -0x1.27e4fb77125c5p-22, 0x1.1eed8deac3d25p-29, -0x1.9394b8bd3b322p-37,
+  static constexpr double cos[] = {0x1.5555555555555p-5,   -0x1.6c16c16c16c16p-10, 0x1.a01a01a019d06p-16,
+                                   -0x1.27e4fb77125c5p-22, 0x1.1eed8deac3d25p-29,  -0x1.9394b8bd3b322p-37,
                                    0x1.ab77954421f46p-45};
 };
-template <> struct TrigConst<float> {
+template <>
+struct TrigConst<float> {
   static constexpr double sin[] = {-0x1.555555545d0d9p-3, 0x1.11110decc7187p-7, -0x1.a013a45587fc0p-13,
                                    0x1.6dbcfb3cb85c8p-19};
   static constexpr double cos[] = {0x1.55555555027acp-5, -0x1.6c16bf534c846p-10, 0x1.a015c25343172p-16,
@@ -262,7 +289,8 @@ struct SinCos {
   double sin, cos;
 };
 /// sin and cos of x + quarter turns; T is the type that the result is rounded to.
-template <class T> RL_INLINE SinCos sincos(double x) {
+template <class T>
+RL_INLINE SinCos sincos(double x) {
   using C = TrigConst<T>;
   const double sum = x * 0x1.45f306dc9c883p-1 + FloatBits<double>::magic;
   const double k = sum - FloatBits<double>::magic;
@@ -278,21 +306,30 @@ template <class T> RL_INLINE SinCos sincos(double x) {
   return {std::bit_cast<double>(std::bit_cast<std::uint64_t>(swap ? c : s) ^ sin_sign),
           std::bit_cast<double>(std::bit_cast<std::uint64_t>(swap ? s : c) ^ cos_sign)};
 }
-template <class T> RL_INLINE T sin(T x) { return x == 0 ? x : T(sincos<T>(x).sin); }
-template <class T> RL_INLINE T cos(T x) { return T(sincos<T>(x).cos); }
-template <class T> RL_INLINE T tan(T x) {
+template <class T>
+RL_INLINE T sin(T x) {
+  return x == 0 ? x : T(sincos<T>(x).sin);
+}
+template <class T>
+RL_INLINE T cos(T x) {
+  return T(sincos<T>(x).cos);
+}
+template <class T>
+RL_INLINE T tan(T x) {
   const SinCos p = sincos<T>(x);
   return x == 0 ? x : T(p.sin / p.cos);
 }
 
 // erf(x)/x in x^2 for |x| < 1; erfc(x) e^(x^2) (1 + 2x) in (x - a)/(x + a) for x >= 0.
-template <class T> struct ErfConst;
-template <> struct ErfConst<double> {
+template <class T>
+struct ErfConst;
+template <>
+struct ErfConst<double> {
   static constexpr double a = 4, max = 27.5;
-  static constexpr double erf[] = {0x1.20dd750429b6dp+0,  -0x1.812746b0379e6p-2,  0x1.ce2f21a042b30p-4,
-                                   -0x1.b82ce31284e00p-6, 0x1.565bcd0dbaa38p-8,   -0x1.c02db3dac435fp-11,
-                                   0x1.f9a321d5b8e1ep-14, -0x1.f4d1e3183f7aep-17, 0x1.b9df224ca4b97p-20,
-                                   -0x1.5f1ecb6f0764cp-23, 0x1.f7b4bf3b13964p-27, -0x1.389d4f2641625p-30,
+  static constexpr double erf[] = {0x1.20dd750429b6dp+0,   -0x1.812746b0379e6p-2,  0x1.ce2f21a042b30p-4,
+                                   -0x1.b82ce31284e00p-6,  0x1.565bcd0dbaa38p-8,   -0x1.c02db3dac435fp-11,
+                                   0x1.f9a321d5b8e1ep-14,  -0x1.f4d1e3183f7aep-17, 0x1.b9df224ca4b97p-20,
+                                   -0x1.5f1ecb6f0764cp-23, 0x1.f7b4bf3b13964p-27,  -0x1.389d4f2641625p-30,
                                    0x1.05ffd737fb32ep-34};
   static constexpr double erfc[] = {
       0x1.3ba5916e9fd7fp+0,   -0x1.1df1ad154a29cp-3,  0x1.f7f5df66fd951p-7,   0x1.16ecefcfa6077p-4,
@@ -302,19 +339,21 @@ template <> struct ErfConst<double> {
       0x1.4392983419eddp-22,  -0x1.c05fc977974eap-21, 0x1.0d535fce28f99p-24,  0x1.ef6c0c38d1a2bp-24,
       -0x1.09198a32cd9a9p-27, -0x1.d5bb4c6d5b92dp-27, -0x1.f47207b168acdp-30};
 };
-template <> struct ErfConst<float> {
+template <>
+struct ErfConst<float> {
   static constexpr double a = 3, max = 10.5;
-  static constexpr double erf[] = {0x1.20dd750428cb9p+0,  -0x1.812746ade3c08p-2, 0x1.ce2f20a7415c6p-4,
-                                   -0x1.b82cbae7577a7p-6, 0x1.56588b32275a7p-8,  -0x1.bfe158a7be278p-11,
+  static constexpr double erf[] = {0x1.20dd750428cb9p+0,  -0x1.812746ade3c08p-2,  0x1.ce2f20a7415c6p-4,
+                                   -0x1.b82cbae7577a7p-6, 0x1.56588b32275a7p-8,   -0x1.bfe158a7be278p-11,
                                    0x1.f57e9cee106c1p-14, -0x1.d2b8522d6f7cbp-17, 0x1.1c41ab6eec487p-20};
-  static constexpr double erfc[] = {0x1.40c522d7c29f2p+0,  -0x1.15c084d636d5dp-3, -0x1.85a15a41773cbp-5,
-                                    0x1.09836c7f2e79fp-3,  -0x1.e88b8fede6ebfp-4, 0x1.17c96a56b4544p-4,
-                                    -0x1.857506058dc72p-6, 0x1.4c2467ab44692p-9,  0x1.f03d47eda5f04p-10,
+  static constexpr double erfc[] = {0x1.40c522d7c29f2p+0,   -0x1.15c084d636d5dp-3,  -0x1.85a15a41773cbp-5,
+                                    0x1.09836c7f2e79fp-3,   -0x1.e88b8fede6ebfp-4,  0x1.17c96a56b4544p-4,
+                                    -0x1.857506058dc72p-6,  0x1.4c2467ab44692p-9,   0x1.f03d47eda5f04p-10,
                                     -0x1.9f2c1fa952ef0p-11, -0x1.081bb155001b8p-13, 0x1.0e812060be929p-13,
                                     0x1.1d7819d15fbeep-15};
 };
 /// e^(-x^2): the square's rounding error matters, so x is cut where its square is exact.
-template <class T> RL_INLINE double exp_minus_square(double x) {
+template <class T>
+RL_INLINE double exp_minus_square(double x) {
   if constexpr (std::is_same_v<T, float>) return exp_short(-(x * x));
   const double top = std::bit_cast<double>(std::bit_cast<std::uint64_t>(x) & 0xfffffffff8000000);
   const double low = (x - top) * (x + top);
@@ -322,25 +361,34 @@ template <class T> RL_INLINE double exp_minus_square(double x) {
   return e - e * low * (1 - low * (0.5 - low * (1. / 6)));
 }
 /// erfc for x >= 0.
-template <class T> RL_INLINE double erfc_positive(double x) {
+template <class T>
+RL_INLINE double erfc_positive(double x) {
   using C = ErfConst<T>;
   x = x > C::max ? C::max : x;
   const double one = 1 + 2 * x, inverse = 1 / ((x + C::a) * one);
   const double t = (x - C::a) * one * inverse;
   return exp_minus_square<T>(x) * (poly(t, C::erfc) * ((x + C::a) * inverse));
 }
-template <class T> RL_INLINE double erf_as(double x) {
+template <class T>
+RL_INLINE double erf_as(double x) {
   const double a = fabs(x), z = a * a;
   const double small = x * poly(z, ErfConst<T>::erf);
   return a < 1 ? small : copysign(1 - erfc_positive<T>(a), x);
 }
-template <class T> RL_INLINE double erfc_as(double x) {
+template <class T>
+RL_INLINE double erfc_as(double x) {
   const double a = fabs(x), tail = erfc_positive<T>(a);
   const double z = x * x, small = 1 - x * poly(z, ErfConst<T>::erf);
   return a < 0.5 ? small : x < 0 ? 2 - tail : tail;
 }
-template <class T> RL_INLINE T erf(T x) { return T(erf_as<T>(x)); }
-template <class T> RL_INLINE T erfc(T x) { return T(erfc_as<T>(x)); }
+template <class T>
+RL_INLINE T erf(T x) {
+  return T(erf_as<T>(x));
+}
+template <class T>
+RL_INLINE T erfc(T x) {
+  return T(erfc_as<T>(x));
+}
 
 /// x^y for floats, by way of double; doubles ask libm.
 RL_INLINE double pow(double x, double y) { return __builtin_pow(x, y); }

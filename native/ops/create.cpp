@@ -11,7 +11,8 @@ namespace {
 
 PyObject* finish(Args& a, int out_slot, int requires_slot, Tensor t, const char* name) {
   if (a.boolean(requires_slot)) {
-    if (!is_differentiable(t.dtype())) fail_runtime("Only Tensors of floating point and complex dtype can require gradients");
+    if (!is_differentiable(t.dtype()))
+      fail_runtime("Only Tensors of floating point and complex dtype can require gradients");
     t->flags |= kRequiresGrad;
   }
   return out_slot < 0 ? t.release() : give(a, out_slot, std::move(t), name, false);
@@ -46,8 +47,10 @@ PyObject* like_op(const OpDef& def, Args& a) {
   const int at = valued ? 2 : 1;
   a.check_device(at + 2);
   Tensor out = empty_like(t, a.dtype(at).value_or(t.dtype()));
-  if (valued) fill(out, a.scalar(1));
-  else if (def.name[0] != 'e') fill(out, def.name[0] == 'o' ? 1 : 0);
+  if (valued)
+    fill(out, a.scalar(1));
+  else if (def.name[0] != 'e')
+    fill(out, def.name[0] == 'o' ? 1 : 0);
   return finish(a, -1, at + 3, out, def.name);
 }
 // new_zeros(size, *, dtype, layout, device, pin_memory, requires_grad), new_full(size, fill_value, …)
@@ -57,8 +60,10 @@ PyObject* new_op(const OpDef& def, Args& a) {
   const int at = valued ? 3 : 2;
   a.check_device(at + 2);
   Tensor out = empty(a.ints(1), a.dtype(at).value_or(t.dtype()));
-  if (valued) fill(out, a.scalar(2));
-  else if (def.name[4] != 'e') fill(out, def.name[4] == 'o' ? 1 : 0);
+  if (valued)
+    fill(out, a.scalar(2));
+  else if (def.name[4] != 'e')
+    fill(out, def.name[4] == 'o' ? 1 : 0);
   return finish(a, -1, at + 4, out, def.name);
 }
 PyObject* empty_strided_op(const OpDef& def, Args& a) {
@@ -78,12 +83,15 @@ Tensor generated(std::int64_t n, DType d, F&& f) {
 // arange: (end), (start, end), (start, end, step)
 PyObject* arange_op(const OpDef& def, Args& a) {
   const int k = a.overload;
-  const Scalar start = k == 0 ? Scalar(0) : a.scalar(0), end = a.scalar(k == 0 ? 0 : 1), step = k == 2 ? a.scalar(2, 1) : Scalar(1);
+  const Scalar start = k == 0 ? Scalar(0) : a.scalar(0), end = a.scalar(k == 0 ? 0 : 1),
+               step = k == 2 ? a.scalar(2, 1) : Scalar(1);
   const int at = k + 1;
   a.check_device(at + 3);
   DType d;
-  if (auto given = a.dtype(at + 1)) d = *given;
-  else d = start.is_integral() && end.is_integral() && step.is_integral() ? DType::Int64 : default_dtype();
+  if (auto given = a.dtype(at + 1))
+    d = *given;
+  else
+    d = start.is_integral() && end.is_integral() && step.is_integral() ? DType::Int64 : default_dtype();
   const double s = start.real(), e = end.real(), h = step.real();
   if (h == 0) fail_runtime("step must be nonzero");
   if (!std::isfinite(s) || !std::isfinite(e)) fail_runtime("unsupported range: ", s, " -> ", e);
@@ -94,7 +102,9 @@ PyObject* arange_op(const OpDef& def, Args& a) {
     return finish(a, at, at + 5, generated(n, d, [&](std::int64_t i) { return start.i + i * step.i; }), def.name);
   }
   n = std::int64_t(std::ceil((e - s) / h));
-  if (is_integral(d, true)) return finish(a, at, at + 5, generated(n, d, [&](std::int64_t i) { return start.integer() + i * step.integer(); }), def.name);
+  if (is_integral(d, true))
+    return finish(a, at, at + 5, generated(n, d, [&](std::int64_t i) { return start.integer() + i * step.integer(); }),
+                  def.name);
   return finish(a, at, at + 5, generated(n, d, [&](std::int64_t i) { return s + double(i) * h; }), def.name);
 }
 // linspace(start, end, steps, *, out, dtype, layout, device, pin_memory, requires_grad)
@@ -108,9 +118,12 @@ PyObject* linspace_op(const OpDef& def, Args& a) {
   Tensor t;
   if (d == DType::Float) {
     const float fs = float(s), fe = float(e), fh = n > 1 ? (fe - fs) / float(n - 1) : 0;
-    t = generated(n, d, [&](std::int64_t i) { return i < n / 2 ? std::fma(fh, float(i), fs) : std::fma(-fh, float(n - 1 - i), fe); });
+    t = generated(n, d, [&](std::int64_t i) {
+      return i < n / 2 ? std::fma(fh, float(i), fs) : std::fma(-fh, float(n - 1 - i), fe);
+    });
   } else {
-    t = generated(n, d, [&](std::int64_t i) { return i < n / 2 || n == 1 ? s + h * double(i) : e - h * double(n - 1 - i); });
+    t = generated(n, d,
+                  [&](std::int64_t i) { return i < n / 2 || n == 1 ? s + h * double(i) : e - h * double(n - 1 - i); });
   }
   if (n == 1) fill(t, Scalar(s));
   return finish(a, 3, 8, t, def.name);
@@ -144,7 +157,8 @@ PyObject* triangle_op(const OpDef& def, Args& a) {
   return to(t, a.dtype(3).value_or(DType::Int64)).release();
 }
 
-// --- Python data -------------------------------------------------------------------------------------------------------------------
+// --- Python data
+// -------------------------------------------------------------------------------------------------------------------
 
 bool is_list(PyObject* o) { return PyList_Check(o) || PyTuple_Check(o); }
 
@@ -172,7 +186,9 @@ std::optional<DType> buffer_type(const Py_buffer& b) {
 struct Buffer {
   Py_buffer view{};
   bool open = false;
-  ~Buffer() { if (open) PyBuffer_Release(&view); }
+  ~Buffer() {
+    if (open) PyBuffer_Release(&view);
+  }
 };
 
 /// A tensor on the memory of a buffer, which it keeps open.
@@ -186,29 +202,39 @@ Tensor share_buffer(PyObject* o) {
   const auto d = buffer_type(b->view);
   if (!d) {
     fail_type("can't convert np.ndarray of type ", b->view.format ? b->view.format : "?",
-              ". The only supported types are: float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint8, and bool.");
+              ". The only supported types are: float64, float32, float16, complex64, complex128, int64, int32, int16, "
+              "int8, uint8, and bool.");
   }
   DimVec sizes, strides;
   for (int i = 0; i < b->view.ndim; ++i) {
     sizes.push_back(b->view.shape[i]);
     const Py_ssize_t step = b->view.strides[i];
     if (step < 0) {
-      fail_value("At least one stride in the given numpy array is negative, and tensors with negative strides are not currently supported. (You can probably work around this "
-                 "by making a copy of your array  with array.copy().) ");
+      fail_value(
+          "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
+          "currently supported. (You can probably work around this "
+          "by making a copy of your array  with array.copy().) ");
     }
-    if (step % b->view.itemsize != 0) fail_value("given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the memory.");
+    if (step % b->view.itemsize != 0)
+      fail_value(
+          "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the "
+          "memory.");
     strides.push_back(step / b->view.itemsize);
   }
   std::int64_t reach = product(sizes) == 0 ? 0 : 1;
   for (std::size_t i = 0; i < sizes.size() && reach > 0; ++i) reach += (sizes[i] - 1) * strides[i];
-  Storage* s = Storage::adopt(b->view.buf, std::size_t(reach) * itemsize(*d), [](void* c) { std::unique_ptr<Buffer> owned(static_cast<Buffer*>(c)); }, b.get());
+  Storage* s = Storage::adopt(
+      b->view.buf, std::size_t(reach) * itemsize(*d),
+      [](void* c) { std::unique_ptr<Buffer> owned(static_cast<Buffer*>(c)); }, b.get());
   b.release();
   Tensor t = on_storage(s, 0, sizes, strides, *d);
   s->release();
   return t;
 }
 
-bool is_array(PyObject* o) { return !is_tensor(o) && PyObject_CheckBuffer(o) && !PyBytes_Check(o) && !PyByteArray_Check(o) && !is_number(o); }
+bool is_array(PyObject* o) {
+  return !is_tensor(o) && PyObject_CheckBuffer(o) && !PyBytes_Check(o) && !PyByteArray_Check(o) && !is_number(o);
+}
 
 /// Sizes of nested sequences, by their first elements.
 void find_sizes(PyObject* o, DimVec& sizes) {
@@ -262,7 +288,8 @@ void infer(PyObject* o, Inferred& k, int depth) {
 void store(PyObject* o, const Tensor& t, std::size_t depth, char*& at) {
   if (depth < std::size_t(t.ndim()) && is_list(o)) {
     const Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
-    if (n != t.sizes()[depth]) fail_value("expected sequence of length ", t.sizes()[depth], " at dim ", depth, " (got ", n, ")");
+    if (n != t.sizes()[depth])
+      fail_value("expected sequence of length ", t.sizes()[depth], " at dim ", depth, " (got ", n, ")");
     for (Py_ssize_t i = 0; i < n; ++i) store(PySequence_Fast_GET_ITEM(o, i), t, depth + 1, at);
     return;
   }
@@ -271,7 +298,8 @@ void store(PyObject* o, const Tensor& t, std::size_t depth, char*& at) {
     if (!same(part.sizes(), t.sizes().subspan(depth))) {
       if (part.ndim() == 0 && part.numel() == 1 && depth == std::size_t(t.ndim())) {
       } else {
-        fail_value("expected a tensor of size ", str(t.sizes().subspan(depth)), " at dim ", depth, " (got ", str(part.sizes()), ")");
+        fail_value("expected a tensor of size ", str(t.sizes().subspan(depth)), " at dim ", depth, " (got ",
+                   str(part.sizes()), ")");
       }
     }
     const Tensor dense = contiguous_as(part, t.dtype());
@@ -280,7 +308,8 @@ void store(PyObject* o, const Tensor& t, std::size_t depth, char*& at) {
     return;
   }
   if (is_list(o)) fail_type("expected a number at dim ", depth, ", got a ", Py_TYPE(o)->tp_name);
-  if (depth < std::size_t(t.ndim())) fail_type("len() of unsized object: expected a sequence at dim ", depth, ", got ", Py_TYPE(o)->tp_name);
+  if (depth < std::size_t(t.ndim()))
+    fail_type("len() of unsized object: expected a sequence at dim ", depth, ", got ", Py_TYPE(o)->tp_name);
   if (!is_number(o)) fail_type("must be real number, not ", Py_TYPE(o)->tp_name);
   const Scalar s = to_scalar(o);
   if (s.kind == Scalar::Kind::Complex && !is_complex(t.dtype())) fail_type("must be real number, not complex");
@@ -289,7 +318,8 @@ void store(PyObject* o, const Tensor& t, std::size_t depth, char*& at) {
     const bool is_unsigned = t.dtype() == DType::UInt8;
     const std::int64_t low = bits == 64 ? INT64_MIN : is_unsigned ? -255 : -(std::int64_t(1) << (bits - 1));
     const std::int64_t high = bits == 64 ? INT64_MAX : (std::int64_t(1) << (is_unsigned ? bits : bits - 1)) - 1;
-    if (s.i < low || s.i > high) fail_runtime("value cannot be converted to type ", dtype_name(t.dtype()), " without overflow");
+    if (s.i < low || s.i > high)
+      fail_runtime("value cannot be converted to type ", dtype_name(t.dtype()), " without overflow");
   }
   s.store(at, t.dtype());
   at += t.itemsize();
@@ -311,15 +341,19 @@ Tensor tensor_from_data(PyObject* data, std::optional<DType> dtype) {
   Inferred k;
   infer(data, k, 0);
   DType d;
-  if (dtype) d = *dtype;
+  if (dtype)
+    d = *dtype;
   else if (k.has_tensor) {
     if (k.integer) k.tensors.add(Scalar(std::int64_t(0)));
     if (k.real) k.tensors.add(Scalar(0.0));
     if (k.complex) k.tensors.add(Scalar(cdouble(0, 0)));
     d = k.tensors.result();
-  } else if (k.complex) d = to_complex(default_dtype());
-  else if (k.real || !k.any) d = default_dtype();
-  else d = k.integer ? DType::Int64 : DType::Bool;
+  } else if (k.complex)
+    d = to_complex(default_dtype());
+  else if (k.real || !k.any)
+    d = default_dtype();
+  else
+    d = k.integer ? DType::Int64 : DType::Bool;
   DimVec sizes;
   find_sizes(data, sizes);
   Tensor t = empty(sizes, d);
@@ -335,8 +369,11 @@ PyObject* tensor_op(const OpDef& def, Args& a) {
   a.check_device(2);
   if (is_tensor(a.v[0])) {
     if (PyErr_WarnEx(PyExc_UserWarning,
-                     "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or sourceTensor.detach().clone().requires_grad_(True), rather than "
-                     "torch.tensor(sourceTensor).", 1) < 0) throw PythonError();
+                     "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+                     "sourceTensor.detach().clone().requires_grad_(True), rather than "
+                     "torch.tensor(sourceTensor).",
+                     1) < 0)
+      throw PythonError();
   }
   return finish(a, -1, 3, tensor_from_data(a.v[0], a.dtype(1)), def.name);
 }
@@ -346,7 +383,8 @@ PyObject* new_tensor_op(const OpDef& def, Args& a) {
 // as_tensor(data, dtype, device)
 PyObject* as_tensor_op(const OpDef&, Args& a) {
   a.check_device(2);
-  if (is_tensor(a.v[0])) return to(Tensor::borrow(a.v[0]), a.dtype(1).value_or(reinterpret_cast<TensorObject*>(a.v[0])->dtype)).release();
+  if (is_tensor(a.v[0]))
+    return to(Tensor::borrow(a.v[0]), a.dtype(1).value_or(reinterpret_cast<TensorObject*>(a.v[0])->dtype)).release();
   if (is_array(a.v[0])) {
     const Tensor t = share_buffer(a.v[0]);
     return to(t, a.dtype(1).value_or(t.dtype())).release();
@@ -354,7 +392,8 @@ PyObject* as_tensor_op(const OpDef&, Args& a) {
   return tensor_from_data(a.v[0], a.dtype(1)).release();
 }
 PyObject* from_numpy_op(const OpDef&, Args& a) {
-  if (std::strcmp(Py_TYPE(a.v[0])->tp_name, "numpy.ndarray") != 0) fail_type("expected np.ndarray (got ", Py_TYPE(a.v[0])->tp_name, ")");
+  if (std::strcmp(Py_TYPE(a.v[0])->tp_name, "numpy.ndarray") != 0)
+    fail_type("expected np.ndarray (got ", Py_TYPE(a.v[0])->tp_name, ")");
   return share_buffer(a.v[0]).release();
 }
 // frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False)
@@ -366,51 +405,85 @@ PyObject* frombuffer_op(const OpDef& def, Args& a) {
   const std::int64_t size = itemsize(d), offset = a.integer(3, 0), bytes = b->view.len;
   std::int64_t count = a.integer(2, -1);
   if (bytes == 0 || count == 0) fail_value("both buffer length (", bytes, ") and count (", count, ") must not be 0");
-  if (offset < 0 || offset >= bytes) fail_value("offset (", offset, " bytes) must be non-negative and no greater than buffer length (", bytes, " bytes) minus 1");
+  if (offset < 0 || offset >= bytes)
+    fail_value("offset (", offset, " bytes) must be non-negative and no greater than buffer length (", bytes,
+               " bytes) minus 1");
   if (count < 0) {
-    if ((bytes - offset) % size != 0) fail_value("buffer length (", bytes - offset, " bytes) after offset (", offset, " bytes) must be a multiple of element size (", size, ")");
+    if ((bytes - offset) % size != 0)
+      fail_value("buffer length (", bytes - offset, " bytes) after offset (", offset,
+                 " bytes) must be a multiple of element size (", size, ")");
     count = (bytes - offset) / size;
   }
   if (offset + count * size > bytes) {
-    fail_value("requested buffer length (", count, " * ", size, " bytes) after offset (", offset, " bytes) must not be greater than actual buffer length (", bytes, " bytes)");
+    fail_value("requested buffer length (", count, " * ", size, " bytes) after offset (", offset,
+               " bytes) must not be greater than actual buffer length (", bytes, " bytes)");
   }
   char* p = static_cast<char*>(b->view.buf) + offset;
-  Storage* s = Storage::adopt(p, std::size_t(count * size), [](void* c) { std::unique_ptr<Buffer> owned(static_cast<Buffer*>(c)); }, b.get());
+  Storage* s = Storage::adopt(
+      p, std::size_t(count * size), [](void* c) { std::unique_ptr<Buffer> owned(static_cast<Buffer*>(c)); }, b.get());
   b.release();
   const DimVec sizes{count}, strides{1};
   Tensor t = on_storage(s, 0, sizes, strides, d);
   s->release();
   return finish(a, -1, 4, t, def.name);
 }
-PyObject* scalar_tensor_op(const OpDef& def, Args& a) { return finish(a, -1, 5, scalar_tensor(a.scalar(0), a.dtype(1).value_or(default_dtype())), def.name); }
+PyObject* scalar_tensor_op(const OpDef& def, Args& a) {
+  return finish(a, -1, 5, scalar_tensor(a.scalar(0), a.dtype(1).value_or(default_dtype())), def.name);
+}
 
-#define RL_OPTIONS "*, Tensor? out=None, dtype? dtype=None, layout? layout=None, device? device=None, bool? pin_memory=False, bool requires_grad=False"
-#define RL_LIKE "*, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, format? memory_format=None"
-#define RL_NEW "*, dtype? dtype=None, layout? layout=None, device? device=None, bool? pin_memory=False, bool requires_grad=False"
+#define RL_OPTIONS                                                                                                  \
+  "*, Tensor? out=None, dtype? dtype=None, layout? layout=None, device? device=None, bool? pin_memory=False, bool " \
+  "requires_grad=False"
+#define RL_LIKE                                                                                        \
+  "*, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, format? " \
+  "memory_format=None"
+#define RL_NEW \
+  "*, dtype? dtype=None, layout? layout=None, device? device=None, bool? pin_memory=False, bool requires_grad=False"
 const OpDef ops[] = {
-    {"empty", "(size size, " RL_OPTIONS ", format? memory_format=None)", filled_op, kFunction, Kind::Creation, "A tensor of undefined contents."},
+    {"empty", "(size size, " RL_OPTIONS ", format? memory_format=None)", filled_op, kFunction, Kind::Creation,
+     "A tensor of undefined contents."},
     {"zeros", "(size size, " RL_OPTIONS ")", filled_op, kFunction, Kind::Creation, "A tensor of zeros."},
     {"ones", "(size size, " RL_OPTIONS ")", filled_op, kFunction, Kind::Creation, "A tensor of ones."},
-    {"full", "(ints size, Number fill_value, " RL_OPTIONS ")", full_op, kFunction, Kind::Creation, "A tensor of one value; its dtype follows from the value."},
-    {"empty_strided", "(ints size, ints stride, " RL_NEW ")", empty_strided_op, kFunction, Kind::Creation, "Undefined contents with these strides."},
-    {"empty_like", "(Tensor input, " RL_LIKE ")", like_op, kFunction, Kind::Creation, "empty of input's sizes and dtype."},
-    {"zeros_like", "(Tensor input, " RL_LIKE ")", like_op, kFunction, Kind::Creation, "zeros of input's sizes and dtype."},
-    {"ones_like", "(Tensor input, " RL_LIKE ")", like_op, kFunction, Kind::Creation, "ones of input's sizes and dtype."},
-    {"full_like", "(Tensor input, Number fill_value, " RL_LIKE ")", like_op, kFunction, Kind::Creation, "full of input's sizes and dtype."},
+    {"full", "(ints size, Number fill_value, " RL_OPTIONS ")", full_op, kFunction, Kind::Creation,
+     "A tensor of one value; its dtype follows from the value."},
+    {"empty_strided", "(ints size, ints stride, " RL_NEW ")", empty_strided_op, kFunction, Kind::Creation,
+     "Undefined contents with these strides."},
+    {"empty_like", "(Tensor input, " RL_LIKE ")", like_op, kFunction, Kind::Creation,
+     "empty of input's sizes and dtype."},
+    {"zeros_like", "(Tensor input, " RL_LIKE ")", like_op, kFunction, Kind::Creation,
+     "zeros of input's sizes and dtype."},
+    {"ones_like", "(Tensor input, " RL_LIKE ")", like_op, kFunction, Kind::Creation,
+     "ones of input's sizes and dtype."},
+    {"full_like", "(Tensor input, Number fill_value, " RL_LIKE ")", like_op, kFunction, Kind::Creation,
+     "full of input's sizes and dtype."},
     {"new_empty", "(Tensor self, size size, " RL_NEW ")", new_op, kMethod, Kind::Creation, "empty of self's dtype."},
     {"new_zeros", "(Tensor self, size size, " RL_NEW ")", new_op, kMethod, Kind::Creation, "zeros of self's dtype."},
     {"new_ones", "(Tensor self, size size, " RL_NEW ")", new_op, kMethod, Kind::Creation, "ones of self's dtype."},
-    {"new_full", "(Tensor self, ints size, Number fill_value, " RL_NEW ")", new_op, kMethod, Kind::Creation, "full of self's dtype."},
-    {"new_tensor", "(Tensor self, any data, *, dtype? dtype=None, device? device=None, bool requires_grad=False)", new_tensor_op, kMethod, Kind::Creation, "tensor of self's dtype."},
-    {"arange", "(Number end, " RL_OPTIONS ")\n(Number start, Number end, " RL_OPTIONS ")\n(Number start, Number end, Number step, " RL_OPTIONS ")", arange_op, kFunction, Kind::Creation, "start, start + step, … before end."},
-    {"linspace", "(Number start, Number end, int steps, " RL_OPTIONS ")", linspace_op, kFunction, Kind::Creation, "`steps` numbers from start to end, both included."},
-    {"eye", "(int n, int? m=None, " RL_OPTIONS ")", eye_op, kFunction, Kind::Creation, "Ones on the diagonal, zeros elsewhere."},
-    {"tril_indices", "(int row, int col, int offset=0, *, dtype? dtype=None, device? device=None, layout? layout=None)", triangle_op, kFunction, Kind::Creation, "The indices of the lower triangle."},
-    {"triu_indices", "(int row, int col, int offset=0, *, dtype? dtype=None, device? device=None, layout? layout=None)", triangle_op, kFunction, Kind::Creation, "The indices of the upper triangle."},
-    {"tensor", "(any data, *, dtype? dtype=None, device? device=None, bool requires_grad=False, bool? pin_memory=False)", tensor_op, kFunction, Kind::Creation, "A tensor of Python or array data, copied."},
-    {"as_tensor", "(any data, dtype? dtype=None, device? device=None)", as_tensor_op, kFunction, Kind::Creation, "data itself or its memory where possible, else a copy."},
-    {"from_numpy", "(any ndarray)", from_numpy_op, kFunction, Kind::Creation, "A tensor on the memory of a NumPy array."},
-    {"frombuffer", "(any buffer, *, dtype dtype, int count=-1, int offset=0, bool requires_grad=False)", frombuffer_op, kFunction, Kind::Creation, "A tensor on the memory of a buffer."},
+    {"new_full", "(Tensor self, ints size, Number fill_value, " RL_NEW ")", new_op, kMethod, Kind::Creation,
+     "full of self's dtype."},
+    {"new_tensor", "(Tensor self, any data, *, dtype? dtype=None, device? device=None, bool requires_grad=False)",
+     new_tensor_op, kMethod, Kind::Creation, "tensor of self's dtype."},
+    {"arange",
+     "(Number end, " RL_OPTIONS ")\n(Number start, Number end, " RL_OPTIONS
+     ")\n(Number start, Number end, Number step, " RL_OPTIONS ")",
+     arange_op, kFunction, Kind::Creation, "start, start + step, … before end."},
+    {"linspace", "(Number start, Number end, int steps, " RL_OPTIONS ")", linspace_op, kFunction, Kind::Creation,
+     "`steps` numbers from start to end, both included."},
+    {"eye", "(int n, int? m=None, " RL_OPTIONS ")", eye_op, kFunction, Kind::Creation,
+     "Ones on the diagonal, zeros elsewhere."},
+    {"tril_indices", "(int row, int col, int offset=0, *, dtype? dtype=None, device? device=None, layout? layout=None)",
+     triangle_op, kFunction, Kind::Creation, "The indices of the lower triangle."},
+    {"triu_indices", "(int row, int col, int offset=0, *, dtype? dtype=None, device? device=None, layout? layout=None)",
+     triangle_op, kFunction, Kind::Creation, "The indices of the upper triangle."},
+    {"tensor",
+     "(any data, *, dtype? dtype=None, device? device=None, bool requires_grad=False, bool? pin_memory=False)",
+     tensor_op, kFunction, Kind::Creation, "A tensor of Python or array data, copied."},
+    {"as_tensor", "(any data, dtype? dtype=None, device? device=None)", as_tensor_op, kFunction, Kind::Creation,
+     "data itself or its memory where possible, else a copy."},
+    {"from_numpy", "(any ndarray)", from_numpy_op, kFunction, Kind::Creation,
+     "A tensor on the memory of a NumPy array."},
+    {"frombuffer", "(any buffer, *, dtype dtype, int count=-1, int offset=0, bool requires_grad=False)", frombuffer_op,
+     kFunction, Kind::Creation, "A tensor on the memory of a buffer."},
     {"scalar_tensor", "(Number s, " RL_NEW ")", scalar_tensor_op, kFunction, Kind::Creation, "A 0-dim tensor."},
 };
 const Register registered(ops);

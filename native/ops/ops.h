@@ -42,11 +42,13 @@ inline Tensor operator/(const Tensor& a, const Scalar& b) { return div(a, b); }
 inline Tensor operator+(const Tensor& a, const Scalar& b) { return add(a, b); }
 inline Tensor operator-(const Tensor& a, const Scalar& b) { return sub(a, b); }
 
-// --- comparison; bool results, never tracked (arithmetic.cpp) ---------------------------------------------------------
+// --- comparison; bool results, never tracked (arithmetic.cpp)
+// ---------------------------------------------------------
 Tensor compare(Compare op, const Tensor& a, const Tensor& b);
 Tensor compare(Compare op, const Tensor& a, const Scalar& b);
 
-// --- pointwise functions of one tensor (unary.cpp) -----------------------------------------------------------------------
+// --- pointwise functions of one tensor (unary.cpp)
+// -----------------------------------------------------------------------
 Tensor unary(Unary op, const Tensor& t);
 Tensor unary(UnaryParam op, const Tensor& t, std::initializer_list<double> params);
 Tensor predicate(Predicate op, const Tensor& t);
@@ -68,7 +70,8 @@ Tensor real(const Tensor& t);
 Tensor imag(const Tensor& t);
 inline Tensor operator-(const Tensor& t) { return neg(t); }
 
-// --- choosing (select.cpp) ---------------------------------------------------------------------------------------------------
+// --- choosing (select.cpp)
+// ---------------------------------------------------------------------------------------------------
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 Tensor masked_fill(const Tensor& t, const Tensor& mask, const Scalar& value);
 Tensor gather(const Tensor& t, int dim, const Tensor& index);
@@ -76,7 +79,8 @@ Tensor scatter_add(const Tensor& t, int dim, const Tensor& index, const Tensor& 
 Tensor index_select(const Tensor& t, int dim, const Tensor& index);
 Tensor index_add(const Tensor& t, int dim, const Tensor& index, const Tensor& source, const Scalar& alpha = 1);
 
-// --- making and converting (convert.cpp) -----------------------------------------------------------------------------------------
+// --- making and converting (convert.cpp)
+// -----------------------------------------------------------------------------------------
 Tensor clone(const Tensor& t);
 Tensor contiguous(const Tensor& t);
 Tensor to(const Tensor& t, DType dtype);
@@ -87,7 +91,8 @@ Tensor zeros(Dims sizes, DType dtype);
 Tensor zeros_like(const Tensor& t);
 Tensor ones_like(const Tensor& t);
 
-// --- shape (views.cpp); differentiable views ------------------------------------------------------------------------------------------
+// --- shape (views.cpp); differentiable views
+// ------------------------------------------------------------------------------------------
 Tensor view(const Tensor& t, Dims shape);
 Tensor reshape(const Tensor& t, Dims shape);
 Tensor expand(const Tensor& t, Dims sizes);
@@ -106,12 +111,14 @@ Tensor flatten(const Tensor& t, int start, int end);
 std::vector<Tensor> unbind(const Tensor& t, int dim);
 std::vector<Tensor> split(const Tensor& t, Dims lengths, int dim);
 
-// --- joining (join.cpp) ----------------------------------------------------------------------------------------------------------------
+// --- joining (join.cpp)
+// ----------------------------------------------------------------------------------------------------------------
 Tensor concat(std::span<const Tensor> tensors, int dim);
 Tensor stack(std::span<const Tensor> tensors, int dim);
 Tensor flip(const Tensor& t, Dims dims);
 
-// --- reductions (reduce.cpp) ---------------------------------------------------------------------------------------------------------------
+// --- reductions (reduce.cpp)
+// ---------------------------------------------------------------------------------------------------------------
 /// `dims` empty: all of them.
 Tensor sum(const Tensor& t, Dims dims = {}, bool keepdim = false, std::optional<DType> dtype = {});
 Tensor mean(const Tensor& t, Dims dims = {}, bool keepdim = false, std::optional<DType> dtype = {});
@@ -119,7 +126,8 @@ Tensor cumsum(const Tensor& t, int dim);
 /// Sums a gradient back to the shape that was broadcast: [2, 3] to [3] or [2, 1].
 Tensor sum_to(const Tensor& t, Dims sizes);
 
-// --- products (matmul.cpp) --------------------------------------------------------------------------------------------------------------------
+// --- products (matmul.cpp)
+// --------------------------------------------------------------------------------------------------------------------
 Tensor matmul(const Tensor& a, const Tensor& b);
 Tensor mm(const Tensor& a, const Tensor& b);
 Tensor bmm(const Tensor& a, const Tensor& b);

@@ -8,8 +8,7 @@ namespace rl {
 namespace {
 
 struct GeneratorObject {
-  PyObject_HEAD
-  GeneratorState* state;
+  PyObject_HEAD GeneratorState* state;
 };
 PyTypeObject* generator_type = nullptr;
 PyObject* default_generator = nullptr;
@@ -48,8 +47,12 @@ PyObject* generator_manual_seed(PyObject* o, PyObject* seed) {
     return Py_NewRef(o);
   });
 }
-PyObject* generator_seed(PyObject* o, PyObject*) { return guarded([&] { return PyLong_FromUnsignedLongLong(state_of(o).seed()); }); }
-PyObject* generator_initial_seed(PyObject* o, PyObject*) { return PyLong_FromUnsignedLongLong(state_of(o).initial_seed); }
+PyObject* generator_seed(PyObject* o, PyObject*) {
+  return guarded([&] { return PyLong_FromUnsignedLongLong(state_of(o).seed()); });
+}
+PyObject* generator_initial_seed(PyObject* o, PyObject*) {
+  return PyLong_FromUnsignedLongLong(state_of(o).initial_seed);
+}
 PyObject* generator_get_state(PyObject* o, PyObject*) {
   return guarded([&] {
     Tensor t = empty({{std::int64_t(kGeneratorStateBytes)}}, DType::UInt8);
@@ -67,21 +70,28 @@ PyObject* generator_set_state(PyObject* o, PyObject* state) {
     return Py_NewRef(o);
   });
 }
-PyMethodDef generator_methods[] = {{"manual_seed", generator_manual_seed, METH_O, "Starts the stream of this seed; gives self."},
-                                   {"seed", generator_seed, METH_NOARGS, "Seeds from the system's entropy; gives the seed."},
-                                   {"initial_seed", generator_initial_seed, METH_NOARGS, "The seed of the stream."},
-                                   {"get_state", generator_get_state, METH_NOARGS, "The state as a uint8 tensor, as PyTorch's."},
-                                   {"set_state", generator_set_state, METH_O, "Takes a state of get_state()."},
-                                   {}};
-PyType_Slot generator_slots[] = {{Py_tp_new, reinterpret_cast<void*>(generator_new)}, {Py_tp_dealloc, reinterpret_cast<void*>(generator_dealloc)},
-                                 {Py_tp_methods, generator_methods}, {Py_tp_doc, const_cast<char*>("A source of random numbers: PyTorch's Mersenne Twister.")}, {}};
-PyType_Spec generator_spec = {"torch.Generator", sizeof(GeneratorObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, generator_slots};
+PyMethodDef generator_methods[] = {
+    {"manual_seed", generator_manual_seed, METH_O, "Starts the stream of this seed; gives self."},
+    {"seed", generator_seed, METH_NOARGS, "Seeds from the system's entropy; gives the seed."},
+    {"initial_seed", generator_initial_seed, METH_NOARGS, "The seed of the stream."},
+    {"get_state", generator_get_state, METH_NOARGS, "The state as a uint8 tensor, as PyTorch's."},
+    {"set_state", generator_set_state, METH_O, "Takes a state of get_state()."},
+    {}};
+PyType_Slot generator_slots[] = {
+    {Py_tp_new, reinterpret_cast<void*>(generator_new)},
+    {Py_tp_dealloc, reinterpret_cast<void*>(generator_dealloc)},
+    {Py_tp_methods, generator_methods},
+    {Py_tp_doc, const_cast<char*>("A source of random numbers: PyTorch's Mersenne Twister.")},
+    {}};
+PyType_Spec generator_spec = {"torch.Generator", sizeof(GeneratorObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+                              generator_slots};
 
 DType float_type(const Args& a, int slot) { return a.dtype(slot).value_or(default_dtype()); }
 
 Tensor finish_options(Args& a, int out_slot, Tensor t, int requires_slot, const char* name) {
   if (a.boolean(requires_slot)) {
-    if (!is_differentiable(t.dtype())) fail_runtime("Only Tensors of floating point and complex dtype can require gradients");
+    if (!is_differentiable(t.dtype()))
+      fail_runtime("Only Tensors of floating point and complex dtype can require gradients");
     t->flags |= kRequiresGrad;
   }
   return Tensor::steal(give(a, out_slot, std::move(t), name, false));
@@ -93,16 +103,20 @@ PyObject* draw_op(const OpDef& def, Args& a) {
   a.check_device(5);
   Tensor t = empty(a.ints(0), float_type(a, 3));
   GeneratorState& g = generator_state(a.v[1]);
-  if (normal) fill_normal(g, t.data(), t.dtype(), t.numel(), 0, 1);
-  else fill_uniform(g, t.data(), t.dtype(), t.numel(), 0, 1);
+  if (normal)
+    fill_normal(g, t.data(), t.dtype(), t.numel(), 0, 1);
+  else
+    fill_uniform(g, t.data(), t.dtype(), t.numel(), 0, 1);
   return finish_options(a, 2, std::move(t), 7, def.name).release();
 }
 template <bool normal>
 PyObject* draw_like_op(const OpDef& def, Args& a) {
   const Tensor like = a.tensor(0);
   Tensor t = empty(like.sizes(), a.dtype(1).value_or(like.dtype()));
-  if (normal) fill_normal(generator_state(nullptr), t.data(), t.dtype(), t.numel(), 0, 1);
-  else fill_uniform(generator_state(nullptr), t.data(), t.dtype(), t.numel(), 0, 1);
+  if (normal)
+    fill_normal(generator_state(nullptr), t.data(), t.dtype(), t.numel(), 0, 1);
+  else
+    fill_uniform(generator_state(nullptr), t.data(), t.dtype(), t.numel(), 0, 1);
   if (a.boolean(4)) t->flags |= kRequiresGrad;
   return t.release();
 }
@@ -113,7 +127,8 @@ PyObject* randint_op(const OpDef& def, Args& a) {
   if (low >= high) fail_runtime("random_ expects 'from' to be less than 'to', but got from=", low, " >= to=", high);
   a.check_device(shift + 6);
   Tensor t = empty(a.ints(shift + 1), a.dtype(shift + 4).value_or(DType::Int64));
-  fill_random_range(generator_state(a.v[shift + 2]), t.data(), t.dtype(), t.numel(), std::uint64_t(high) - std::uint64_t(low), low);
+  fill_random_range(generator_state(a.v[shift + 2]), t.data(), t.dtype(), t.numel(),
+                    std::uint64_t(high) - std::uint64_t(low), low);
   return finish_options(a, shift + 3, std::move(t), shift + 8, def.name).release();
 }
 PyObject* randperm_op(const OpDef& def, Args& a) {
@@ -151,13 +166,17 @@ PyObject* normal_inplace_op(const OpDef&, Args& a) {
   const double mean = a.real(1, 0), std = a.real(2, 1);
   if (!(std >= 0)) fail_runtime("normal expects std >= 0.0, but found std ", std);
   GeneratorState& g = generator_state(a.v[3]);
-  return fill_inplace(a, [&](void* p, DType d, std::int64_t n, bool dense) { fill_normal(g, p, d, n, mean, std, dense); });
+  return fill_inplace(a,
+                      [&](void* p, DType d, std::int64_t n, bool dense) { fill_normal(g, p, d, n, mean, std, dense); });
 }
 PyObject* exponential_op(const OpDef&, Args& a) {
   const double lambda = a.real(1, 1);
   if (!(lambda > 0)) fail_runtime("exponential_ expects lambda > 0.0, but found lambda=", lambda);
   if (!is_floating(a.tensor(0).dtype())) {
-    fail_runtime("Exponential distribution is a continuous probability distribution. dtype must be a floating point but you specified ", scalar_type_name(a.tensor(0).dtype()));
+    fail_runtime(
+        "Exponential distribution is a continuous probability distribution. dtype must be a floating point but you "
+        "specified ",
+        scalar_type_name(a.tensor(0).dtype()));
   }
   GeneratorState& g = generator_state(a.v[2]);
   return fill_inplace(a, [&](void* p, DType d, std::int64_t n, bool) { fill_exponential(g, p, d, n, lambda); });
@@ -166,7 +185,8 @@ PyObject* bernoulli_inplace_op(const OpDef&, Args& a) {
   GeneratorState& g = generator_state(a.v[2]);
   if (a.is_tensor(1)) {
     const Tensor p = contiguous_as(expand(a.tensor(1), a.tensor(0).sizes()), a.tensor(1).dtype());
-    return fill_inplace(a, [&](void* out, DType d, std::int64_t n, bool) { fill_bernoulli(g, out, d, n, p.data(), p.dtype()); });
+    return fill_inplace(
+        a, [&](void* out, DType d, std::int64_t n, bool) { fill_bernoulli(g, out, d, n, p.data(), p.dtype()); });
   }
   const double p = a.real(1, 0.5);
   if (!(p >= 0 && p <= 1)) fail_runtime("bernoulli_ expects p to be in [0, 1], but got p=", p);
@@ -188,7 +208,9 @@ PyObject* random_inplace_op(const OpDef&, Args& a) {
   if (from >= to) fail_runtime("random_ expects 'from' to be less than 'to', but got from=", from, " >= to=", to);
   GeneratorState& g = generator_state(a.v[a.overload == 1 ? 2 : 3]);
   round_random_bounds(d, from, to);
-  return fill_inplace(a, [&](void* p, DType dt, std::int64_t n, bool) { fill_random_range(g, p, dt, n, std::uint64_t(to) - std::uint64_t(from), from); });
+  return fill_inplace(a, [&](void* p, DType dt, std::int64_t n, bool) {
+    fill_random_range(g, p, dt, n, std::uint64_t(to) - std::uint64_t(from), from);
+  });
 }
 /// normal(mean, std, size | tensors)
 PyObject* normal_op(const OpDef& def, Args& a) {
@@ -201,11 +223,14 @@ PyObject* normal_op(const OpDef& def, Args& a) {
   }
   const bool mt = a.is_tensor(0), st = a.has(1) && a.is_tensor(1);
   const Tensor like = mt ? a.tensor(0) : a.tensor(1);
-  Tensor t = empty(mt && st ? broadcast_shapes(a.tensor(0).sizes(), a.tensor(1).sizes()) : DimVec(like.sizes()), like.dtype());
+  Tensor t =
+      empty(mt && st ? broadcast_shapes(a.tensor(0).sizes(), a.tensor(1).sizes()) : DimVec(like.sizes()), like.dtype());
   fill_normal(generator_state(a.v[2]), t.data(), t.dtype(), t.numel(), 0, 1);
   GradMode off(false);
-  if (st) t = t * a.tensor(1);
-  else if (a.has(1)) t = t * a.scalar(1);
+  if (st)
+    t = t * a.tensor(1);
+  else if (a.has(1))
+    t = t * a.scalar(1);
   t = mt ? t + a.tensor(0) : t + a.scalar(0);
   return give(a, 3, t, def.name, false);
 }
@@ -214,15 +239,18 @@ PyObject* multinomial_op(const OpDef& def, Args& a) {
   const std::int64_t samples = a.integer(1);
   const bool replacement = a.boolean(2);
   if (p.ndim() < 1 || p.ndim() > 2) fail_runtime("prob_dist must be 1 or 2 dim");
-  if (!is_floating(p.dtype())) fail_runtime("multinomial only supports floating-point dtypes for input, got: ", scalar_type_name(p.dtype()));
+  if (!is_floating(p.dtype()))
+    fail_runtime("multinomial only supports floating-point dtypes for input, got: ", scalar_type_name(p.dtype()));
   if (samples <= 0) fail_runtime("cannot sample n_sample <= 0 samples");
   const std::int64_t categories = p.size(-1);
-  if (!replacement && samples > categories) fail_runtime("cannot sample n_sample > prob_dist.size(-1) samples without replacement");
+  if (!replacement && samples > categories)
+    fail_runtime("cannot sample n_sample > prob_dist.size(-1) samples without replacement");
   if (categories > (1 << 24)) fail_runtime("number of categories cannot exceed 2^24");
   const Tensor weights = contiguous_as(p, p.dtype());
   const std::int64_t rows = p.ndim() == 2 ? p.size(0) : 1;
   Tensor t = p.ndim() == 2 ? empty({{rows, samples}}, DType::Int64) : empty({{samples}}, DType::Int64);
-  fill_multinomial(generator_state(a.v[3]), t.data_as<std::int64_t>(), weights.data(), p.dtype(), rows, categories, samples, replacement);
+  fill_multinomial(generator_state(a.v[3]), t.data_as<std::int64_t>(), weights.data(), p.dtype(), rows, categories,
+                   samples, replacement);
   return give(a, 4, t, def.name, false);
 }
 PyObject* dropout_op(const OpDef&, Args& a) {
@@ -245,41 +273,67 @@ PyObject* dropout_op(const OpDef&, Args& a) {
 }
 
 PyObject* manual_seed_op(const OpDef&, Args& a) {
-  Object number = PyLong_Check(a.v[0]) ? Object::borrow(a.v[0]) : Object::check(PyObject_CallOneArg(reinterpret_cast<PyObject*>(&PyLong_Type), a.v[0]));
+  Object number = PyLong_Check(a.v[0])
+                      ? Object::borrow(a.v[0])
+                      : Object::check(PyObject_CallOneArg(reinterpret_cast<PyObject*>(&PyLong_Type), a.v[0]));
   state_of(default_generator).manual_seed(seed_value(number.get()));
   return Py_NewRef(default_generator);
 }
 PyObject* seed_op(const OpDef&, Args&) { return PyLong_FromUnsignedLongLong(state_of(default_generator).seed()); }
-PyObject* initial_seed_op(const OpDef&, Args&) { return PyLong_FromUnsignedLongLong(state_of(default_generator).initial_seed); }
+PyObject* initial_seed_op(const OpDef&, Args&) {
+  return PyLong_FromUnsignedLongLong(state_of(default_generator).initial_seed);
+}
 PyObject* get_rng_state_op(const OpDef&, Args&) { return generator_get_state(default_generator, nullptr); }
 PyObject* set_rng_state_op(const OpDef&, Args& a) {
   Object done = Object::check(generator_set_state(default_generator, a.v[0]));
   Py_RETURN_NONE;
 }
 
-#define RL_OPTIONS "*, generator? generator=None, Tensor? out=None, dtype? dtype=None, layout? layout=None, device? device=None, bool? pin_memory=False, bool requires_grad=False"
-#define RL_LIKE "(Tensor input, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, format? memory_format=None)"
+#define RL_OPTIONS                                                                                                \
+  "*, generator? generator=None, Tensor? out=None, dtype? dtype=None, layout? layout=None, device? device=None, " \
+  "bool? pin_memory=False, bool requires_grad=False"
+#define RL_LIKE                                                                                                       \
+  "(Tensor input, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, format? " \
+  "memory_format=None)"
 const OpDef ops[] = {
     {"rand", "(size size, " RL_OPTIONS ")", draw_op<false>, kFunction, Kind::Random, "Uniform numbers in [0, 1)."},
-    {"randn", "(size size, " RL_OPTIONS ")", draw_op<true>, kFunction, Kind::Random, "Normal numbers of mean 0 and variance 1."},
+    {"randn", "(size size, " RL_OPTIONS ")", draw_op<true>, kFunction, Kind::Random,
+     "Normal numbers of mean 0 and variance 1."},
     {"rand_like", RL_LIKE, draw_like_op<false>, kFunction, Kind::Random, "rand of input's shape and dtype."},
     {"randn_like", RL_LIKE, draw_like_op<true>, kFunction, Kind::Random, "randn of input's shape and dtype."},
-    {"randint", "(int high, ints size, " RL_OPTIONS ")\n(int low, int high, ints size, " RL_OPTIONS ")", randint_op, kFunction, Kind::Random, "Integers in [low, high)."},
+    {"randint", "(int high, ints size, " RL_OPTIONS ")\n(int low, int high, ints size, " RL_OPTIONS ")", randint_op,
+     kFunction, Kind::Random, "Integers in [low, high)."},
     {"randperm", "(int n, " RL_OPTIONS ")", randperm_op, kFunction, Kind::Random, "A permutation of 0 … n-1."},
-    {"normal", "(float mean, float std, ints size, " RL_OPTIONS ")\n(Operand mean, Operand std=1.0, *, generator? generator=None, Tensor? out=None)", normal_op, kFunction, Kind::Random, "Normal numbers of these means and standard deviations."},
-    {"bernoulli", "(Tensor input, *, generator? generator=None, Tensor? out=None)", bernoulli_op, kBoth, Kind::Random, "1 with the probability that input says, else 0."},
-    {"multinomial", "(Tensor input, int num_samples, bool replacement=False, *, generator? generator=None, Tensor? out=None)", multinomial_op, kBoth, Kind::Random, "Indices drawn with the weights of each row."},
-    {"uniform_", "(Tensor self, float from=0.0, float to=1.0, *, generator? generator=None)", uniform_op, kMethod, Kind::Random, "Fills self with uniform numbers in [from, to)."},
-    {"normal_", "(Tensor self, float mean=0.0, float std=1.0, *, generator? generator=None)", normal_inplace_op, kMethod, Kind::Random, "Fills self with normal numbers."},
-    {"exponential_", "(Tensor self, float lambd=1.0, *, generator? generator=None)", exponential_op, kMethod, Kind::Random, "Fills self with exponentially distributed numbers of rate lambd."},
-    {"bernoulli_", "(Tensor self, Operand p=0.5, *, generator? generator=None)", bernoulli_inplace_op, kMethod, Kind::Random, "Fills self with 1 with probability p, else 0."},
-    {"random_", "(Tensor self, *, generator? generator=None)\n(Tensor self, int to, *, generator? generator=None)\n(Tensor self, int from, int to, *, generator? generator=None)", random_inplace_op, kMethod, Kind::Random, "Fills self with integers in [from, to), or in the dtype's range."},
-    {"dropout", "(Tensor input, float p=0.5, bool training=True, bool inplace=False)", dropout_op, kFunction, Kind::Random, "Zeroes elements with probability p and scales the rest by 1 / (1 - p)."},
+    {"normal",
+     "(float mean, float std, ints size, " RL_OPTIONS
+     ")\n(Operand mean, Operand std=1.0, *, generator? generator=None, Tensor? out=None)",
+     normal_op, kFunction, Kind::Random, "Normal numbers of these means and standard deviations."},
+    {"bernoulli", "(Tensor input, *, generator? generator=None, Tensor? out=None)", bernoulli_op, kBoth, Kind::Random,
+     "1 with the probability that input says, else 0."},
+    {"multinomial",
+     "(Tensor input, int num_samples, bool replacement=False, *, generator? generator=None, Tensor? out=None)",
+     multinomial_op, kBoth, Kind::Random, "Indices drawn with the weights of each row."},
+    {"uniform_", "(Tensor self, float from=0.0, float to=1.0, *, generator? generator=None)", uniform_op, kMethod,
+     Kind::Random, "Fills self with uniform numbers in [from, to)."},
+    {"normal_", "(Tensor self, float mean=0.0, float std=1.0, *, generator? generator=None)", normal_inplace_op,
+     kMethod, Kind::Random, "Fills self with normal numbers."},
+    {"exponential_", "(Tensor self, float lambd=1.0, *, generator? generator=None)", exponential_op, kMethod,
+     Kind::Random, "Fills self with exponentially distributed numbers of rate lambd."},
+    {"bernoulli_", "(Tensor self, Operand p=0.5, *, generator? generator=None)", bernoulli_inplace_op, kMethod,
+     Kind::Random, "Fills self with 1 with probability p, else 0."},
+    {"random_",
+     "(Tensor self, *, generator? generator=None)\n(Tensor self, int to, *, generator? generator=None)\n(Tensor self, "
+     "int from, int to, *, generator? generator=None)",
+     random_inplace_op, kMethod, Kind::Random, "Fills self with integers in [from, to), or in the dtype's range."},
+    {"dropout", "(Tensor input, float p=0.5, bool training=True, bool inplace=False)", dropout_op, kFunction,
+     Kind::Random, "Zeroes elements with probability p and scales the rest by 1 / (1 - p)."},
     {"manual_seed", "(any seed)", manual_seed_op, kFunction, Kind::Query, "Seeds the default generator and gives it."},
-    {"seed", "()", seed_op, kFunction, Kind::Query, "Seeds the default generator from the system's entropy; gives the seed."},
+    {"seed", "()", seed_op, kFunction, Kind::Query,
+     "Seeds the default generator from the system's entropy; gives the seed."},
     {"initial_seed", "()", initial_seed_op, kFunction, Kind::Query, "The default generator's seed."},
     {"get_rng_state", "()", get_rng_state_op, kFunction, Kind::Query, "The default generator's state."},
-    {"set_rng_state", "(any new_state)", set_rng_state_op, kFunction, Kind::Query, "Sets the default generator's state."},
+    {"set_rng_state", "(any new_state)", set_rng_state_op, kFunction, Kind::Query,
+     "Sets the default generator's state."},
 };
 const Register registered(ops);
 

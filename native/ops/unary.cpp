@@ -10,10 +10,10 @@ namespace {
 
 enum Save : std::uint8_t { Nothing = 0, Input = 1, Result = 2 };
 enum Types : std::uint8_t {
-  Same,      // integers stay integers
-  ToFloat,   // integers become the default float
-  IntSelf,   // the identity on integers (floor, round)
-  ToReal,    // complex becomes real (abs)
+  Same,     // integers stay integers
+  ToFloat,  // integers become the default float
+  IntSelf,  // the identity on integers (floor, round)
+  ToReal,   // complex becomes real (abs)
 };
 
 /// One function: kernel, names, derivative. `x` is the input, `y` the result; each is defined where saved.
@@ -65,10 +65,12 @@ Tensor gelu_tanh_formula(V g, V x) {
 }
 constexpr double kSeluScale = 1.0507009873554804934193349852946, kSeluAlpha = 1.6732632423543772848170429916717;
 Tensor selu_formula(V g, V x) {
-  return where(compare(Compare::Gt, x, Scalar(0)), g * Scalar(kSeluScale), g * exp(x) * Scalar(kSeluScale * kSeluAlpha));
+  return where(compare(Compare::Gt, x, Scalar(0)), g * Scalar(kSeluScale),
+               g * exp(x) * Scalar(kSeluScale * kSeluAlpha));
 }
 Tensor hardsigmoid_formula(V g, V x) {
-  const Tensor inside = compare(Compare::LogicalAnd, compare(Compare::Gt, x, Scalar(-3.0)), compare(Compare::Lt, x, Scalar(3.0)));
+  const Tensor inside =
+      compare(Compare::LogicalAnd, compare(Compare::Gt, x, Scalar(-3.0)), compare(Compare::Lt, x, Scalar(3.0)));
   return where(inside, g / Scalar(6.0), zeros_like(g));
 }
 Tensor hardswish_formula(V g, V x) {
@@ -86,7 +88,9 @@ constexpr double kLn2 = std::numbers::ln2, kLn10 = std::numbers::ln10;
 
 constexpr UnaryRule kRules[] = {
     {Unary::Neg, "neg", "NegBackward0", Same, Nothing, [](V g, V, V) { return neg(g); }, "-input."},
-    {Unary::Abs, "abs", "AbsBackward0", ToReal, Input, [](V g, V x, V) { return fused(Binary::AbsBackward, g, x, abs_formula); }, "|input|; the modulus of complex numbers. The gradient at 0 is 0."},
+    {Unary::Abs, "abs", "AbsBackward0", ToReal, Input,
+     [](V g, V x, V) { return fused(Binary::AbsBackward, g, x, abs_formula); },
+     "|input|; the modulus of complex numbers. The gradient at 0 is 0."},
     {Unary::Sign, "sign", "SignBackward0", Same, Nothing, zero_grad, "-1, 0 or 1 by the sign of input."},
     {Unary::Sgn, "sgn", "SgnBackward0", Same, Input | Result,
      [](V g, V x, V y) {
@@ -94,49 +98,94 @@ constexpr UnaryRule kRules[] = {
        const Tensor size = abs(x);
        const Tensor d = (g - y * (real(g * conj(y)))) / size;
        return where(compare(Compare::Eq, size, Scalar(0.0)), zeros_like(d), d);
-     }, "input / |input|, 0 at 0; the sign of real numbers."},
-    {Unary::Square, "square", "PowBackward0", Same, Input, [](V g, V x, V) { return g * conj(x * Scalar(2)); }, "input^2."},
-    {Unary::Sqrt, "sqrt", "SqrtBackward0", ToFloat, Result, [](V g, V, V y) { return fused(Binary::SqrtBackward, g, y, sqrt_formula); }, "The square root."},
-    {Unary::Rsqrt, "rsqrt", "RsqrtBackward0", ToFloat, Result, [](V g, V, V y) { return g * conj(pow(y, Scalar(3)) * Scalar(-0.5)); }, "1 / sqrt(input)."},
-    {Unary::Reciprocal, "reciprocal", "ReciprocalBackward0", ToFloat, Result, [](V g, V, V y) { return neg(g) * conj(y * y); }, "1 / input."},
+     },
+     "input / |input|, 0 at 0; the sign of real numbers."},
+    {Unary::Square, "square", "PowBackward0", Same, Input, [](V g, V x, V) { return g * conj(x * Scalar(2)); },
+     "input^2."},
+    {Unary::Sqrt, "sqrt", "SqrtBackward0", ToFloat, Result,
+     [](V g, V, V y) { return fused(Binary::SqrtBackward, g, y, sqrt_formula); }, "The square root."},
+    {Unary::Rsqrt, "rsqrt", "RsqrtBackward0", ToFloat, Result,
+     [](V g, V, V y) { return g * conj(pow(y, Scalar(3)) * Scalar(-0.5)); }, "1 / sqrt(input)."},
+    {Unary::Reciprocal, "reciprocal", "ReciprocalBackward0", ToFloat, Result,
+     [](V g, V, V y) { return neg(g) * conj(y * y); }, "1 / input."},
     {Unary::Exp, "exp", "ExpBackward0", ToFloat, Result, [](V g, V, V y) { return g * conj(y); }, "e^input."},
-    {Unary::Exp2, "exp2", "Exp2Backward0", ToFloat, Result, [](V g, V, V y) { return g * conj(y) * Scalar(kLn2); }, "2^input."},
-    {Unary::Expm1, "expm1", "Expm1Backward0", ToFloat, Result, [](V g, V, V y) { return g * conj(y + Scalar(1)); }, "e^input - 1, accurate near 0."},
-    {Unary::Log, "log", "LogBackward0", ToFloat, Input, [](V g, V x, V) { return g / conj(x); }, "The natural logarithm."},
-    {Unary::Log2, "log2", "Log2Backward0", ToFloat, Input, [](V g, V x, V) { return g / conj(x * Scalar(kLn2)); }, "The logarithm to base 2."},
-    {Unary::Log10, "log10", "Log10Backward0", ToFloat, Input, [](V g, V x, V) { return g / conj(x * Scalar(kLn10)); }, "The logarithm to base 10."},
-    {Unary::Log1p, "log1p", "Log1PBackward0", ToFloat, Input, [](V g, V x, V) { return g / conj(x + Scalar(1)); }, "log(1 + input), accurate near 0."},
-    {Unary::Sin, "sin", "SinBackward0", ToFloat, Input, [](V g, V x, V) { return g * conj(cos(x)); }, "The sine; radians."},
-    {Unary::Cos, "cos", "CosBackward0", ToFloat, Input, [](V g, V x, V) { return neg(g) * conj(sin(x)); }, "The cosine; radians."},
-    {Unary::Tan, "tan", "TanBackward0", ToFloat, Result, [](V g, V, V y) { return g * conj(y * y + Scalar(1)); }, "The tangent; radians."},
-    {Unary::Asin, "asin", "AsinBackward0", ToFloat, Input, [](V g, V x, V) { return g * conj(unary(Unary::Rsqrt, rsub(x * x, 1))); }, "The arc sine, in [-pi/2, pi/2]."},
-    {Unary::Acos, "acos", "AcosBackward0", ToFloat, Input, [](V g, V x, V) { return neg(g) * conj(unary(Unary::Rsqrt, rsub(x * x, 1))); }, "The arc cosine, in [0, pi]."},
-    {Unary::Atan, "atan", "AtanBackward0", ToFloat, Input, [](V g, V x, V) { return g / conj(x * x + Scalar(1)); }, "The arc tangent, in [-pi/2, pi/2]."},
-    {Unary::Sinh, "sinh", "SinhBackward0", ToFloat, Input, [](V g, V x, V) { return g * conj(unary(Unary::Cosh, x)); }, "The hyperbolic sine."},
-    {Unary::Cosh, "cosh", "CoshBackward0", ToFloat, Input, [](V g, V x, V) { return g * conj(unary(Unary::Sinh, x)); }, "The hyperbolic cosine."},
-    {Unary::Tanh, "tanh", "TanhBackward0", ToFloat, Result, [](V g, V, V y) { return fused(Binary::TanhBackward, g, y, sech2); }, "The hyperbolic tangent."},
-    {Unary::Asinh, "asinh", "AsinhBackward0", ToFloat, Input, [](V g, V x, V) { return g * conj(unary(Unary::Rsqrt, x * x + Scalar(1))); }, "The inverse hyperbolic sine."},
-    {Unary::Acosh, "acosh", "AcoshBackward0", ToFloat, Input, [](V g, V x, V) { return g * conj(unary(Unary::Rsqrt, x - Scalar(1)) * unary(Unary::Rsqrt, x + Scalar(1))); }, "The inverse hyperbolic cosine."},
-    {Unary::Atanh, "atanh", "AtanhBackward0", ToFloat, Input, [](V g, V x, V) { return g / conj(rsub(x * x, 1)); }, "The inverse hyperbolic tangent."},
-    {Unary::Erf, "erf", "ErfBackward0", ToFloat, Input, [](V g, V x, V) { return g * exp(neg(square(x))) * Scalar(2 * std::numbers::inv_sqrtpi); }, "The error function."},
-    {Unary::Erfc, "erfc", "ErfcBackward0", ToFloat, Input, [](V g, V x, V) { return g * exp(neg(square(x))) * Scalar(-2 * std::numbers::inv_sqrtpi); }, "1 - erf(input), accurate for large input."},
-    {Unary::Sigmoid, "sigmoid", "SigmoidBackward0", ToFloat, Result, [](V g, V, V y) { return fused(Binary::SigmoidBackward, g, y, sigmoid_formula); }, "1 / (1 + exp(-input))."},
-    {Unary::LogSigmoid, "log_sigmoid", "LogSigmoidBackward0", ToFloat, Input, [](V g, V x, V) { return fused(Binary::LogSigmoidBackward, g, x, log_sigmoid_formula); }, "log(sigmoid(input)), stably."},
-    {Unary::Relu, "relu", "ReluBackward0", Same, Result, [](V g, V, V y) { return fused(Binary::ReluBackward, g, y, relu_formula); }, "max(input, 0)."},
-    {Unary::Silu, "silu", "SiluBackward0", ToFloat, Input, [](V g, V x, V) { return fused(Binary::SiluBackward, g, x, silu_formula); }, "input * sigmoid(input)."},
-    {Unary::Mish, "mish", "MishBackward0", ToFloat, Input, [](V g, V x, V) { return fused(Binary::MishBackward, g, x, mish_formula); }, "input * tanh(softplus(input))."},
-    {Unary::Gelu, "_gelu_erf", "GeluBackward0", ToFloat, Input, [](V g, V x, V) { return fused(Binary::GeluBackward, g, x, gelu_formula); }, "input * Phi(input), Phi the normal distribution function."},
-    {Unary::GeluTanh, "_gelu_tanh", "GeluBackward0", ToFloat, Input, [](V g, V x, V) { return fused(Binary::GeluTanhBackward, g, x, gelu_tanh_formula); }, "gelu with the tanh approximation."},
-    {Unary::Selu, "selu", "EluBackward0", ToFloat, Input, [](V g, V x, V) { return fused(Binary::SeluBackward, g, x, selu_formula); }, "scale * (max(0, x) + min(0, alpha * (exp(x) - 1))) with the constants of Klambauer et al. (2017)."},
-    {Unary::Hardsigmoid, "hardsigmoid", "HardsigmoidBackward0", ToFloat, Input, [](V g, V x, V) { return fused(Binary::HardsigmoidBackward, g, x, hardsigmoid_formula); }, "clamp(input / 6 + 1/2, 0, 1)."},
-    {Unary::Hardswish, "hardswish", "HardswishBackward0", ToFloat, Input, [](V g, V x, V) { return fused(Binary::HardswishBackward, g, x, hardswish_formula); }, "input * hardsigmoid(input)."},
+    {Unary::Exp2, "exp2", "Exp2Backward0", ToFloat, Result, [](V g, V, V y) { return g * conj(y) * Scalar(kLn2); },
+     "2^input."},
+    {Unary::Expm1, "expm1", "Expm1Backward0", ToFloat, Result, [](V g, V, V y) { return g * conj(y + Scalar(1)); },
+     "e^input - 1, accurate near 0."},
+    {Unary::Log, "log", "LogBackward0", ToFloat, Input, [](V g, V x, V) { return g / conj(x); },
+     "The natural logarithm."},
+    {Unary::Log2, "log2", "Log2Backward0", ToFloat, Input, [](V g, V x, V) { return g / conj(x * Scalar(kLn2)); },
+     "The logarithm to base 2."},
+    {Unary::Log10, "log10", "Log10Backward0", ToFloat, Input, [](V g, V x, V) { return g / conj(x * Scalar(kLn10)); },
+     "The logarithm to base 10."},
+    {Unary::Log1p, "log1p", "Log1PBackward0", ToFloat, Input, [](V g, V x, V) { return g / conj(x + Scalar(1)); },
+     "log(1 + input), accurate near 0."},
+    {Unary::Sin, "sin", "SinBackward0", ToFloat, Input, [](V g, V x, V) { return g * conj(cos(x)); },
+     "The sine; radians."},
+    {Unary::Cos, "cos", "CosBackward0", ToFloat, Input, [](V g, V x, V) { return neg(g) * conj(sin(x)); },
+     "The cosine; radians."},
+    {Unary::Tan, "tan", "TanBackward0", ToFloat, Result, [](V g, V, V y) { return g * conj(y * y + Scalar(1)); },
+     "The tangent; radians."},
+    {Unary::Asin, "asin", "AsinBackward0", ToFloat, Input,
+     [](V g, V x, V) { return g * conj(unary(Unary::Rsqrt, rsub(x * x, 1))); }, "The arc sine, in [-pi/2, pi/2]."},
+    {Unary::Acos, "acos", "AcosBackward0", ToFloat, Input,
+     [](V g, V x, V) { return neg(g) * conj(unary(Unary::Rsqrt, rsub(x * x, 1))); }, "The arc cosine, in [0, pi]."},
+    {Unary::Atan, "atan", "AtanBackward0", ToFloat, Input, [](V g, V x, V) { return g / conj(x * x + Scalar(1)); },
+     "The arc tangent, in [-pi/2, pi/2]."},
+    {Unary::Sinh, "sinh", "SinhBackward0", ToFloat, Input, [](V g, V x, V) { return g * conj(unary(Unary::Cosh, x)); },
+     "The hyperbolic sine."},
+    {Unary::Cosh, "cosh", "CoshBackward0", ToFloat, Input, [](V g, V x, V) { return g * conj(unary(Unary::Sinh, x)); },
+     "The hyperbolic cosine."},
+    {Unary::Tanh, "tanh", "TanhBackward0", ToFloat, Result,
+     [](V g, V, V y) { return fused(Binary::TanhBackward, g, y, sech2); }, "The hyperbolic tangent."},
+    {Unary::Asinh, "asinh", "AsinhBackward0", ToFloat, Input,
+     [](V g, V x, V) { return g * conj(unary(Unary::Rsqrt, x * x + Scalar(1))); }, "The inverse hyperbolic sine."},
+    {Unary::Acosh, "acosh", "AcoshBackward0", ToFloat, Input,
+     [](V g, V x, V) { return g * conj(unary(Unary::Rsqrt, x - Scalar(1)) * unary(Unary::Rsqrt, x + Scalar(1))); },
+     "The inverse hyperbolic cosine."},
+    {Unary::Atanh, "atanh", "AtanhBackward0", ToFloat, Input, [](V g, V x, V) { return g / conj(rsub(x * x, 1)); },
+     "The inverse hyperbolic tangent."},
+    {Unary::Erf, "erf", "ErfBackward0", ToFloat, Input,
+     [](V g, V x, V) { return g * exp(neg(square(x))) * Scalar(2 * std::numbers::inv_sqrtpi); }, "The error function."},
+    {Unary::Erfc, "erfc", "ErfcBackward0", ToFloat, Input,
+     [](V g, V x, V) { return g * exp(neg(square(x))) * Scalar(-2 * std::numbers::inv_sqrtpi); },
+     "1 - erf(input), accurate for large input."},
+    {Unary::Sigmoid, "sigmoid", "SigmoidBackward0", ToFloat, Result,
+     [](V g, V, V y) { return fused(Binary::SigmoidBackward, g, y, sigmoid_formula); }, "1 / (1 + exp(-input))."},
+    {Unary::LogSigmoid, "log_sigmoid", "LogSigmoidBackward0", ToFloat, Input,
+     [](V g, V x, V) { return fused(Binary::LogSigmoidBackward, g, x, log_sigmoid_formula); },
+     "log(sigmoid(input)), stably."},
+    {Unary::Relu, "relu", "ReluBackward0", Same, Result,
+     [](V g, V, V y) { return fused(Binary::ReluBackward, g, y, relu_formula); }, "max(input, 0)."},
+    {Unary::Silu, "silu", "SiluBackward0", ToFloat, Input,
+     [](V g, V x, V) { return fused(Binary::SiluBackward, g, x, silu_formula); }, "input * sigmoid(input)."},
+    {Unary::Mish, "mish", "MishBackward0", ToFloat, Input,
+     [](V g, V x, V) { return fused(Binary::MishBackward, g, x, mish_formula); }, "input * tanh(softplus(input))."},
+    {Unary::Gelu, "_gelu_erf", "GeluBackward0", ToFloat, Input,
+     [](V g, V x, V) { return fused(Binary::GeluBackward, g, x, gelu_formula); },
+     "input * Phi(input), Phi the normal distribution function."},
+    {Unary::GeluTanh, "_gelu_tanh", "GeluBackward0", ToFloat, Input,
+     [](V g, V x, V) { return fused(Binary::GeluTanhBackward, g, x, gelu_tanh_formula); },
+     "gelu with the tanh approximation."},
+    {Unary::Selu, "selu", "EluBackward0", ToFloat, Input,
+     [](V g, V x, V) { return fused(Binary::SeluBackward, g, x, selu_formula); },
+     "scale * (max(0, x) + min(0, alpha * (exp(x) - 1))) with the constants of Klambauer et al. (2017)."},
+    {Unary::Hardsigmoid, "hardsigmoid", "HardsigmoidBackward0", ToFloat, Input,
+     [](V g, V x, V) { return fused(Binary::HardsigmoidBackward, g, x, hardsigmoid_formula); },
+     "clamp(input / 6 + 1/2, 0, 1)."},
+    {Unary::Hardswish, "hardswish", "HardswishBackward0", ToFloat, Input,
+     [](V g, V x, V) { return fused(Binary::HardswishBackward, g, x, hardswish_formula); },
+     "input * hardsigmoid(input)."},
     {Unary::Floor, "floor", "FloorBackward0", IntSelf, Nothing, zero_grad, "The largest integer not above input."},
     {Unary::Ceil, "ceil", "CeilBackward0", IntSelf, Nothing, zero_grad, "The smallest integer not below input."},
     {Unary::Round, "_round", "RoundBackward0", IntSelf, Nothing, zero_grad, "The nearest integer, halves to even."},
     {Unary::Trunc, "trunc", "TruncBackward0", IntSelf, Nothing, zero_grad, "Input without its fraction."},
-    {Unary::Frac, "frac", "FracBackward0", Same, Nothing, [](V g, V, V) { return Tensor(g); }, "Input minus trunc(input)."},
+    {Unary::Frac, "frac", "FracBackward0", Same, Nothing, [](V g, V, V) { return Tensor(g); },
+     "Input minus trunc(input)."},
     {Unary::BitwiseNot, "bitwise_not", "", Same, Nothing, nullptr, "~input, on integers and bools."},
-    {Unary::Conj, "conj_physical", "ConjPhysicalBackward0", Same, Nothing, [](V g, V, V) { return conj(g); }, "The complex conjugate, as new memory."},
+    {Unary::Conj, "conj_physical", "ConjPhysicalBackward0", Same, Nothing, [](V g, V, V) { return conj(g); },
+     "The complex conjugate, as new memory."},
     {Unary::Angle, "angle", "AngleBackward0", ToReal, Input,
      [](V g, V x, V) {
        if (!is_complex(x.dtype())) return zeros_like(g);
@@ -144,7 +193,8 @@ constexpr UnaryRule kRules[] = {
        const Tensor size2 = square(abs(x));
        const Tensor d = (x * Scalar(cdouble(0, 1))) * (g / size2);
        return where(compare(Compare::Eq, size2, Scalar(0.0)), zeros_like(d), d);
-     }, "The argument in radians; of real numbers 0 or pi."},
+     },
+     "The argument in radians; of real numbers 0 or pi."},
 };
 
 const UnaryRule& rule_of(Unary op) {
@@ -183,7 +233,8 @@ DType result_dtype(Types types, DType d) {
 
 /// The forward into `out` (fresh or the input itself).
 void run_unary(Loop loop, const void* params, const Tensor& out, DType out_compute, const Tensor& x, DType in_compute) {
-  if (x.dtype() == in_compute && out.dtype() == out_compute && x.is_contiguous() && out.is_contiguous() && x.numel() < kGrain) {
+  if (x.dtype() == in_compute && out.dtype() == out_compute && x.is_contiguous() && out.is_contiguous() &&
+      x.numel() < kGrain) {
     char* const data[2] = {out.data(), x.data()};
     const std::int64_t strides[2] = {out.itemsize(), x.itemsize()};
     if (x.numel() > 0) loop(data, strides, x.numel(), params);
@@ -238,7 +289,8 @@ namespace {
 void unary_inplace(const UnaryRule& rule, const Tensor& x) {
   const bool record = recording(x) && rule.vjp != nullptr;
   check_inplace(x, recording(x));
-  if (rule.types == ToReal && is_complex(x.dtype())) fail_runtime("In-place ", rule.name, " is not supported for complex tensors.");
+  if (rule.types == ToReal && is_complex(x.dtype()))
+    fail_runtime("In-place ", rule.name, " is not supported for complex tensors.");
   if (is_identity(rule, x.dtype())) return;
   const DType d = result_dtype(rule.types, x.dtype());
   check_inplace_result(x, d, x.sizes());
@@ -269,7 +321,8 @@ PyObject* unary_op_(const OpDef& def, Args& a) {
   return x.release();
 }
 
-// --- functions with constants ---------------------------------------------------------------------------------------------------
+// --- functions with constants
+// ---------------------------------------------------------------------------------------------------
 
 /// One function with constants. The kernel takes them as doubles; so does the fused backward, where there is one.
 struct ParamRule {
@@ -287,24 +340,30 @@ Tensor softplus_vjp(V g, V x, const double* p) {
 }
 Tensor leaky_vjp(V g, V x, const double* p) { return where(compare(Compare::Gt, x, Scalar(0)), g, g * Scalar(p[0])); }
 Tensor elu_vjp(V g, V x, const double* p) {
-  return where(compare(Compare::Gt, x, Scalar(0)), g * Scalar(p[1]), g * exp(x * Scalar(p[2])) * Scalar(p[0] * p[1] * p[2]));
+  return where(compare(Compare::Gt, x, Scalar(0)), g * Scalar(p[1]),
+               g * exp(x * Scalar(p[2])) * Scalar(p[0] * p[1] * p[2]));
 }
 Tensor inside_vjp(V g, V x, double low, double high) {
-  const Tensor inside = compare(Compare::LogicalAnd, compare(Compare::Gt, x, Scalar(low)), compare(Compare::Lt, x, Scalar(high)));
+  const Tensor inside =
+      compare(Compare::LogicalAnd, compare(Compare::Gt, x, Scalar(low)), compare(Compare::Lt, x, Scalar(high)));
   return where(inside, g, zeros_like(g));
 }
 Tensor hardtanh_vjp(V g, V x, const double* p) { return inside_vjp(g, x, p[0], p[1]); }
 Tensor shrink_vjp(V g, V x, const double* p) {
-  const Tensor inside = compare(Compare::LogicalAnd, compare(Compare::Ge, x, Scalar(-p[0])), compare(Compare::Le, x, Scalar(p[0])));
+  const Tensor inside =
+      compare(Compare::LogicalAnd, compare(Compare::Ge, x, Scalar(-p[0])), compare(Compare::Le, x, Scalar(p[0])));
   return where(inside, zeros_like(g), g);
 }
-Tensor threshold_vjp(V g, V x, const double* p) { return where(compare(Compare::Gt, x, Scalar(p[0])), g, zeros_like(g)); }
+Tensor threshold_vjp(V g, V x, const double* p) {
+  return where(compare(Compare::Gt, x, Scalar(p[0])), g, zeros_like(g));
+}
 Tensor nan_to_num_vjp(V g, V x, const double*) { return where(predicate(Predicate::IsFinite, x), g, zeros_like(g)); }
 Tensor round_vjp(V g, V, const double*) { return zeros_like(g); }
 Tensor logit_vjp(V g, V x, const double* p) {
   const Tensor d = g / (x * rsub(x, 1));
   if (p[0] < 0) return d;
-  const Tensor inside = compare(Compare::LogicalAnd, compare(Compare::Ge, x, Scalar(p[0])), compare(Compare::Le, x, Scalar(1 - p[0])));
+  const Tensor inside =
+      compare(Compare::LogicalAnd, compare(Compare::Ge, x, Scalar(p[0])), compare(Compare::Le, x, Scalar(1 - p[0])));
   return where(inside, d, zeros_like(d));
 }
 
@@ -367,7 +426,8 @@ Loop param_loop(const ParamRule& rule, DType d) {
 }
 
 Tensor apply_param(const ParamRule& rule, const Tensor& x, const double* params) {
-  const DType d = rule.to_float && is_integral(x.dtype(), true) && rule.op == UnaryParam::Logit ? default_dtype() : x.dtype();
+  const DType d =
+      rule.to_float && is_integral(x.dtype(), true) && rule.op == UnaryParam::Logit ? default_dtype() : x.dtype();
   const Loop loop = param_loop(rule, d);
   Tensor out = pointwise_output({&x}, d);
   run_unary(loop, params, out, compute_type(d), x, compute_type(d));
@@ -448,7 +508,10 @@ PyObject* nan_to_num_op(const OpDef& def, Args& a) {
   const Tensor x = a.tensor(0);
   const DType d = x.dtype();
   // Left out: the largest numbers of the dtype.
-  const double largest = d == DType::Half ? 65504.0 : d == DType::BFloat16 ? 0x1.FEp127 : to_real(d) == DType::Double ? 0x1.fffffffffffffp1023 : 0x1.fffffep127;
+  const double largest = d == DType::Half              ? 65504.0
+                         : d == DType::BFloat16        ? 0x1.FEp127
+                         : to_real(d) == DType::Double ? 0x1.fffffffffffffp1023
+                                                       : 0x1.fffffep127;
   const double p[3] = {a.real(1, 0.0), a.real(2, largest), a.real(3, -largest)};
   if (ends_in_underscore(def)) return finish_param(param_rule(def), x, p, true);
   return give(a, 4, apply_param(param_rule(def), x, p), def.name, tracked(x));
@@ -483,7 +546,8 @@ PyObject* positive_op(const OpDef& def, Args& a) {
   return a.tensor(0).release();
 }
 
-// --- predicates --------------------------------------------------------------------------------------------------------------------
+// --- predicates
+// --------------------------------------------------------------------------------------------------------------------
 
 PyObject* predicate_op(const OpDef& def, Args& a) {
   const auto op = Predicate(int(reinterpret_cast<std::intptr_t>(def.data)));
@@ -529,8 +593,9 @@ struct FromRules {
     struct Alias {
       const char *name, *of;
     };
-    static constexpr Alias aliases[] = {{"absolute", "abs"}, {"negative", "neg"}, {"arcsin", "asin"}, {"arccos", "acos"}, {"arctan", "atan"},
-                                        {"arcsinh", "asinh"}, {"arccosh", "acosh"}, {"arctanh", "atanh"}, {"fix", "trunc"}};
+    static constexpr Alias aliases[] = {{"absolute", "abs"},  {"negative", "neg"},  {"arcsin", "asin"},
+                                        {"arccos", "acos"},   {"arctan", "atan"},   {"arcsinh", "asinh"},
+                                        {"arccosh", "acosh"}, {"arctanh", "atanh"}, {"fix", "trunc"}};
     const std::size_t most = 2 * (std::size(kRules) + std::size(aliases));
     defs.reserve(most);
     names.reserve(most);
@@ -562,38 +627,63 @@ constexpr const void* data(UnaryParam op) {
 const void* data(Predicate op) { return reinterpret_cast<const void*>(std::intptr_t(op)); }
 
 const OpDef ops[] = {
-    {"leaky_relu", "(Tensor input, Number negative_slope=0.01, bool inplace=False)", leaky_relu_op, kFunction, Kind::Pointwise, "input where positive, else negative_slope * input.", data(UnaryParam::LeakyRelu)},
-    {"leaky_relu_", "(Tensor input, Number negative_slope=0.01)", leaky_relu_op, kFunction, Kind::Pointwise, "In-place leaky_relu.", data(UnaryParam::LeakyRelu)},
-    {"elu", "(Tensor input, Number alpha=1.0, bool inplace=False)", elu_op, kFunction, Kind::Pointwise, "input where positive, else alpha * (exp(input) - 1).", data(UnaryParam::Elu)},
-    {"elu_", "(Tensor input, Number alpha=1.0)", elu_op, kFunction, Kind::Pointwise, "In-place elu.", data(UnaryParam::Elu)},
-    {"celu", "(Tensor input, Number alpha=1.0, bool inplace=False)", celu_op, kFunction, Kind::Pointwise, "max(0, x) + min(0, alpha * (exp(x / alpha) - 1)).", data(UnaryParam::Elu)},
-    {"celu_", "(Tensor input, Number alpha=1.0)", celu_op, kFunction, Kind::Pointwise, "In-place celu.", data(UnaryParam::Elu)},
-    {"hardtanh", "(Tensor input, Number min_val=-1.0, Number max_val=1.0, bool inplace=False)", hardtanh_op, kFunction, Kind::Pointwise, "input, cut to [min_val, max_val].", data(UnaryParam::Hardtanh)},
-    {"hardtanh_", "(Tensor input, Number min_val=-1.0, Number max_val=1.0)", hardtanh_op, kFunction, Kind::Pointwise, "In-place hardtanh.", data(UnaryParam::Hardtanh)},
-    {"relu6", "(Tensor input, bool inplace=False)", relu6_op, kFunction, Kind::Pointwise, "min(max(input, 0), 6).", data(UnaryParam::Hardtanh)},
-    {"softplus", "(Tensor input, Number beta=1.0, Number threshold=20.0)", softplus_op, kFunction, Kind::Pointwise, "log(1 + exp(beta * input)) / beta; input itself where beta * input > threshold.", data(UnaryParam::Softplus)},
-    {"hardshrink", "(Tensor input, Number lambd=0.5)", shrink_op, kBoth, Kind::Pointwise, "input where |input| > lambd, else 0.", data(UnaryParam::Hardshrink)},
-    {"softshrink", "(Tensor input, Number lambd=0.5)", shrink_op, kFunction, Kind::Pointwise, "input moved towards 0 by lambd, 0 within.", data(UnaryParam::Softshrink)},
-    {"threshold", "(Tensor input, Number threshold, Number value, bool inplace=False)", threshold_op, kFunction, Kind::Pointwise, "input where above threshold, else value.", data(UnaryParam::Threshold)},
-    {"threshold_", "(Tensor input, Number threshold, Number value)", threshold_op, kFunction, Kind::Pointwise, "In-place threshold.", data(UnaryParam::Threshold)},
-    {"logit", "(Tensor input, float? eps=None, *, Tensor? out=None)", logit_op, kBoth, Kind::Pointwise, "log(input / (1 - input)), with input first cut to [eps, 1 - eps].", data(UnaryParam::Logit)},
-    {"logit_", "(Tensor self, float? eps=None)", logit_op, kMethod, Kind::Pointwise, "In-place logit.", data(UnaryParam::Logit)},
-    {"nan_to_num", "(Tensor input, float? nan=None, float? posinf=None, float? neginf=None, *, Tensor? out=None)", nan_to_num_op, kBoth, Kind::Pointwise, "nan, inf and -inf replaced; by 0 and the dtype's largest numbers where left out.", data(UnaryParam::NanToNum)},
-    {"nan_to_num_", "(Tensor self, float? nan=None, float? posinf=None, float? neginf=None)", nan_to_num_op, kMethod, Kind::Pointwise, "In-place nan_to_num.", data(UnaryParam::NanToNum)},
-    {"round", "(Tensor input, *, int decimals=0, Tensor? out=None)", round_op, kBoth, Kind::Pointwise, "The nearest number with so many decimals; halves to even.", data(UnaryParam::RoundDecimals)},
-    {"round_", "(Tensor self, *, int decimals=0)", round_op, kMethod, Kind::Pointwise, "In-place round.", data(UnaryParam::RoundDecimals)},
-    {"gelu", "(Tensor input, *, str approximate='none')", gelu_op, kFunction, Kind::Pointwise, "input * Phi(input), Phi the normal distribution function; approximate='tanh' for the cheaper form."},
+    {"leaky_relu", "(Tensor input, Number negative_slope=0.01, bool inplace=False)", leaky_relu_op, kFunction,
+     Kind::Pointwise, "input where positive, else negative_slope * input.", data(UnaryParam::LeakyRelu)},
+    {"leaky_relu_", "(Tensor input, Number negative_slope=0.01)", leaky_relu_op, kFunction, Kind::Pointwise,
+     "In-place leaky_relu.", data(UnaryParam::LeakyRelu)},
+    {"elu", "(Tensor input, Number alpha=1.0, bool inplace=False)", elu_op, kFunction, Kind::Pointwise,
+     "input where positive, else alpha * (exp(input) - 1).", data(UnaryParam::Elu)},
+    {"elu_", "(Tensor input, Number alpha=1.0)", elu_op, kFunction, Kind::Pointwise, "In-place elu.",
+     data(UnaryParam::Elu)},
+    {"celu", "(Tensor input, Number alpha=1.0, bool inplace=False)", celu_op, kFunction, Kind::Pointwise,
+     "max(0, x) + min(0, alpha * (exp(x / alpha) - 1)).", data(UnaryParam::Elu)},
+    {"celu_", "(Tensor input, Number alpha=1.0)", celu_op, kFunction, Kind::Pointwise, "In-place celu.",
+     data(UnaryParam::Elu)},
+    {"hardtanh", "(Tensor input, Number min_val=-1.0, Number max_val=1.0, bool inplace=False)", hardtanh_op, kFunction,
+     Kind::Pointwise, "input, cut to [min_val, max_val].", data(UnaryParam::Hardtanh)},
+    {"hardtanh_", "(Tensor input, Number min_val=-1.0, Number max_val=1.0)", hardtanh_op, kFunction, Kind::Pointwise,
+     "In-place hardtanh.", data(UnaryParam::Hardtanh)},
+    {"relu6", "(Tensor input, bool inplace=False)", relu6_op, kFunction, Kind::Pointwise, "min(max(input, 0), 6).",
+     data(UnaryParam::Hardtanh)},
+    {"softplus", "(Tensor input, Number beta=1.0, Number threshold=20.0)", softplus_op, kFunction, Kind::Pointwise,
+     "log(1 + exp(beta * input)) / beta; input itself where beta * input > threshold.", data(UnaryParam::Softplus)},
+    {"hardshrink", "(Tensor input, Number lambd=0.5)", shrink_op, kBoth, Kind::Pointwise,
+     "input where |input| > lambd, else 0.", data(UnaryParam::Hardshrink)},
+    {"softshrink", "(Tensor input, Number lambd=0.5)", shrink_op, kFunction, Kind::Pointwise,
+     "input moved towards 0 by lambd, 0 within.", data(UnaryParam::Softshrink)},
+    {"threshold", "(Tensor input, Number threshold, Number value, bool inplace=False)", threshold_op, kFunction,
+     Kind::Pointwise, "input where above threshold, else value.", data(UnaryParam::Threshold)},
+    {"threshold_", "(Tensor input, Number threshold, Number value)", threshold_op, kFunction, Kind::Pointwise,
+     "In-place threshold.", data(UnaryParam::Threshold)},
+    {"logit", "(Tensor input, float? eps=None, *, Tensor? out=None)", logit_op, kBoth, Kind::Pointwise,
+     "log(input / (1 - input)), with input first cut to [eps, 1 - eps].", data(UnaryParam::Logit)},
+    {"logit_", "(Tensor self, float? eps=None)", logit_op, kMethod, Kind::Pointwise, "In-place logit.",
+     data(UnaryParam::Logit)},
+    {"nan_to_num", "(Tensor input, float? nan=None, float? posinf=None, float? neginf=None, *, Tensor? out=None)",
+     nan_to_num_op, kBoth, Kind::Pointwise,
+     "nan, inf and -inf replaced; by 0 and the dtype's largest numbers where left out.", data(UnaryParam::NanToNum)},
+    {"nan_to_num_", "(Tensor self, float? nan=None, float? posinf=None, float? neginf=None)", nan_to_num_op, kMethod,
+     Kind::Pointwise, "In-place nan_to_num.", data(UnaryParam::NanToNum)},
+    {"round", "(Tensor input, *, int decimals=0, Tensor? out=None)", round_op, kBoth, Kind::Pointwise,
+     "The nearest number with so many decimals; halves to even.", data(UnaryParam::RoundDecimals)},
+    {"round_", "(Tensor self, *, int decimals=0)", round_op, kMethod, Kind::Pointwise, "In-place round.",
+     data(UnaryParam::RoundDecimals)},
+    {"gelu", "(Tensor input, *, str approximate='none')", gelu_op, kFunction, Kind::Pointwise,
+     "input * Phi(input), Phi the normal distribution function; approximate='tanh' for the cheaper form."},
     {"conj", "(Tensor input)", conj_op, kBoth, Kind::Linear, "The complex conjugate; a real tensor itself."},
     {"resolve_conj", "(Tensor input)", positive_op, kBoth, Kind::Linear, "input: conjugates are never lazy here."},
     {"positive", "(Tensor input)", positive_op, kBoth, Kind::Linear, "input."},
     {"logical_not", kSig, predicate_op, kBoth, Kind::Comparison, "The element is zero.", data(Predicate::LogicalNot)},
     {"logical_not_", kSig_, logical_not_, kMethod, Kind::Comparison, "In-place logical_not."},
     {"isnan", "(Tensor input)", predicate_op, kBoth, Kind::Comparison, "The element is nan.", data(Predicate::IsNan)},
-    {"isinf", "(Tensor input)", predicate_op, kBoth, Kind::Comparison, "The element is inf or -inf.", data(Predicate::IsInf)},
-    {"isfinite", "(Tensor input)", predicate_op, kBoth, Kind::Comparison, "The element is neither infinite nor nan.", data(Predicate::IsFinite)},
+    {"isinf", "(Tensor input)", predicate_op, kBoth, Kind::Comparison, "The element is inf or -inf.",
+     data(Predicate::IsInf)},
+    {"isfinite", "(Tensor input)", predicate_op, kBoth, Kind::Comparison, "The element is neither infinite nor nan.",
+     data(Predicate::IsFinite)},
     {"isposinf", kSig, predicate_op, kBoth, Kind::Comparison, "The element is inf.", data(Predicate::IsPosInf)},
     {"isneginf", kSig, predicate_op, kBoth, Kind::Comparison, "The element is -inf.", data(Predicate::IsNegInf)},
-    {"signbit", kSig, predicate_op, kBoth, Kind::Comparison, "The sign bit is set: also of -0.0.", data(Predicate::SignBit)},
+    {"signbit", kSig, predicate_op, kBoth, Kind::Comparison, "The sign bit is set: also of -0.0.",
+     data(Predicate::SignBit)},
 };
 const Register registered(ops);
 

@@ -11,13 +11,13 @@
 namespace rl {
 namespace {
 
-// --- grad modes as context managers and decorators ------------------------------------------------------------------------
+// --- grad modes as context managers and decorators
+// ------------------------------------------------------------------------
 
 enum ModeKind : std::uint8_t { kNoGrad, kEnableGrad, kSetGrad, kInference_, kNoSubclass };
 
 struct ModeObject {
-  PyObject_HEAD
-  ModeKind kind;
+  PyObject_HEAD ModeKind kind;
   bool target;
   bool old_grad, old_inference, old_function;
 };
@@ -83,8 +83,12 @@ PyObject* with_function(PyObject* mode, PyObject* args) {
   Object owned = Object::steal(mode);
   return mode_call(mode, args, nullptr);
 }
-PyObject* no_grad_new(PyTypeObject* t, PyObject* args, PyObject*) { return with_function(make_mode(t, kNoGrad, false), args); }
-PyObject* enable_grad_new(PyTypeObject* t, PyObject* args, PyObject*) { return with_function(make_mode(t, kEnableGrad, true), args); }
+PyObject* no_grad_new(PyTypeObject* t, PyObject* args, PyObject*) {
+  return with_function(make_mode(t, kNoGrad, false), args);
+}
+PyObject* enable_grad_new(PyTypeObject* t, PyObject* args, PyObject*) {
+  return with_function(make_mode(t, kEnableGrad, true), args);
+}
 PyObject* no_subclass_new(PyTypeObject* t, PyObject*, PyObject*) { return make_mode(t, kNoSubclass, false); }
 PyObject* set_grad_new(PyTypeObject* t, PyObject* args, PyObject* kw) {
   static const char* names[] = {"mode", nullptr};
@@ -106,10 +110,11 @@ void mode_dealloc(PyObject* o) {
   type->tp_free(o);
   Py_DECREF(type);
 }
-PyMethodDef mode_methods[] = {{"__enter__", mode_enter, METH_NOARGS, nullptr},
-                              {"__exit__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(mode_exit)), METH_FASTCALL, nullptr},
-                              {"clone", mode_clone, METH_NOARGS, "Another one like this, for the next use."},
-                              {}};
+PyMethodDef mode_methods[] = {
+    {"__enter__", mode_enter, METH_NOARGS, nullptr},
+    {"__exit__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(mode_exit)), METH_FASTCALL, nullptr},
+    {"clone", mode_clone, METH_NOARGS, "Another one like this, for the next use."},
+    {}};
 
 void add_mode(PyObject* module, const char* name, newfunc create, const char* doc) {
   PyType_Slot slots[] = {{Py_tp_new, reinterpret_cast<void*>(create)},
@@ -127,7 +132,8 @@ void add_mode(PyObject* module, const char* name, newfunc create, const char* do
   if (PyModule_AddObjectRef(module, name, type.get()) < 0) throw PythonError();
 }
 
-// --- backward ------------------------------------------------------------------------------------------------------------------
+// --- backward
+// ------------------------------------------------------------------------------------------------------------------
 
 std::vector<Tensor> tensor_list(PyObject* o, const char* what) {
   std::vector<Tensor> out;
@@ -153,19 +159,23 @@ std::vector<Tensor> tensor_list(PyObject* o, const char* what) {
 /// Outputs and their gradients, checked; a missing gradient of a scalar is 1.
 void set_roots(BackwardRequest& r, std::vector<Tensor> outputs, std::vector<Tensor> gradients) {
   if (gradients.empty()) gradients.resize(outputs.size());
-  if (gradients.size() != outputs.size()) fail_runtime("got ", outputs.size(), " tensors and ", gradients.size(), " gradients");
+  if (gradients.size() != outputs.size())
+    fail_runtime("got ", outputs.size(), " tensors and ", gradients.size(), " gradients");
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const Tensor& out = outputs[i];
     if (!out.defined()) fail_type("element ", i, " of tensors is None");
     Tensor& g = gradients[i];
     if (g.defined()) {
       if (!same(g.sizes(), out.sizes())) {
-        fail_runtime("Mismatch in shape: grad_output[", i, "] has a shape of torch.Size(", str(g.sizes()), ") and output[", i, "] has a shape of torch.Size(",
-                     str(out.sizes()), ").");
+        fail_runtime("Mismatch in shape: grad_output[", i, "] has a shape of torch.Size(", str(g.sizes()),
+                     ") and output[", i, "] has a shape of torch.Size(", str(out.sizes()), ").");
       }
       if (is_complex(out.dtype()) != is_complex(g.dtype())) {
-        fail_runtime("For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: grad_output[", i, "] has a dtype of torch.",
-                     dtype_name(g.dtype()), " and output[", i, "] has a dtype of torch.", dtype_name(out.dtype()), ".");
+        fail_runtime(
+            "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
+            "grad_output[",
+            i, "] has a dtype of torch.", dtype_name(g.dtype()), " and output[", i, "] has a dtype of torch.",
+            dtype_name(out.dtype()), ".");
       }
       if (g.dtype() != out.dtype()) g = to(g, out.dtype());
     } else if (tracked(out)) {
@@ -177,7 +187,8 @@ void set_roots(BackwardRequest& r, std::vector<Tensor> outputs, std::vector<Tens
   r.gradients = std::move(gradients);
 }
 
-PyObject* run_accumulating(std::vector<Tensor> outputs, std::vector<Tensor> gradients, Args& a, int retain, int create, int inputs) {
+PyObject* run_accumulating(std::vector<Tensor> outputs, std::vector<Tensor> gradients, Args& a, int retain, int create,
+                           int inputs) {
   BackwardRequest r;
   r.create_graph = a.boolean(create);
   r.retain_graph = a.has(retain) ? a.boolean(retain) : r.create_graph;
@@ -209,7 +220,8 @@ PyObject* autograd_grad(const OpDef&, Args& a) {
   const bool materialize = a.boolean(6);
   const bool allow_unused = a.has(5) ? a.boolean(5) : materialize;
   if (materialize && a.has(5) && !allow_unused) {
-    fail_value("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.");
+    fail_value(
+        "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.");
   }
   if (r.inputs.empty()) fail_value("grad requires non-empty inputs.");
   for (const Tensor& t : r.inputs) {
@@ -221,22 +233,27 @@ PyObject* autograd_grad(const OpDef&, Args& a) {
   for (std::size_t i = 0; i < grads.size(); ++i) {
     if (grads[i].defined()) continue;
     if (!allow_unused) {
-      fail_runtime("One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior.");
+      fail_runtime(
+          "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this "
+          "is the desired behavior.");
     }
     if (materialize) grads[i] = zeros_like(inputs[i]);
   }
   return pack(std::move(grads));
 }
 
-// --- dtypes and defaults ------------------------------------------------------------------------------------------------------------
+// --- dtypes and defaults
+// ------------------------------------------------------------------------------------------------------------
 
 PyObject* promote_types_op(const OpDef&, Args& a) { return wrap_dtype(promote(*a.dtype(0), *a.dtype(1))); }
 PyObject* can_cast_op(const OpDef&, Args& a) { return PyBool_FromLong(can_cast(*a.dtype(0), *a.dtype(1))); }
 PyObject* result_type_op(const OpDef&, Args& a) {
   Promotion p;
   for (int i = 0; i < 2; ++i) {
-    if (a.is_tensor(i)) p.add(a.tensor(i));
-    else p.add(a.scalar(i));
+    if (a.is_tensor(i))
+      p.add(a.tensor(i));
+    else
+      p.add(a.scalar(i));
   }
   return wrap_dtype(p.result());
 }
@@ -266,7 +283,8 @@ PyObject* empty_cache_op(const OpDef&, Args&) {
 /// (address, bytes) of the storage behind a tensor: two tensors share memory when it is the same.
 PyObject* storage_span_op(const OpDef&, Args& a) {
   const Tensor t = a.tensor(0);
-  return Py_BuildValue("KK", static_cast<unsigned long long>(reinterpret_cast<std::uintptr_t>(t->storage->data())), static_cast<unsigned long long>(t->storage->bytes()));
+  return Py_BuildValue("KK", static_cast<unsigned long long>(reinterpret_cast<std::uintptr_t>(t->storage->data())),
+                       static_cast<unsigned long long>(t->storage->bytes()));
 }
 PyObject* info_op(const OpDef&, Args&) {
   // A tensor with the collector's header, and the nodes and storages as they are allocated.
@@ -282,43 +300,72 @@ PyObject* info_op(const OpDef&, Args&) {
     fill(leaf, 1);
     node = mul(leaf, other)->grad_fn->block_bytes();
   }
-  return Py_BuildValue("{s:s,s:i,s:s,s:n,s:n,s:n,s:n,s:n}", "cpu_level", cpu_level(), "threads", num_threads(), "blas", "own kernels",
-                       "tensor_bytes", Py_ssize_t(sizeof(TensorObject) + collector), "object_bytes",
-                       Py_ssize_t(sizeof(TensorObject) + collector), "storage_bytes", Py_ssize_t(Storage::block_bytes(4)), "node_bytes", Py_ssize_t(node),
-                       "cached_bytes", Py_ssize_t(buffer_bytes_cached()));
+  return Py_BuildValue("{s:s,s:i,s:s,s:n,s:n,s:n,s:n,s:n}", "cpu_level", cpu_level(), "threads", num_threads(), "blas",
+                       "own kernels", "tensor_bytes", Py_ssize_t(sizeof(TensorObject) + collector), "object_bytes",
+                       Py_ssize_t(sizeof(TensorObject) + collector), "storage_bytes",
+                       Py_ssize_t(Storage::block_bytes(4)), "node_bytes", Py_ssize_t(node), "cached_bytes",
+                       Py_ssize_t(buffer_bytes_cached()));
 }
 
 const OpDef ops[] = {
-    {"backward", "(Tensor self, Tensor? gradient=None, bool? retain_graph=None, bool create_graph=False, any inputs=None)", tensor_backward, kMethod, Kind::Query,
-     "Computes the gradients of all leaves and adds them to their .grad. `gradient` is the cotangent of self, of its shape; it may be left out for a scalar."},
-    {"_autograd_backward", "(any tensors, any grad_tensors=None, bool? retain_graph=None, bool create_graph=False, any inputs=None)", autograd_backward, kFunction, Kind::Query, "rushlight.autograd.backward"},
-    {"_autograd_grad", "(any outputs, any inputs, any grad_outputs=None, bool? retain_graph=None, bool create_graph=False, bool? allow_unused=None, bool materialize_grads=False)", autograd_grad, kFunction, Kind::Query, "rushlight.autograd.grad"},
-    {"promote_types", "(dtype type1, dtype type2)", promote_types_op, kFunction, Kind::Query, "The smallest dtype that holds both."},
-    {"can_cast", "(dtype from_, dtype to)", can_cast_op, kFunction, Kind::Query, "May a result of the one dtype be written to the other?"},
-    {"result_type", "(Operand tensor1, Operand tensor2)", result_type_op, kFunction, Kind::Query, "The dtype of an arithmetic operation on the two."},
-    {"set_default_dtype", "(dtype d)", set_default_dtype_op, kFunction, Kind::Query, "Sets the dtype of tensors made from Python floats."},
-    {"get_default_dtype", "()", get_default_dtype_op, kFunction, Kind::Query, "The dtype of tensors made from Python floats."},
+    {"backward",
+     "(Tensor self, Tensor? gradient=None, bool? retain_graph=None, bool create_graph=False, any inputs=None)",
+     tensor_backward, kMethod, Kind::Query,
+     "Computes the gradients of all leaves and adds them to their .grad. `gradient` is the cotangent of self, of its "
+     "shape; it may be left out for a scalar."},
+    {"_autograd_backward",
+     "(any tensors, any grad_tensors=None, bool? retain_graph=None, bool create_graph=False, any inputs=None)",
+     autograd_backward, kFunction, Kind::Query, "rushlight.autograd.backward"},
+    {"_autograd_grad",
+     "(any outputs, any inputs, any grad_outputs=None, bool? retain_graph=None, bool create_graph=False, bool? "
+     "allow_unused=None, bool materialize_grads=False)",
+     autograd_grad, kFunction, Kind::Query, "rushlight.autograd.grad"},
+    {"promote_types", "(dtype type1, dtype type2)", promote_types_op, kFunction, Kind::Query,
+     "The smallest dtype that holds both."},
+    {"can_cast", "(dtype from_, dtype to)", can_cast_op, kFunction, Kind::Query,
+     "May a result of the one dtype be written to the other?"},
+    {"result_type", "(Operand tensor1, Operand tensor2)", result_type_op, kFunction, Kind::Query,
+     "The dtype of an arithmetic operation on the two."},
+    {"set_default_dtype", "(dtype d)", set_default_dtype_op, kFunction, Kind::Query,
+     "Sets the dtype of tensors made from Python floats."},
+    {"get_default_dtype", "()", get_default_dtype_op, kFunction, Kind::Query,
+     "The dtype of tensors made from Python floats."},
     {"is_grad_enabled", "()", is_grad_enabled_op, kFunction, Kind::Query, "Are operations recorded in this thread?"},
-    {"is_inference_mode_enabled", "()", is_inference_op, kFunction, Kind::Query, "Is inference mode on in this thread?"},
-    {"_is_torch_function_enabled", "()", function_enabled_op, kFunction, Kind::Query, "May subclasses take over calls?"},
-    {"set_num_threads", "(int num)", set_num_threads_op, kFunction, Kind::Query, "Sets how many threads an operator may use."},
+    {"is_inference_mode_enabled", "()", is_inference_op, kFunction, Kind::Query,
+     "Is inference mode on in this thread?"},
+    {"_is_torch_function_enabled", "()", function_enabled_op, kFunction, Kind::Query,
+     "May subclasses take over calls?"},
+    {"set_num_threads", "(int num)", set_num_threads_op, kFunction, Kind::Query,
+     "Sets how many threads an operator may use."},
     {"get_num_threads", "()", get_num_threads_op, kFunction, Kind::Query, "How many threads an operator may use."},
     {"is_tensor", "(any obj)", is_tensor_op, kFunction, Kind::Query, "Is it a Tensor?"},
     {"numel", "(Tensor input)", numel_op, kFunction, Kind::Query, "The number of elements."},
-    {"_empty_cache", "()", empty_cache_op, kFunction, Kind::Query, "Gives memory that is kept for reuse back to the system."},
-    {"_storage_span", "(Tensor input)", storage_span_op, kFunction, Kind::Query, "The address and the bytes of the storage."},
+    {"_empty_cache", "()", empty_cache_op, kFunction, Kind::Query,
+     "Gives memory that is kept for reuse back to the system."},
+    {"_storage_span", "(Tensor input)", storage_span_op, kFunction, Kind::Query,
+     "The address and the bytes of the storage."},
     {"info", "()", info_op, kFunction, Kind::Query, "What the core is made of: CPU level, threads, sizes in bytes."},
 };
 const Register registered(ops);
 
-PyModuleDef module_def = {PyModuleDef_HEAD_INIT, "rushlight._core", "The native core of rushlight.", -1, nullptr, nullptr, nullptr, nullptr, nullptr};
+PyModuleDef module_def = {PyModuleDef_HEAD_INIT,
+                          "rushlight._core",
+                          "The native core of rushlight.",
+                          -1,
+                          nullptr,
+                          nullptr,
+                          nullptr,
+                          nullptr,
+                          nullptr};
 
 }  // namespace
 
 void init_functions(PyObject* module) {
   add_mode(module, "no_grad", no_grad_new, "Operations inside are not recorded. A context manager and a decorator.");
-  add_mode(module, "enable_grad", enable_grad_new, "Operations inside are recorded again. A context manager and a decorator.");
-  add_mode(module, "set_grad_enabled", set_grad_new, "Recording on or off, at once or as a context manager or decorator.");
+  add_mode(module, "enable_grad", enable_grad_new,
+           "Operations inside are recorded again. A context manager and a decorator.");
+  add_mode(module, "set_grad_enabled", set_grad_new,
+           "Recording on or off, at once or as a context manager or decorator.");
   add_mode(module, "inference_mode", inference_new, "Like no_grad; what is made inside can never be recorded.");
   add_mode(module, "DisableTorchFunctionSubclass", no_subclass_new, "Inside, subclasses do not take over calls.");
 }

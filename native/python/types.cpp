@@ -7,8 +7,7 @@ namespace rl {
 namespace {
 
 struct DTypeObject {
-  PyObject_HEAD
-  DType value;
+  PyObject_HEAD DType value;
 };
 PyTypeObject* dtype_type = nullptr;
 PyObject* dtypes[kDTypes];
@@ -19,27 +18,36 @@ DType value_of(PyObject* o) { return reinterpret_cast<DTypeObject*>(o)->value; }
 PyObject* dtype_repr(PyObject* o) { return PyUnicode_FromFormat("torch.%s", dtype_name(value_of(o))); }
 PyObject* get_floating(PyObject* o, void*) { return PyBool_FromLong(is_floating(value_of(o))); }
 PyObject* get_complex(PyObject* o, void*) { return PyBool_FromLong(is_complex(value_of(o))); }
-PyObject* get_signed(PyObject* o, void*) { return PyBool_FromLong(value_of(o) != DType::Bool && value_of(o) != DType::UInt8); }
+PyObject* get_signed(PyObject* o, void*) {
+  return PyBool_FromLong(value_of(o) != DType::Bool && value_of(o) != DType::UInt8);
+}
 PyObject* get_itemsize(PyObject* o, void*) { return PyLong_FromLong(itemsize(value_of(o))); }
 PyObject* to_real_method(PyObject* o, PyObject*) { return wrap_dtype(to_real(value_of(o))); }
 PyObject* to_complex_method(PyObject* o, PyObject*) { return wrap_dtype(to_complex(value_of(o))); }
 PyObject* dtype_reduce(PyObject* o, PyObject*) { return PyUnicode_FromString(dtype_name(value_of(o))); }
 PyObject* dtype_module(PyObject*, void*) { return PyUnicode_FromString("rushlight"); }
 
-PyGetSetDef dtype_getset[] = {{"is_floating_point", get_floating, nullptr, "Is it float16, bfloat16, float32 or float64?", nullptr},
-                              {"is_complex", get_complex, nullptr, "Is it complex64 or complex128?", nullptr},
-                              {"is_signed", get_signed, nullptr, "Does it hold negative numbers?", nullptr},
-                              {"itemsize", get_itemsize, nullptr, "Bytes of an element.", nullptr},
-                              {"__module__", dtype_module, nullptr, nullptr, nullptr},
-                              {}};
-PyMethodDef dtype_methods[] = {{"to_real", to_real_method, METH_NOARGS, "The dtype of the real part."},
-                               {"to_complex", to_complex_method, METH_NOARGS, "The complex dtype of the same precision."},
-                               {"__reduce__", dtype_reduce, METH_NOARGS, nullptr},
-                               {}};
-PyType_Slot dtype_slots[] = {{Py_tp_repr, reinterpret_cast<void*>(dtype_repr)}, {Py_tp_getset, dtype_getset}, {Py_tp_methods, dtype_methods}, {}};
-PyType_Spec dtype_spec = {"torch.dtype", sizeof(DTypeObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, dtype_slots};
+PyGetSetDef dtype_getset[] = {
+    {"is_floating_point", get_floating, nullptr, "Is it float16, bfloat16, float32 or float64?", nullptr},
+    {"is_complex", get_complex, nullptr, "Is it complex64 or complex128?", nullptr},
+    {"is_signed", get_signed, nullptr, "Does it hold negative numbers?", nullptr},
+    {"itemsize", get_itemsize, nullptr, "Bytes of an element.", nullptr},
+    {"__module__", dtype_module, nullptr, nullptr, nullptr},
+    {}};
+PyMethodDef dtype_methods[] = {
+    {"to_real", to_real_method, METH_NOARGS, "The dtype of the real part."},
+    {"to_complex", to_complex_method, METH_NOARGS, "The complex dtype of the same precision."},
+    {"__reduce__", dtype_reduce, METH_NOARGS, nullptr},
+    {}};
+PyType_Slot dtype_slots[] = {{Py_tp_repr, reinterpret_cast<void*>(dtype_repr)},
+                             {Py_tp_getset, dtype_getset},
+                             {Py_tp_methods, dtype_methods},
+                             {}};
+PyType_Spec dtype_spec = {"torch.dtype", sizeof(DTypeObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                          dtype_slots};
 
-// --- Size -----------------------------------------------------------------------------------------------------------------
+// --- Size
+// -----------------------------------------------------------------------------------------------------------------
 
 PyObject* size_repr(PyObject* o) {
   Object list = Object::steal(PySequence_List(o));
@@ -64,7 +72,8 @@ PyObject* size_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
       Py_DECREF(item);
       continue;
     }
-    return PyErr_Format(PyExc_TypeError, "torch.Size() takes an iterable of 'int' (item %zd is '%s')", i, Py_TYPE(item)->tp_name);
+    return PyErr_Format(PyExc_TypeError, "torch.Size() takes an iterable of 'int' (item %zd is '%s')", i,
+                        Py_TYPE(item)->tp_name);
   }
   return self.release();
 }
@@ -94,7 +103,9 @@ PyObject* size_reduce(PyObject* o, PyObject*) {
   if (!list) return nullptr;
   return Py_BuildValue("O((O))", Py_TYPE(o), Object::steal(PyList_AsTuple(list.get())).get());
 }
-PyMethodDef size_methods[] = {{"numel", size_numel, METH_NOARGS, "The product of the sizes."}, {"__reduce__", size_reduce, METH_NOARGS, nullptr}, {}};
+PyMethodDef size_methods[] = {{"numel", size_numel, METH_NOARGS, "The product of the sizes."},
+                              {"__reduce__", size_reduce, METH_NOARGS, nullptr},
+                              {}};
 PyType_Slot size_slots[] = {{Py_tp_repr, reinterpret_cast<void*>(size_repr)},
                             {Py_tp_new, reinterpret_cast<void*>(size_new)},
                             {Py_tp_methods, size_methods},
@@ -125,7 +136,8 @@ void init_dtype_type(PyObject* module) {
 
 void init_size_type(PyObject* module) {
   Object bases = Object::check(PyTuple_Pack(1, &PyTuple_Type));
-  size_type = reinterpret_cast<PyTypeObject*>(Object::check(PyType_FromSpecWithBases(&size_spec, bases.get())).release());
+  size_type =
+      reinterpret_cast<PyTypeObject*>(Object::check(PyType_FromSpecWithBases(&size_spec, bases.get())).release());
   if (PyModule_AddObjectRef(module, "Size", reinterpret_cast<PyObject*>(size_type)) < 0) throw PythonError();
 }
 

@@ -79,8 +79,10 @@ void run_loop(Loop loop, const void* params, const Operand& out, std::initialize
     const Operand& o = *ops[k];
     piece.want_size[k] = itemsize(o.want);
     if (o.have == o.want) continue;
-    if (k == 0) piece.convert_out = cast[int(o.have)][int(o.want)];
-    else piece.convert_in[k] = cast[int(o.want)][int(o.have)];
+    if (k == 0)
+      piece.convert_out = cast[int(o.have)][int(o.want)];
+    else
+      piece.convert_in[k] = cast[int(o.want)][int(o.have)];
   }
 
   // Broadcast strides in bytes, dimensions reversed (innermost first), then ordered by the output's strides and merged.
@@ -238,7 +240,9 @@ std::pair<const char*, const char*> span_of(const Tensor& t) {
 }  // namespace
 
 Tensor overlap_safe(const Tensor& t, const Tensor& out) {
-  if (t.data() == out.data() && t.dtype() == out.dtype() && same(t.sizes(), out.sizes()) && same(t.strides(), out.strides())) return t;
+  if (t.data() == out.data() && t.dtype() == out.dtype() && same(t.sizes(), out.sizes()) &&
+      same(t.strides(), out.strides()))
+    return t;
   const auto [a0, a1] = span_of(t);
   const auto [b0, b1] = span_of(out);
   if (a1 <= b0 || b1 <= a0) return t;
@@ -247,8 +251,10 @@ Tensor overlap_safe(const Tensor& t, const Tensor& out) {
 
 void check_no_overlap(const Tensor& t) {
   if (t.is_contiguous() || !has_overlap(t.sizes(), t.strides())) return;
-  fail_runtime("unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
-               "clone() the tensor before performing the operation.");
+  fail_runtime(
+      "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+      "Please "
+      "clone() the tensor before performing the operation.");
 }
 
 namespace {
@@ -257,8 +263,8 @@ namespace {
 thread_local PyThreadState* released = nullptr;
 
 /// Takes the GIL again. While the interpreter shuts down, Pythons before 3.14 end a daemon thread here by unwinding its
-/// stack, which would run our destructors without the GIL, or end in std::terminate: such a thread sleeps for the rest of
-/// the process's life instead.
+/// stack, which would run our destructors without the GIL, or end in std::terminate: such a thread sleeps for the rest
+/// of the process's life instead.
 void take_gil(PyThreadState* state) noexcept {
 #if PY_VERSION_HEX < 0x030E0000 && defined(__GLIBCXX__)
   try {
@@ -299,7 +305,8 @@ GilRelease::~GilRelease() {
 KeepGil::KeepGil() : old_(std::exchange(keep_gil, true)) {}
 KeepGil::~KeepGil() { keep_gil = old_; }
 
-// --- elements of tensor.h ------------------------------------------------------------------------------------------------
+// --- elements of tensor.h
+// ------------------------------------------------------------------------------------------------
 
 void copy_into(const Tensor& dst, const Tensor& src) {
   const Tensor from = overlap_safe(src, dst);

@@ -16,7 +16,8 @@ struct Operand {
   Operand(const Tensor& t, DType want_)
       : data(t.data()), have(t.dtype()), want(want_), sizes(t.sizes()), strides(t.strides()), tensor(t.get()) {}
   /// One element for all.
-  Operand(const void* p, DType dtype) : data(const_cast<char*>(static_cast<const char*>(p))), have(dtype), want(dtype) {}
+  Operand(const void* p, DType dtype)
+      : data(const_cast<char*>(static_cast<const char*>(p))), have(dtype), want(dtype) {}
 };
 
 inline constexpr int kMaxOperands = 4;
@@ -37,8 +38,8 @@ Tensor overlap_safe(const Tensor& t, const Tensor& out);
 void check_no_overlap(const Tensor& t);
 
 /// Releases the GIL for the scope if `work` (in elements of simple work) is much, unless the thread asked not to
-/// (gradient accumulation). Interruptible: Ctrl-C ends the work by PythonError, which leaves its results half done: only
-/// where nobody else can see them. Inside of the scope no tensor is made, copied or dropped.
+/// (gradient accumulation). Interruptible: Ctrl-C ends the work by PythonError, which leaves its results half done:
+/// only where nobody else can see them. Inside of the scope no tensor is made, copied or dropped.
 class GilRelease {
  public:
   explicit GilRelease(std::int64_t work, bool interruptible = true);
@@ -56,7 +57,8 @@ inline bool is_fresh(const TensorObject* t) {
   return Py_REFCNT(const_cast<TensorObject*>(t)) == 1 && t->storage->refs() == 1 && !t->storage->is_foreign();
 }
 
-/// Keeps the GIL in this scope whatever the size: for read-modify-write that other Python threads must not see half done.
+/// Keeps the GIL in this scope whatever the size: for read-modify-write that other Python threads must not see half
+/// done.
 class KeepGil {
  public:
   KeepGil();

@@ -83,5 +83,9 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(missing(name))
 
 
-__all__ = [name for name in globals() if not name.startswith("_") and name not in ("annotations", "builtins", "missing", "TYPE_CHECKING")]
+__all__ = [
+    name
+    for name in globals()
+    if not name.startswith("_") and name not in ("annotations", "builtins", "missing", "TYPE_CHECKING")
+]
 __all__ += ["Generator", "Size", "Tensor", "default_generator", "device", "dtype", "layout", "memory_format"]

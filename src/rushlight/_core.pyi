@@ -88,7 +88,9 @@ def operators() -> dict[str, str]: ...
 def _operator(name: str) -> Callable[..., Any]: ...
 def _signatures() -> dict[str, tuple[str, _int, str]]: ...
 
+_FunctionBase: Any
 _assign: Any
+_attach_apply: Any
 _disabled_torch_function_impl: Any
 _python_operator: Any
 bfloat16: dtype

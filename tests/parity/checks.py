@@ -119,7 +119,13 @@ def same_result(row: Row, ours: Any, theirs: Any, our_lib: Library, their_lib: L
         same_values(row, our_lib.see(ours), their_lib.see(theirs), where)
     elif isinstance(theirs, (tuple, list)):
         require(isinstance(ours, (tuple, list)), where, "type", type(ours).__name__, type(theirs).__name__)
-        require(isinstance(ours, tuple) == isinstance(theirs, tuple), where, "type", type(ours).__name__, type(theirs).__name__)
+        require(
+            isinstance(ours, tuple) == isinstance(theirs, tuple),
+            where,
+            "type",
+            type(ours).__name__,
+            type(theirs).__name__,
+        )
         require(len(ours) == len(theirs), where, "length", len(ours), len(theirs))
         for field in getattr(theirs, "__match_args__", ()):
             require(hasattr(ours, field), where, "field", "missing", field)
@@ -231,7 +237,13 @@ def strides(row: Row, ours: Library, theirs: Library) -> None:
                 where = f"{varied}; {note}"
                 require(significant(our_t) == significant(their_t), where, "stride", our_t.stride(), their_t.stride())
                 for our_arg, their_arg in zip(tensors(our_args), tensors(their_args), strict=True):
-                    require((our_t is our_arg) == (their_t is their_arg), where, "is the argument", our_t is our_arg, their_t is their_arg)
+                    require(
+                        (our_t is our_arg) == (their_t is their_arg),
+                        where,
+                        "is the argument",
+                        our_t is our_arg,
+                        their_t is their_arg,
+                    )
                     if their_t.numel() and their_arg.numel():
                         shared = their_t.untyped_storage().data_ptr() == their_arg.untyped_storage().data_ptr()
                         offset = our_t.data_ptr() - our_arg.data_ptr()
@@ -332,7 +344,13 @@ def compare_grads(row: Row, sample: Sample, ours: Library, theirs: Library, form
     if not same_error(row, mine.outcome, oracle.outcome, where):
         return
     for ours_t, theirs_t in zip(tensors(mine.outcome.value), tensors(oracle.outcome.value), strict=True):
-        require(ours_t.requires_grad == theirs_t.requires_grad, where, "requires_grad", ours_t.requires_grad, theirs_t.requires_grad)
+        require(
+            ours_t.requires_grad == theirs_t.requires_grad,
+            where,
+            "requires_grad",
+            ours_t.requires_grad,
+            theirs_t.requires_grad,
+        )
     if not oracle.results or not oracle.leaves:
         return
     torch.manual_seed(4)
@@ -341,7 +359,13 @@ def compare_grads(row: Row, sample: Sample, ours: Library, theirs: Library, form
     if not same_error(row, ours_got, theirs_got, where):
         return
     what = "second gradient" if twice else "gradient"
-    require(len(ours_got.value) == len(theirs_got.value), where, f"number of {what}s", len(ours_got.value), len(theirs_got.value))
+    require(
+        len(ours_got.value) == len(theirs_got.value),
+        where,
+        f"number of {what}s",
+        len(ours_got.value),
+        len(theirs_got.value),
+    )
     for i, (our_grad, their_grad) in enumerate(zip(ours_got.value, theirs_got.value, strict=True)):
         # Zeros and undefined mean the same; which of them a formula gives is its own affair.
         if our_grad is None and their_grad is None:
@@ -361,12 +385,17 @@ def node(row: Row, ours: Library, theirs: Library) -> None:
     """The name of grad_fn and of what it points to."""
     for dtype in list(differentiable(row))[:1]:
         for sample in inputs.samples(row.source, dtype, grad=True, cap=SHORT * 2):
-            mine, oracle = Derivatives(row, sample, ours, main_form(row)), Derivatives(row, sample, theirs, main_form(row))
+            mine, oracle = (
+                Derivatives(row, sample, ours, main_form(row)),
+                Derivatives(row, sample, theirs, main_form(row)),
+            )
             if mine.outcome.error is None and oracle.outcome.error is None:
                 for a, b in zip(mine.results, oracle.results, strict=True):
                     if b.grad_fn is not None:
                         require(a.grad_fn is not None, sample, "grad_fn", None, b.grad_fn.name())
-                        require(a.grad_fn.name() == b.grad_fn.name(), sample, "grad_fn", a.grad_fn.name(), b.grad_fn.name())
+                        require(
+                            a.grad_fn.name() == b.grad_fn.name(), sample, "grad_fn", a.grad_fn.name(), b.grad_fn.name()
+                        )
                         require(
                             type(a.grad_fn).__name__ == type(b.grad_fn).__name__,
                             sample,

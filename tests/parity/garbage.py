@@ -140,7 +140,9 @@ def main(module: str, seed: str, *names: str) -> int:
         for label, call in forms(lib, name):
             for _ in range(CALLS):
                 args = [choose.choice(makers)() for _ in range(choose.choice((0, 1, 1, 2, 2, 2, 3, 3, 4, 5)))]
-                kwargs = {choose.choice(KEYWORDS): choose.choice(makers)() for _ in range(choose.choice((0, 0, 0, 1, 2)))}
+                kwargs = {
+                    choose.choice(KEYWORDS): choose.choice(makers)() for _ in range(choose.choice((0, 0, 0, 1, 2)))
+                }
                 held = [v for v in (*args, *kwargs.values()) if type(v) is lib.Tensor]
                 before = [state(v) for v in held]
                 os.write(announce, f"{label} {[type(a).__name__ for a in args]} {[*kwargs]} {made}\n".encode())

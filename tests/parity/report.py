@@ -25,7 +25,10 @@ class Report:
         return ", ".join(f"{counts[result]} {result}" for result in ("agree", "differ", "missing"))
 
     def rows(self) -> list[list[str]]:
-        return [[operator, *(SIGNS[found.get(kind, ("", ""))[0]] for kind in self.kinds())] for operator, found in self.results.items()]
+        return [
+            [operator, *(SIGNS[found.get(kind, ("", ""))[0]] for kind in self.kinds())]
+            for operator, found in self.results.items()
+        ]
 
     def text(self) -> list[str]:
         """Lines for the terminal: operators that agree in all share one line."""

@@ -84,7 +84,19 @@ def _to(make: Maker) -> Iterator[Sample]:
 def _setitem(make: Maker) -> Iterator[Sample]:
     grid = torch.tensor([[0, 2], [1, 1]])
     mask = torch.tensor([True, False, True])
-    for index in (0, -1, slice(None, None, 2), (slice(None), 1), ..., None, (None, 0, ...), [0, 2], grid, mask, (mask, 0)):
+    for index in (
+        0,
+        -1,
+        slice(None, None, 2),
+        (slice(None), 1),
+        ...,
+        None,
+        (None, 0, ...),
+        [0, 2],
+        grid,
+        mask,
+        (mask, 0),
+    ):
         yield call(make(3, 4), index, make())
     yield call(make(3, 4), (slice(1), [1, 2]), make(1, 2))
     yield call(make(3, 4), 3, make())
@@ -93,7 +105,21 @@ def _setitem(make: Maker) -> Iterator[Sample]:
 
 def _tensor(make: Maker) -> Iterator[Sample]:
     data: object
-    for data in (1, 1.5, True, 1j, [], [[]], [1, 2], [1.0, 2], [True, 2], [[1, 2], [3, 4]], (1, (2)), [1j, 2], range(3)):
+    for data in (
+        1,
+        1.5,
+        True,
+        1j,
+        [],
+        [[]],
+        [1, 2],
+        [1.0, 2],
+        [True, 2],
+        [[1, 2], [3, 4]],
+        (1, (2)),
+        [1j, 2],
+        range(3),
+    ):
         yield call(data)
     for dtype in (torch.float16, torch.bfloat16, torch.float64, torch.int8, torch.bool, torch.complex64):
         yield call([0, 1, 2.5], dtype=dtype)

@@ -204,9 +204,16 @@ def _arrays() -> None:
         case(f"{name}, 4 million", statement, plain)
     for dtype in ("float64", "bfloat16", "float16"):
         typed = f"x = torch.rand(4_000_000).to(torch.{dtype}); y = torch.rand(4_000_000).to(torch.{dtype})"
-        for name, statement in {"add": "x + y", "exp": "torch.exp(x)", "tanh": "torch.tanh(x)", "sum": "x.sum()"}.items():
+        for name, statement in {
+            "add": "x + y",
+            "exp": "torch.exp(x)",
+            "tanh": "torch.tanh(x)",
+            "sum": "x.sum()",
+        }.items():
             case(f"{name} {dtype}, 4 million", statement, typed)
-    square = "x = torch.rand(2000, 2000); y = torch.rand(2000, 2000); row = torch.rand(2000); column = torch.rand(2000, 1)"
+    square = (
+        "x = torch.rand(2000, 2000); y = torch.rand(2000, 2000); row = torch.rand(2000); column = torch.rand(2000, 1)"
+    )
     for name, statement in {
         "add row": "x + row",
         "add column": "x + column",
@@ -218,7 +225,9 @@ def _arrays() -> None:
     }.items():
         case(f"{name}, 2000x2000", statement, square)
     backward("add row, 2000x2000", "y + x", "x = torch.rand(2000, requires_grad=True); y = torch.rand(2000, 2000)")
-    backward("mul column, 2000x2000", "y * x", "x = torch.rand(2000, 1, requires_grad=True); y = torch.rand(2000, 2000)")
+    backward(
+        "mul column, 2000x2000", "y * x", "x = torch.rand(2000, 1, requires_grad=True); y = torch.rand(2000, 2000)"
+    )
 
     line, plane, cube = "16_000_000", "4096, 4096", "256, 256, 256"
     places = [(line, 0), (plane, 0), (plane, 1), (cube, 0), (cube, 1), (cube, 2)]
@@ -232,24 +241,57 @@ def _arrays() -> None:
         detached = f"x = torch.rand({shape})"
         for name in ("var", "std", "norm", "amax", "argmax", "cumsum", "logsumexp", "prod", "any", "all"):
             statement = f"x.norm(dim={dim})" if name == "norm" else f"x.{name}({dim})"
-            case(f"{name} over {label}", statement, detached if name not in ("any", "all") else f"{detached} {'<' if name == 'any' else '>='} 0")
+            case(
+                f"{name} over {label}",
+                statement,
+                detached if name not in ("any", "all") else f"{detached} {'<' if name == 'any' else '>='} 0",
+            )
     for name in ("sum", "mean", "var", "norm", "max", "argmax"):
         case(f"{name} of (4096, 4096)", f"x.{name}()", "x = torch.rand(4096, 4096)")
 
     for dtype in ("float32", "float64"):
         for size in (10, 17, 33, 50, 64, 100):
-            case(f"matmul {dtype} {size}", "x @ y", f"x = torch.rand({size}, {size}, dtype=torch.{dtype}); y = torch.rand({size}, {size}, dtype=torch.{dtype})", 0.95)
+            case(
+                f"matmul {dtype} {size}",
+                "x @ y",
+                f"x = torch.rand({size}, {size}, dtype=torch.{dtype}); y = torch.rand({size}, {size}, dtype=torch.{dtype})",
+                0.95,
+            )
         pair = f"x = torch.rand(700, 700, dtype=torch.{dtype}); y = torch.rand(700, 700, dtype=torch.{dtype})"
         for name, statement in {"a.T b": "x.t() @ y", "a b.T": "x @ y.t()", "a.T b.T": "x.t() @ y.t()"}.items():
             case(f"matmul {dtype} 700, {name}", statement, pair, 0.95)
         tall = f"x = torch.rand(2000, 2000, dtype=torch.{dtype}); v = torch.rand(2000, dtype=torch.{dtype})"
-        for name, statement in {"matrix-vector": "x @ v", "vector-matrix": "v @ x", "transposed matrix-vector": "x.t() @ v"}.items():
+        for name, statement in {
+            "matrix-vector": "x @ v",
+            "vector-matrix": "v @ x",
+            "transposed matrix-vector": "x.t() @ v",
+        }.items():
             case(f"{name} {dtype} 2000", statement, tall, 0.95)
         for count, size in ((512, 16), (128, 64), (16, 256)):
-            case(f"bmm {dtype}, {count} of {size}", "torch.bmm(x, y)", f"x = torch.rand({count}, {size}, {size}, dtype=torch.{dtype}); y = torch.rand({count}, {size}, {size}, dtype=torch.{dtype})", 0.95)
-        backward(f"matmul {dtype} 512", "x @ y", f"x = torch.rand(512, 512, dtype=torch.{dtype}, requires_grad=True); y = torch.rand(512, 512, dtype=torch.{dtype})", 0.95)
-        case(f"matmul {dtype} 2000x64 by 64x2000", "x @ y", f"x = torch.rand(2000, 64, dtype=torch.{dtype}); y = torch.rand(64, 2000, dtype=torch.{dtype})", 0.95)
-        case(f"matmul {dtype} 64x2000 by 2000x64", "x @ y", f"x = torch.rand(64, 2000, dtype=torch.{dtype}); y = torch.rand(2000, 64, dtype=torch.{dtype})", 0.95)
+            case(
+                f"bmm {dtype}, {count} of {size}",
+                "torch.bmm(x, y)",
+                f"x = torch.rand({count}, {size}, {size}, dtype=torch.{dtype}); y = torch.rand({count}, {size}, {size}, dtype=torch.{dtype})",
+                0.95,
+            )
+        backward(
+            f"matmul {dtype} 512",
+            "x @ y",
+            f"x = torch.rand(512, 512, dtype=torch.{dtype}, requires_grad=True); y = torch.rand(512, 512, dtype=torch.{dtype})",
+            0.95,
+        )
+        case(
+            f"matmul {dtype} 2000x64 by 64x2000",
+            "x @ y",
+            f"x = torch.rand(2000, 64, dtype=torch.{dtype}); y = torch.rand(64, 2000, dtype=torch.{dtype})",
+            0.95,
+        )
+        case(
+            f"matmul {dtype} 64x2000 by 2000x64",
+            "x @ y",
+            f"x = torch.rand(64, 2000, dtype=torch.{dtype}); y = torch.rand(2000, 64, dtype=torch.{dtype})",
+            0.95,
+        )
 
     million = """
     x = torch.rand(1_000_000, requires_grad=True); d = x.detach(); i = torch.randperm(1_000_000); mask = torch.rand(1_000_000) < 0.5

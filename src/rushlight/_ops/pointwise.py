@@ -37,7 +37,13 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) 
 
 
 def _dtype_text(t: Tensor) -> str:
-    return str(t.dtype).removeprefix("torch.").replace("float32", "float").replace("float64", "double").replace("int64", "long int")
+    return (
+        str(t.dtype)
+        .removeprefix("torch.")
+        .replace("float32", "float")
+        .replace("float64", "double")
+        .replace("int64", "long int")
+    )
 
 
 @operator("Pointwise", out=True, inplace=True)
@@ -49,12 +55,12 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
         if weight.dtype != input.dtype:
             raise RuntimeError(f"expected dtype {_dtype_text(input)} for `weight` but got dtype {_dtype_text(weight)}")
         if not (input.is_floating_point() or input.is_complex()):
-            raise NotImplementedError(f'"lerp_kernel_tensor" not implemented for \'{_scalar_name(input)}\'')
+            raise NotImplementedError(f"\"lerp_kernel_tensor\" not implemented for '{_scalar_name(input)}'")
         near = weight.abs() < 0.5
         difference = end - input
         return core.where(near, input + weight * difference, end - difference * (1 - weight))
     if not (input.is_floating_point() or input.is_complex()):
-        raise NotImplementedError(f'"lerp_kernel_scalar" not implemented for \'{_scalar_name(input)}\'')
+        raise NotImplementedError(f"\"lerp_kernel_scalar\" not implemented for '{_scalar_name(input)}'")
     difference = end - input
     return input + weight * difference if abs(weight) < 0.5 else end - difference * (1 - weight)
 
@@ -102,7 +108,13 @@ def sinc(input: Tensor) -> Tensor:
 def float_power(input: Any, exponent: Any) -> Tensor:
     """The power in double precision (complex if an operand is)."""
     operands = [t for t in (input, exponent) if isinstance(t, core.Tensor)]
-    d = core.complex128 if any(t.is_complex() for t in operands) or isinstance(input, builtins.complex) or isinstance(exponent, builtins.complex) else core.float64
+    d = (
+        core.complex128
+        if any(t.is_complex() for t in operands)
+        or isinstance(input, builtins.complex)
+        or isinstance(exponent, builtins.complex)
+        else core.float64
+    )
     base = input.to(d) if isinstance(input, core.Tensor) else core.tensor(input, dtype=d)
     return base.pow(exponent.to(d) if isinstance(exponent, core.Tensor) else exponent)
 
@@ -118,14 +130,25 @@ def complex(real: Tensor, imag: Tensor) -> Tensor:
     """The complex tensor real + i imag, from float or double parts of one dtype."""
     for t in (real, imag):
         if t.dtype not in (core.float16, core.float32, core.float64):
-            raise RuntimeError(f"Expected both inputs to be Half, Float or Double tensors but got {_type(real)} and {_type(imag)}")
+            raise RuntimeError(
+                f"Expected both inputs to be Half, Float or Double tensors but got {_type(real)} and {_type(imag)}"
+            )
     if real.dtype != imag.dtype:
-        raise RuntimeError(f"Expected object of scalar type {_type(real)} but got scalar type {_type(imag)} for second argument")
+        raise RuntimeError(
+            f"Expected object of scalar type {_type(real)} but got scalar type {_type(imag)} for second argument"
+        )
     return real + imag * 1j
 
 
 def _type(t: Tensor) -> str:
-    names = {"float16": "Half", "float32": "Float", "float64": "Double", "complex64": "ComplexFloat", "complex128": "ComplexDouble", "bfloat16": "BFloat16"}
+    names = {
+        "float16": "Half",
+        "float32": "Float",
+        "float64": "Double",
+        "complex64": "ComplexFloat",
+        "complex128": "ComplexDouble",
+        "bfloat16": "BFloat16",
+    }
     return names.get(str(t.dtype).removeprefix("torch."), _scalar_name(t))
 
 
@@ -173,7 +196,9 @@ def isreal(input: Tensor) -> Tensor:
 def is_nonzero(input: Tensor) -> bool:
     """Whether the only element differs from 0."""
     if input.numel() != 1:
-        raise RuntimeError(f"Boolean value of Tensor with {'no values' if input.numel() == 0 else 'more than one value'} is ambiguous")
+        raise RuntimeError(
+            f"Boolean value of Tensor with {'no values' if input.numel() == 0 else 'more than one value'} is ambiguous"
+        )
     return bool(input)
 
 

@@ -22,7 +22,9 @@ def _dims(dim: Any, ndim: int) -> list[int]:
 
 
 @operator("Reduction", where=FUNCTION)
-def var_mean(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Any:
+def var_mean(
+    input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None
+) -> Any:
     """(variance, mean) over dimensions."""
     if isinstance(dim, bool):
         dim, unbiased = None, dim
@@ -36,7 +38,9 @@ def var_mean(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool
 
 
 @operator("Reduction", where=FUNCTION)
-def std_mean(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Any:
+def std_mean(
+    input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None
+) -> Any:
     """(standard deviation, mean) over dimensions."""
     if isinstance(dim, bool):
         dim, unbiased = None, dim
@@ -165,20 +169,28 @@ def _quantile(input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolati
     else:
         result = result.movedim(-1, 0)
         if keepdim:
-            result = result.reshape([-1] + [1] * rank) if dim is None else (result.unsqueeze(dim + 1 if dim >= 0 else dim) if rank else result)
+            result = (
+                result.reshape([-1] + [1] * rank)
+                if dim is None
+                else (result.unsqueeze(dim + 1 if dim >= 0 else dim) if rank else result)
+            )
     if rank == 0 and dim is not None:
         result = result.reshape(q.shape)
     return result
 
 
 @operator("Reduction", out=True)
-def quantile(input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Tensor:
+def quantile(
+    input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+) -> Tensor:
     """The q-quantiles over all elements or along a dimension; nan where there is one."""
     return _quantile(input, q, dim, keepdim, interpolation, False)
 
 
 @operator("Reduction", out=True)
-def nanquantile(input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Tensor:
+def nanquantile(
+    input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+) -> Tensor:
     """The q-quantiles of what is not nan."""
     return _quantile(input, q, dim, keepdim, interpolation, True)
 
@@ -199,7 +211,9 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
 
 
 @operator("Linear", out=True)
-def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
+def diff(
+    input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None
+) -> Tensor:
     """The n-th difference along a dimension, after `prepend` and `append` were joined to it."""
     if input.ndim == 0:
         raise RuntimeError("diff expects input to be at least one-dimensional")
@@ -257,10 +271,14 @@ def dist(input: Tensor, other: Tensor, p: Any = 2) -> Tensor:
 
 
 @operator("Other")
-def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, aweights: Tensor | None = None) -> Tensor:
+def cov(
+    input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, aweights: Tensor | None = None
+) -> Tensor:
     """The covariance of variables (rows) over observations (columns)."""
     if input.ndim > 2:
-        raise RuntimeError(f"cov(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions")
+        raise RuntimeError(
+            f"cov(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions"
+        )
     if input.dtype == core.bool:
         raise RuntimeError("cov(): bool dtype is not supported for input")
     x = input if input.ndim == 2 else input.reshape(1, -1)
@@ -292,7 +310,9 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, a
 def corrcoef(input: Tensor) -> Tensor:
     """The correlation coefficients of variables (rows)."""
     if input.ndim > 2:
-        raise RuntimeError(f"corrcoef(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions")
+        raise RuntimeError(
+            f"corrcoef(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions"
+        )
     c = cov(input)
     if c.ndim == 0:
         return c / c
@@ -318,7 +338,9 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
 
 
 @operator("Other")
-def unique_consecutive(input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
+def unique_consecutive(
+    input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Any:
     """The elements (or slices along `dim`) without what repeats the one before; also where each went, and how often each came."""
     x = input.detach()
     if dim is None:
@@ -348,7 +370,11 @@ def unique_consecutive(input: Tensor, return_inverse: bool = False, return_count
 
 @operator("Other")
 def unique(
-    input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
 ) -> Any:
     """The distinct elements (or slices along `dim`) in ascending order; also where each went, and how often each came."""
     x = input.detach()
@@ -401,15 +427,27 @@ def gradient(input: Tensor, *, spacing: Any = None, dim: Any = None, edge_order:
         if isinstance(h, core.Tensor) and h.ndim == 1:
             step = h[1:] - h[:-1]
             a, b = step[:-1], step[1:]
-            inner = f[..., 2:] * (a / (b * (a + b))) + f[..., 1:-1] * ((b - a) / (a * b)) - f[..., :-2] * (b / (a * (a + b)))
+            inner = (
+                f[..., 2:] * (a / (b * (a + b)))
+                + f[..., 1:-1] * ((b - a) / (a * b))
+                - f[..., :-2] * (b / (a * (a + b)))
+            )
             if edge_order == 1:
                 first = (f[..., 1:2] - f[..., :1]) / step[:1]
                 last = (f[..., -1:] - f[..., -2:-1]) / step[-1:]
             else:
                 a, b = step[0], step[1]
-                first = -(2 * a + b) / (a * (a + b)) * f[..., :1] + (a + b) / (a * b) * f[..., 1:2] - a / (b * (a + b)) * f[..., 2:3]
+                first = (
+                    -(2 * a + b) / (a * (a + b)) * f[..., :1]
+                    + (a + b) / (a * b) * f[..., 1:2]
+                    - a / (b * (a + b)) * f[..., 2:3]
+                )
                 a, b = step[-2], step[-1]
-                last = b / (a * (a + b)) * f[..., -3:-2] - (a + b) / (a * b) * f[..., -2:-1] + (2 * b + a) / (b * (a + b)) * f[..., -1:]
+                last = (
+                    b / (a * (a + b)) * f[..., -3:-2]
+                    - (a + b) / (a * b) * f[..., -2:-1]
+                    + (2 * b + a) / (b * (a + b)) * f[..., -1:]
+                )
         else:
             inner = (f[..., 2:] - f[..., :-2]) / (2 * h)
             if edge_order == 1:

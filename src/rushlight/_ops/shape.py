@@ -69,7 +69,9 @@ def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0,
 
 def _write(part: Tensor, src: Tensor) -> None:
     if part.shape != src.shape:
-        raise RuntimeError(f"expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = {list(part.shape)}")
+        raise RuntimeError(
+            f"expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = {list(part.shape)}"
+        )
     part.copy_(src)
 
 
@@ -159,7 +161,9 @@ def block_diag(*tensors: Tensor) -> Tensor:
     blocks = []
     for i, t in enumerate(tensors):
         if t.ndim > 2:
-            raise RuntimeError(f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {t.ndim} dimensions")
+            raise RuntimeError(
+                f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {t.ndim} dimensions"
+            )
         blocks.append(t if t.ndim == 2 else t.reshape(1, -1))
     if not blocks:
         return core.zeros(1, 0)
@@ -191,7 +195,9 @@ def _common(tensors: Sequence[Tensor]) -> Any:
         shape = []
         for i, (a, b) in enumerate(zip(longer, shorter, strict=True)):
             if a != b and a != 1 and b != 1:
-                raise RuntimeError(f"The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension {i}")
+                raise RuntimeError(
+                    f"The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension {i}"
+                )
             shape.append(b if a == 1 else a)
     return shape
 
@@ -206,7 +212,9 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> Any:
         import warnings
 
         warnings.warn(
-            "torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument.", UserWarning, stacklevel=2
+            "torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument.",
+            UserWarning,
+            stacklevel=2,
         )
         indexing = "ij"
     if indexing not in ("ij", "xy"):
@@ -255,7 +263,9 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
 def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Cuts a dimension into sections of nearly equal size, or before the given places."""
     if input.ndim == 0:
-        raise RuntimeError(f"tensor_split expected at least a 1-dimensional tensor, but got a tensor with {input.ndim} dims")
+        raise RuntimeError(
+            f"tensor_split expected at least a 1-dimensional tensor, but got a tensor with {input.ndim} dims"
+        )
     dim = _wrap(dim, input.ndim)
     n = input.shape[dim]
     if isinstance(indices_or_sections, core.Tensor):
@@ -266,7 +276,8 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
             )
         if indices_or_sections.dtype != core.int64:
             raise RuntimeError(
-                "tensor_split expected tensor_indices_or_sections to have dtype of long, but got " + _long_name(indices_or_sections)
+                "tensor_split expected tensor_indices_or_sections to have dtype of long, but got "
+                + _long_name(indices_or_sections)
             )
         indices_or_sections = indices_or_sections.tolist()
     if isinstance(indices_or_sections, int):
@@ -283,7 +294,9 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
 
 
 def _long_name(t: Tensor) -> str:
-    return {"float32": "Float", "float64": "Double", "int32": "Int"}.get(str(t.dtype).removeprefix("torch."), str(t.dtype))
+    return {"float32": "Float", "float64": "Double", "int32": "Int"}.get(
+        str(t.dtype).removeprefix("torch."), str(t.dtype)
+    )
 
 
 def _split_along(name: str, dim: int, least: int, input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
@@ -333,7 +346,9 @@ def unsafe_split(input: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor, 
 
 
 @operator("Movement")
-def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
+def repeat_interleave(
+    input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
+) -> Tensor:
     """Each element (or slice along `dim`) repeated in place; with one argument, the indices that do it."""
     if repeats is None:
         counts = input
@@ -451,7 +466,10 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """A copy of input whose elements under the mask are the first ones of `source`, in order."""
     if mask.dtype != core.bool:
-        raise RuntimeError("masked_scatter_ only supports boolean masks, but got mask with dtype " + str(mask.dtype).removeprefix("torch."))
+        raise RuntimeError(
+            "masked_scatter_ only supports boolean masks, but got mask with dtype "
+            + str(mask.dtype).removeprefix("torch.")
+        )
     if input.dtype != source.dtype:
         raise RuntimeError(
             f"masked_scatter: expected self and source to have same dtypes but got {_type_name(input)} and {_type_name(source)}"
@@ -459,7 +477,9 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     x, m = broadcast_tensors(input, mask)
     wanted = int(m.sum())
     if source.numel() < wanted:
-        raise RuntimeError(f"masked_scatter: expected self and source to have same number of elements; source has {source.numel()}, mask {wanted}")
+        raise RuntimeError(
+            f"masked_scatter: expected self and source to have same number of elements; source has {source.numel()}, mask {wanted}"
+        )
     result = x.clone()
     result[m] = source.reshape(-1)[:wanted]
     return result
@@ -540,14 +560,20 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
         raise RuntimeError("both dimension lists should have same length")
     for i, j in zip(over_a, over_b, strict=True):
         if a.shape[i] != b.shape[j]:
-            raise RuntimeError(f"contracted dimensions need to match, but first has size {a.shape[i]} in dim {i} and second has size {b.shape[j]} in dim {j}")
+            raise RuntimeError(
+                f"contracted dimensions need to match, but first has size {a.shape[i]} in dim {i} and second has size {b.shape[j]} in dim {j}"
+            )
     left = [d for d in range(a.ndim) if d not in over_a]
     right = [d for d in range(b.ndim) if d not in over_b]
     size = 1
     for d in over_a:
         size *= a.shape[d]
     shape = [a.shape[d] for d in left] + [b.shape[d] for d in right]
-    rows = a.permute(left + over_a).reshape(-1 if size else a.numel(), size) if size else core.zeros(_count(a, left), 0, dtype=a.dtype)
+    rows = (
+        a.permute(left + over_a).reshape(-1 if size else a.numel(), size)
+        if size
+        else core.zeros(_count(a, left), 0, dtype=a.dtype)
+    )
     columns = b.permute(over_b + right).reshape(size, -1) if size else core.zeros(0, _count(b, right), dtype=b.dtype)
     return (rows @ columns).reshape(shape)
 
@@ -591,7 +617,9 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
             raise RuntimeError("no dimension of size 3 in input")
     a, b = broadcast_tensors(input, other)
     if a.shape[dim] != 3:
-        raise RuntimeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {input.shape[dim]} and {other.shape[dim]}")
+        raise RuntimeError(
+            f"linalg.cross: inputs dimension {dim} must have length 3. Got {input.shape[dim]} and {other.shape[dim]}"
+        )
     return a.roll(-1, dim) * b.roll(-2, dim) - a.roll(-2, dim) * b.roll(-1, dim)
 
 

@@ -56,7 +56,7 @@ class FunctionCtx:
         self.materialize_grads = value
 
 
-class BackwardCFunction(_core._FunctionBase, FunctionCtx):  # type: ignore[misc,name-defined]
+class BackwardCFunction(_core._FunctionBase, FunctionCtx):  # type: ignore[misc]
     """The context of a Function, which is also its node in the graph: ``y.grad_fn``."""
 
     _forward_cls: type[Function]
@@ -83,17 +83,21 @@ def _overrides(cls: type, name: str) -> bool:
 class FunctionMeta(type):
     """Makes, with each Function class, the class of its contexts."""
 
+    _backward_cls: type
+    _backward: Any
+    _has_setup: bool
+
     def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
         super().__init__(name, bases, namespace)
         members = {"_forward_cls": cls, "__module__": "torch.autograd.function"}
-        cls._backward_cls = type(f"{name}Backward", (BackwardCFunction,), members)  # type: ignore[attr-defined]
+        cls._backward_cls = type(f"{name}Backward", (BackwardCFunction,), members)
         if bases:
-            cls._has_setup = _overrides(cls, "setup_context")  # type: ignore[attr-defined]
+            cls._has_setup = _overrides(cls, "setup_context")
             own_backward, own_vjp = _overrides(cls, "backward"), _overrides(cls, "vjp")
             if own_backward and own_vjp:
-                cls._backward = staticmethod(_two_backwards(name))  # type: ignore[attr-defined]
+                cls._backward = staticmethod(_two_backwards(name))
             else:
-                cls._backward = _Chosen("vjp" if own_vjp else "backward")  # type: ignore[attr-defined]
+                cls._backward = _Chosen("vjp" if own_vjp else "backward")
 
 
 class _Chosen:
@@ -170,12 +174,16 @@ class Function(metaclass=FunctionMeta):
     @staticmethod
     def jvp(ctx: Any, *grad_inputs: Any) -> Any:
         """The Jacobian-vector product, for forward mode."""
-        raise NotImplementedError("You must implement the jvp function for custom autograd.Function to use it with forward mode AD.")
+        raise NotImplementedError(
+            "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
+        )
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, *args: Any) -> Any:
         """The batching rule."""
-        raise NotImplementedError("To use autograd.Function with vmap, you must either override the vmap staticmethod or set generate_vmap_rule=True.")
+        raise NotImplementedError(
+            "To use autograd.Function with vmap, you must either override the vmap staticmethod or set generate_vmap_rule=True."
+        )
 
     # Attached by the core: a class method `apply(*args)`.
     apply: Any
