@@ -217,13 +217,22 @@ Tensor roll(const Tensor& t, Dims shifts, Dims dims) {
   return from.is(t) ? clone(t) : from;
 }
 
+/// The joined tensors, or out= with them in it.
+PyObject* give_joined(Args& a, int out_slot, Tensor result, bool tracked) {
+  if (a.has(out_slot) && !can_cast(result.dtype(), a.tensor(out_slot).dtype())) {
+    fail_type("torch.cat(): input types can't be cast to the desired output type ",
+              scalar_type_name(a.tensor(out_slot).dtype()));
+  }
+  return give(a, out_slot, std::move(result), "cat", tracked, OutRule::Any);
+}
+
 PyObject* cat_op(const OpDef& def, Args& a) {
   const std::vector<Tensor> tensors = a.tensors(0);
-  return give(a, 2, concat(tensors, int(a.integer(1, 0))), "cat", any_recording(tensors));
+  return give_joined(a, 2, concat(tensors, int(a.integer(1, 0))), any_recording(tensors));
 }
 PyObject* stack_op(const OpDef& def, Args& a) {
   const std::vector<Tensor> tensors = a.tensors(0);
-  return give(a, 2, stack(tensors, int(a.integer(1, 0))), "stack", any_recording(tensors));
+  return give_joined(a, 2, stack(tensors, int(a.integer(1, 0))), any_recording(tensors));
 }
 /// hstack, vstack, dstack: dimensions are added, then joined along one.
 PyObject* xstack_op(const OpDef& def, Args& a) {
@@ -237,7 +246,7 @@ PyObject* xstack_op(const OpDef& def, Args& a) {
     if (want == 3 && t.ndim() == 2) t = unsqueeze(t, 2);
   }
   const int dim = want == 1 ? (tensors[0].ndim() == 1 ? 0 : 1) : want == 2 ? 0 : 2;
-  return give(a, 1, concat(tensors, dim), def.name, any_recording(tensors));
+  return give_joined(a, 1, concat(tensors, dim), any_recording(tensors));
 }
 PyObject* flip_op(const OpDef&, Args& a) { return flip(a.tensor(0), a.ints(1)).release(); }
 PyObject* fliplr_op(const OpDef&, Args& a) {

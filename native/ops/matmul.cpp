@@ -202,7 +202,19 @@ namespace {
 template <Tensor (*f)(const Tensor&, const Tensor&)>
 PyObject* product_op(const OpDef& def, Args& a) {
   const Tensor x = a.tensor(0), y = a.tensor(1);
-  return give(a, 2, f(x, y), def.name, tracked(x) || tracked(y));
+  Tensor result = f(x, y);
+  if (a.has(2) && a.tensor(2).dtype() != result.dtype()) {
+    const DType out = a.tensor(2).dtype();
+    // PyTorch's words for a product of two vectors, and of a matrix and a vector.
+    if (x.ndim() == 1 && y.ndim() == 1 && result.ndim() == 0)
+      fail_runtime("result dtype ", scalar_type_name(out), " does not match input dtype ",
+                   scalar_type_name(result.dtype()));
+    if (x.ndim() == 2 && y.ndim() == 1)
+      fail_runtime("addmv input tensors must have the same dtype, but got ", scalar_type_name(out), ", ",
+                   scalar_type_name(x.dtype()), ", and ", scalar_type_name(y.dtype()));
+  }
+  const OutRule rule = result.ndim() == 2 && x.ndim() == 1 ? OutRule::Cast : OutRule::Same;  // outer is pointwise
+  return give(a, 2, std::move(result), def.name, tracked(x) || tracked(y), rule);
 }
 Tensor outer(const Tensor& a, const Tensor& b) {
   if (a.ndim() != 1 || b.ndim() != 1)

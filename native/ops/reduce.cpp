@@ -397,17 +397,17 @@ void SoftmaxNode::apply(Tensor* in, Tensor* out) {
 PyObject* sum_op(const OpDef& def, Args& a) {
   const Tensor t = a.tensor(0);
   if (a.overload == 0) return sum(t, {}, false, a.dtype(1)).release();
-  return give(a, 4, sum(t, a.ints(1), a.boolean(2), a.dtype(3)), def.name, tracked(t));
+  return give(a, 4, sum(t, a.ints(1), a.boolean(2), dtype_or_out(a, 3, 4)), def.name, tracked(t));
 }
 PyObject* mean_op(const OpDef& def, Args& a) {
   const Tensor t = a.tensor(0);
-  if (a.overload == 0) return mean(t, {}, false, a.dtype(1)).release();
-  return give(a, 4, mean(t, a.ints(1), a.boolean(2), a.dtype(3)), def.name, tracked(t));
+  if (a.overload == 0) return give(a, 2, mean(t, {}, false, dtype_or_out(a, 1, 2)), def.name, tracked(t));
+  return give(a, 4, mean(t, a.ints(1), a.boolean(2), dtype_or_out(a, 3, 4)), def.name, tracked(t));
 }
 PyObject* prod_op(const OpDef& def, Args& a) {
   Tensor t = a.tensor(0);
   const bool full = a.overload == 0;
-  const DType d = sum_type(t, full ? a.dtype(1) : a.dtype(3));
+  const DType d = sum_type(t, full ? a.dtype(1) : dtype_or_out(a, 3, 4));
   if (is_differentiable(d)) t = to(t, d);
   const Plan p = plan(t, full ? DimVec() : DimVec{a.integer(1)});
   const bool keep = !full && a.boolean(2);
@@ -445,6 +445,10 @@ Tensor extreme(const Tensor& t, Dims dims, bool keepdim, bool largest, const cha
 PyObject* amax_op(const OpDef& def, Args& a) {
   const bool largest = def.name[2] == 'a';
   const Tensor t = a.tensor(0);
+  if (a.has(3) && a.tensor(3).dtype() != t.dtype()) {
+    fail_runtime("Expected the dtype for input and out to match, but got ", scalar_type_name(t.dtype()),
+                 " for input's dtype and ", scalar_type_name(a.tensor(3).dtype()), " for out's dtype.");
+  }
   return give(a, 3, extreme(t, a.ints(1), a.boolean(2), largest, def.name, largest ? "AmaxBackward0" : "AminBackward0"),
               def.name, tracked(t));
 }
@@ -453,10 +457,11 @@ PyObject* max_op(const OpDef& def, Args& a) {
   const bool largest = def.name[1] == 'a';
   const Tensor t = a.tensor(0);
   if (a.overload == 0)
-    return extreme(t, {}, false, largest, def.name, largest ? "MaxBackward1" : "MinBackward1").release();
+    return give(a, 1, extreme(t, {}, false, largest, def.name, largest ? "MaxBackward1" : "MinBackward1"), def.name,
+                tracked(t), OutRule::Cast);
   if (a.overload == 2)
     return give(a, 2, largest ? maximum(t, a.tensor(1)) : minimum(t, a.tensor(1)), def.name,
-                tracked(t) || tracked(a.tensor(1)));
+                tracked(t) || tracked(a.tensor(1)), OutRule::Cast);
   const int dim = a.dim(1, t.ndim());
   const bool keep = a.boolean(2);
   const Plan p = plan(t, DimVec{dim});
@@ -469,6 +474,12 @@ PyObject* max_op(const OpDef& def, Args& a) {
     n->index.save(index);
     n->dim = dim;
     n->title = largest ? "MaxBackward0" : "MinBackward0";
+  }
+  if (a.has(3)) {
+    const std::vector<Tensor> outs = a.tensors(3), results{out, index}, inputs{t};
+    if (outs.size() != 2) fail_type(def.name, "(): argument 'out' must be tuple of 2 Tensors, not of ", outs.size());
+    give_all(outs, results, inputs, def.name, tracked(t));
+    return pack_named(def.name, {"values", "indices"}, {outs[0], outs[1]});
   }
   return pack_named(def.name, {"values", "indices"}, {out, index});
 }
@@ -488,7 +499,13 @@ PyObject* any_op(const OpDef& def, Args& a) {
   const DType d = t.dtype() == DType::UInt8 ? DType::UInt8 : DType::Bool;
   Tensor out = reduced(def.name[1] == 'n' ? Reduce::Any : Reduce::All, t, p, !full && a.boolean(2), DType::Bool);
   if (d != DType::Bool) out = to(out, d);
-  return full ? give(a, 1, out, def.name, false) : give(a, 3, out, def.name, false);
+  if (const int slot = full ? 1 : 3; a.has(slot)) {
+    const DType given = a.tensor(slot).dtype();
+    if (given != DType::Bool && given != DType::UInt8)
+      fail_runtime(def.name, " only supports bool tensor for result, got: ", scalar_type_name(given));
+    return give(a, slot, out, def.name, false, OutRule::Any);
+  }
+  return out.release();
 }
 /// var and std: (dim, unbiased, keepdim), (unbiased), (dim, *, correction, keepdim)
 PyObject* var_op(const OpDef& def, Args& a) {
@@ -527,7 +544,7 @@ PyObject* var_op(const OpDef& def, Args& a) {
     n->root = root;
     n->degrees = std::max(0.0, double(reduced_count(t, p)) - correction);
   }
-  return out_slot > 0 ? give(a, out_slot, out, def.name, tracked(t)) : out.release();
+  return out_slot > 0 ? give(a, out_slot, out, def.name, tracked(t), OutRule::Cast) : out.release();
 }
 /// norm(input, p, dim, keepdim, dtype)
 PyObject* norm_op(const OpDef&, Args& a) {
@@ -580,12 +597,13 @@ PyObject* logsumexp_op(const OpDef& def, Args& a) {
     n->x.save(t);
     n->y.save_output(out);
   }
-  return give(a, 3, out, def.name, tracked(t));
+  return give(a, 3, out, def.name, tracked(t), OutRule::Cast);
 }
 PyObject* cumsum_op(const OpDef& def, Args& a) {
   Tensor t = a.tensor(0);
-  if (a.has(2)) t = to(t, *a.dtype(2));
-  return give(a, 3, cumsum(t, a.dim(1, t.ndim())), def.name, tracked(t));
+  if (const auto d = dtype_or_out(a, 2, 3)) t = to(t, *d);
+  // Integers are summed in int64, whose low bits are the sum of a smaller type.
+  return give(a, 3, cumsum(t, a.dim(1, t.ndim())), def.name, tracked(t), OutRule::Any);
 }
 struct CumprodNode final : Node {
   SavedTensor x;
@@ -613,7 +631,7 @@ struct CumprodNode final : Node {
 };
 PyObject* cumprod_op(const OpDef& def, Args& a) {
   Tensor t = a.tensor(0);
-  t = to(t, a.dtype(2).value_or(sum_type(t, {})));
+  t = to(t, dtype_or_out(a, 2, 3).value_or(sum_type(t, {})));
   const int dim = a.dim(1, t.ndim());
   if (t.ndim() == 0) return give(a, 3, clone(t), def.name, tracked(t));
   Tensor out = cumprod_raw(t, dim);
@@ -636,11 +654,16 @@ PyObject* softmax_op(const OpDef& def, Args& a) {
 constexpr const char* kSumSig =
     "(Tensor input, *, dtype? dtype=None)\n(Tensor input, ints? dim, bool keepdim=False, *, dtype? dtype=None, Tensor? "
     "out=None)";
+constexpr const char* kMeanSig =
+    "(Tensor input, *, dtype? dtype=None, Tensor? out=None)\n(Tensor input, ints? dim, bool keepdim=False, *, dtype? "
+    "dtype=None, Tensor? out=None)";
 constexpr const char* kProdSig =
     "(Tensor input, *, dtype? dtype=None)\n(Tensor input, int dim, bool keepdim=False, *, dtype? dtype=None, Tensor? "
     "out=None)";
 constexpr const char* kMaxSig =
-    "(Tensor input)\n(Tensor input, int dim, bool keepdim=False)\n(Tensor input, Tensor other, *, Tensor? out=None)";
+    "(Tensor input, *, Tensor? out=None)\n(Tensor input, int dim, bool keepdim=False, *, Tensors? out=None)\n(Tensor "
+    "input, Tensor other, *, Tensor? "
+    "out=None)";
 constexpr const char* kAmaxSig = "(Tensor input, ints dim=(), bool keepdim=False, *, Tensor? out=None)";
 constexpr const char* kArgmaxSig = "(Tensor input, int? dim=None, bool keepdim=False, *, Tensor? out=None)";
 constexpr const char* kAnySig =
@@ -653,7 +676,7 @@ constexpr const char* kSoftmaxSig = "(Tensor input, int dim, dtype? dtype=None)"
 const OpDef ops[] = {
     {"sum", kSumSig, sum_op, kBoth, Kind::Reduction,
      "The sum over all elements or over dimensions; integers sum in int64."},
-    {"mean", kSumSig, mean_op, kBoth, Kind::Reduction, "The mean over all elements or over dimensions."},
+    {"mean", kMeanSig, mean_op, kBoth, Kind::Reduction, "The mean over all elements or over dimensions."},
     {"prod", kProdSig, prod_op, kBoth, Kind::Reduction, "The product over all elements or over a dimension."},
     {"max", kMaxSig, max_op, kBoth, Kind::Reduction,
      "The largest element; along a dimension with its index; or of two tensors, elementwise."},

@@ -931,6 +931,8 @@ PyObject* scatter_op(const OpDef& def, Args& a) {
 }
 PyObject* index_select_op(const OpDef& def, Args& a) {
   const Tensor t = a.tensor(0);
+  if (a.has(3) && a.tensor(3).dtype() != t.dtype())
+    fail_runtime("index_select(): self and result must have the same scalar type");
   return give(a, 3, index_select(t, a.dim(1, t.ndim()), a.tensor(2)), def.name, tracked(t));
 }
 PyObject* index_add_op(const OpDef& def, Args& a) {
@@ -1002,12 +1004,15 @@ PyObject* nonzero_op(const OpDef&, Args& a) {
   }
   return stack(p, 1).release();
 }
-PyObject* masked_select_op(const OpDef&, Args& a) {
+PyObject* masked_select_op(const OpDef& def, Args& a) {
+  if (a.has(2) && a.tensor(2).dtype() != a.tensor(0).dtype())
+    fail_runtime("masked_select(): self and result must have the same scalar type");
   const DimVec both = broadcast_shapes(a.tensor(0).sizes(), a.tensor(1).sizes());
   const Tensor t = expand(a.tensor(0), both);
-  return index_get(t.ndim() == 0 ? reshape(t, {{1}}) : t,
-                   places(t.ndim() == 0 ? reshape(a.tensor(1), {{1}}) : expand(a.tensor(1), both)))
-      .release();
+  return give(a, 2,
+              index_get(t.ndim() == 0 ? reshape(t, {{1}}) : t,
+                        places(t.ndim() == 0 ? reshape(a.tensor(1), {{1}}) : expand(a.tensor(1), both))),
+              def.name, tracked(t));
 }
 
 PyObject* equal_op(const OpDef&, Args& a) {
@@ -1058,7 +1063,7 @@ const OpDef ops[] = {
     {"equal", "(Tensor input, Tensor other)", equal_op, kBoth, Kind::Query, "Same sizes and same elements?"},
     {"nonzero", "(Tensor input, *, bool as_tuple=False)", nonzero_op, kBoth, Kind::Query,
      "The places of nonzero elements."},
-    {"masked_select", "(Tensor input, Tensor mask)", masked_select_op, kBoth, Kind::Movement,
+    {"masked_select", "(Tensor input, Tensor mask, *, Tensor? out=None)", masked_select_op, kBoth, Kind::Movement,
      "The elements where the mask holds, in one dimension."},
 };
 const Register registered(ops);

@@ -57,9 +57,9 @@ PyObject* give_pair(Args& a, int out_slot, const char* name, const char* shown, 
   if (!a.has(out_slot)) return pack_named(shown, {"values", "indices"}, {p.values, p.indices});
   const std::vector<Tensor> out = a.tensors(out_slot);
   if (out.size() != 2) fail_type(name, "(): argument 'out' must be a tuple of 2 tensors, not ", out.size());
-  Tensor values = give_into(out[0], p.values, name, tracked);
-  Tensor indices = give_into(out[1], p.indices, name, false);
-  return pack_named(shown, {"values", "indices"}, {values, indices});
+  const std::vector<Tensor> results{p.values, p.indices}, inputs = a.all_tensors(out_slot);
+  give_all(out, results, inputs, name, tracked);
+  return pack_named(shown, {"values", "indices"}, {out[0], out[1]});
 }
 
 void need_real(const Tensor& t, const char* kernel) {
@@ -202,6 +202,8 @@ PyObject* cummax_op(const OpDef& def, Args& a) {
   const Tensor t = a.tensor(0);
   const int dim = a.dim(1, t.ndim());
   need_real(t, largest ? "cummax_cpu" : "cummin_cpu");
+  if (const std::vector<Tensor> out = a.tensors(2); !out.empty() && out[0].dtype() != t.dtype())
+    fail_runtime("expected scalar_type ", scalar_type_name(t.dtype()), " but found ", scalar_type_name(out[0].dtype()));
   Picked p{empty(t.sizes(), t.dtype()), empty(t.sizes(), DType::Int64)};
   if (t.ndim() == 0) {
     copy_into(p.values, t);
@@ -401,7 +403,7 @@ Tensor triangle(const Tensor& t, std::int64_t diagonal, bool upper) {
 /// (input, diagonal, out)
 PyObject* triangle_op(const OpDef& def, Args& a) {
   const Tensor t = a.tensor(0);
-  return give(a, 2, triangle(t, a.integer(1, 0), def.name[3] == 'u'), def.name, tracked(t));
+  return give(a, 2, triangle(t, a.integer(1, 0), def.name[3] == 'u'), def.name, tracked(t), OutRule::Same);
 }
 
 constexpr const char* kMedianSig = "(Tensor input)\n(Tensor input, int dim, bool keepdim=False, *, Tensors? out=None)";

@@ -313,7 +313,10 @@ const UnaryRule& rule_of(const OpDef& def) { return *static_cast<const UnaryRule
 
 PyObject* unary_op(const OpDef& def, Args& a) {
   const Tensor x = a.tensor(0);
-  return give(a, 1, unary(rule_of(def).op, x), def.name, tracked(x));
+  // What is a power in PyTorch converts; the others of its kind want the result's own dtype.
+  const UnaryRule& rule = rule_of(def);
+  const bool converts = rule.types == ToFloat || rule.op == Unary::Square || rule.op == Unary::Angle;
+  return give(a, 1, unary(rule.op, x), def.name, tracked(x), converts ? OutRule::Cast : OutRule::Found);
 }
 PyObject* unary_op_(const OpDef& def, Args& a) {
   Tensor x = a.tensor(0);
@@ -514,6 +517,10 @@ PyObject* nan_to_num_op(const OpDef& def, Args& a) {
                                                        : 0x1.fffffep127;
   const double p[3] = {a.real(1, 0.0), a.real(2, largest), a.real(3, -largest)};
   if (ends_in_underscore(def)) return finish_param(param_rule(def), x, p, true);
+  if (a.has(4) && a.tensor(4).dtype() != d) {
+    fail_runtime("nan_to_num: dtype of out: ", scalar_type_name(a.tensor(4).dtype()),
+                 " should be same as input: ", scalar_type_name(d));
+  }
   return give(a, 4, apply_param(param_rule(def), x, p), def.name, tracked(x));
 }
 /// round(input, *, decimals, out)
@@ -529,9 +536,9 @@ PyObject* round_op(const OpDef& def, Args& a) {
     unary_inplace(rule_of(Unary::Round), self);
     return self.release();
   }
-  if (decimals == 0) return give(a, 2, unary(Unary::Round, x), def.name, tracked(x));
+  if (decimals == 0) return give(a, 2, unary(Unary::Round, x), def.name, tracked(x), OutRule::Found);
   const double p[3] = {double(decimals), 0, 0};
-  return give(a, 2, apply_param(param_rule(def), x, p), def.name, tracked(x));
+  return give(a, 2, apply_param(param_rule(def), x, p), def.name, tracked(x), OutRule::Found);
 }
 /// gelu(input, *, approximate)
 PyObject* gelu_op(const OpDef&, Args& a) {

@@ -121,6 +121,7 @@ struct OpObject {
   std::vector<Signature>* signatures;  // parsed at the first call
   PyObject* python;                    // the function of an operator written in Python, else null
   bool takes_out;                      // it has `out=`, which is served here
+  OutRule out_rule;
   PyObject* dict;
 };
 
@@ -539,21 +540,35 @@ PyObject* op_call(PyObject* self, PyObject* const* args, std::size_t nargsf, PyO
 }
 
 /// `result` of an operator written in Python, into what was given as out=: a tensor, or a sequence of them.
-PyObject* give_all(const char* name, PyObject* out, Object result, bool tracked_) {
+PyObject* give_python(const OpObject* op, PyObject* out, Object result, std::span<const Tensor> inputs, bool tracked_) {
+  const char* name = op->def->name;
+  std::vector<Tensor> outs, results;
   if (is_tensor(out)) {
-    if (!is_tensor(result.get())) fail_type(name, "(): argument 'out' must be a tuple of tensors");
-    return give_into(Tensor::borrow(out), Tensor::borrow(result.get()), name, tracked_).release();
+    if (!is_tensor(result.get())) fail_type(name, "(): argument 'out' must be tuple of Tensors, not Tensor");
+    outs.push_back(Tensor::borrow(out));
+    results.push_back(Tensor::borrow(result.get()));
+    give_all(outs, results, inputs, name, tracked_, op->out_rule);
+    return Py_NewRef(out);
   }
-  if (!is_sequence(out) || !PyTuple_Check(result.get()) ||
-      PySequence_Fast_GET_SIZE(out) != PyTuple_GET_SIZE(result.get())) {
-    fail_type(name, "(): argument 'out' must be Tensor, not ", Py_TYPE(out)->tp_name);
+  if (!is_sequence(out) || !PyTuple_Check(result.get())) {
+    fail_type(name, "(): argument 'out' must be ", PyTuple_Check(result.get()) ? "tuple of Tensors" : "Tensor",
+              ", not ", Py_TYPE(out)->tp_name);
+  }
+  if (PySequence_Fast_GET_SIZE(out) != PyTuple_GET_SIZE(result.get())) {
+    fail_type(name, "(): argument 'out' must be a sequence of ", PyTuple_GET_SIZE(result.get()), " tensors, not ",
+              PySequence_Fast_GET_SIZE(out));
   }
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(result.get()); ++i) {
     PyObject* o = PySequence_Fast_GET_ITEM(out, i);
-    if (!is_tensor(o)) fail_type(name, "(): argument 'out' must be a tuple of tensors");
-    give_into(Tensor::borrow(o), Tensor::borrow(PyTuple_GET_ITEM(result.get(), i)), name, tracked_);
+    if (!is_tensor(o)) fail_type("expected Tensor as element ", i, " in argument 'out', but got ", Py_TYPE(o)->tp_name);
+    outs.push_back(Tensor::borrow(o));
+    results.push_back(Tensor::borrow(PyTuple_GET_ITEM(result.get(), i)));
   }
-  return Py_NewRef(out);
+  give_all(outs, results, inputs, name, tracked_, op->out_rule);
+  // The named tuple of the result with the outs in it.
+  Object tuple = Object::check(pack(std::span<Tensor>(outs)));
+  if (PyTuple_CheckExact(result.get())) return tuple.release();
+  return PyObject_CallOneArg(reinterpret_cast<PyObject*>(Py_TYPE(result.get())), tuple.get());
 }
 
 PyObject* python_call(PyObject* self, PyObject* const* args, std::size_t nargsf, PyObject* kwnames) {
@@ -573,16 +588,24 @@ PyObject* python_call(PyObject* self, PyObject* const* args, std::size_t nargsf,
     }
     if (at < 0) return PyObject_Vectorcall(op->python, args, std::size_t(n), kwnames);
     std::vector<PyObject*> rest;
+    std::vector<Tensor> inputs;
+    const auto input = [&](PyObject* o) {
+      inputs.push_back(Tensor::borrow(o));
+      tracked_ |= tracked(inputs.back());
+    };
     Object names = Object::check(PyTuple_New(m - 1));
     for (Py_ssize_t i = 0, k = 0; i < n + m; ++i) {
       if (i == n + at) continue;
       rest.push_back(args[i]);
-      if (is_tensor(args[i])) tracked_ |= tracked(Tensor::borrow(args[i]));
+      if (is_tensor(args[i])) input(args[i]);
+      for (Py_ssize_t k = 0; is_sequence(args[i]) && k < PySequence_Fast_GET_SIZE(args[i]); ++k) {
+        if (is_tensor(PySequence_Fast_GET_ITEM(args[i], k))) input(PySequence_Fast_GET_ITEM(args[i], k));
+      }
       if (i >= n) PyTuple_SET_ITEM(names.get(), k++, Py_NewRef(PyTuple_GET_ITEM(kwnames, i - n)));
     }
     Object result = Object::check(PyObject_Vectorcall(op->python, rest.data(), std::size_t(n), names.get()));
     return args[n + at] == Py_None ? result.release()
-                                   : give_all(op->def->name, args[n + at], std::move(result), tracked_);
+                                   : give_python(op, args[n + at], std::move(result), inputs, tracked_);
   });
 }
 
@@ -658,13 +681,13 @@ PyObject* find_operator(PyObject*, PyObject* name) {
   }
   return Py_NewRef(o);
 }
-/// _python_operator(function, name, kind, where, takes_out): an operator that is written in Python. `where`: 1 a
-/// function, 2 a method of Tensor, 3 both.
+/// _python_operator(function, name, kind, where, out): an operator that is written in Python. `where`: 1 a function,
+/// 2 a method of Tensor, 3 both. `out`: the OutRule of its out=, -1 if it has none.
 PyObject* python_operator(PyObject*, PyObject* args) {
   PyObject *function, *name;
   const char* kind;
   int where, takes_out;
-  if (!PyArg_ParseTuple(args, "OUsip", &function, &name, &kind, &where, &takes_out)) return nullptr;
+  if (!PyArg_ParseTuple(args, "OUsii", &function, &name, &kind, &where, &takes_out)) return nullptr;
   return guarded([&]() -> PyObject* {
     if (PyDict_GetItemWithError(op_table, name) != nullptr)
       fail_runtime("two operators are named ", PyUnicode_AsUTF8(name));
@@ -681,7 +704,8 @@ PyObject* python_operator(PyObject*, PyObject* args) {
     op->def = def;
     op->signatures = nullptr;
     op->python = Py_NewRef(function);
-    op->takes_out = takes_out != 0;
+    op->takes_out = takes_out >= 0;
+    op->out_rule = takes_out >= 0 ? OutRule(takes_out) : OutRule::ByKind;
     op->dict = nullptr;
     Object owned = Object::steal(reinterpret_cast<PyObject*>(op));
     if (PyDict_SetItem(op_table, name, owned.get()) < 0) throw PythonError();
@@ -764,7 +788,7 @@ PyObject* disabled_handler(PyObject*, PyObject* args) {
 PyMethodDef core_functions[] = {
     {"_operator", find_operator, METH_O, "The operator of this name."},
     {"_python_operator", python_operator, METH_VARARGS,
-     "_python_operator(function, name, kind, where, takes_out): an operator that is written in Python."},
+     "_python_operator(function, name, kind, where, out): an operator that is written in Python."},
     {"_assign", assign_result, METH_VARARGS,
      "_assign(self, result): the end of an in-place form that is written in Python."},
     {"operators", list_operators, METH_NOARGS, "A dict of all operators of the core: name -> kind."},
@@ -805,6 +829,7 @@ void add_operators(PyObject* module) {
     op->signatures = nullptr;
     op->python = nullptr;
     op->takes_out = false;
+    op->out_rule = OutRule::ByKind;
     op->dict = nullptr;
     Object owned = Object::steal(reinterpret_cast<PyObject*>(op));
     if (PyDict_GetItemString(op_table, d->name) != nullptr) fail_runtime("two operators are named ", d->name);
@@ -905,6 +930,22 @@ std::vector<Tensor> Args::tensors(int i) const {
   return out;
 }
 
+std::vector<Tensor> Args::all_tensors(int but) const {
+  std::vector<Tensor> out;
+  for (int i = 0; i < kMax; ++i) {
+    if (i == but || v[i] == nullptr) continue;
+    if (rl::is_tensor(v[i])) {
+      out.push_back(Tensor::borrow(v[i]));
+    } else if (is_sequence(v[i])) {
+      for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(v[i]); ++k) {
+        PyObject* o = PySequence_Fast_GET_ITEM(v[i], k);
+        if (rl::is_tensor(o)) out.push_back(Tensor::borrow(o));
+      }
+    }
+  }
+  return out;
+}
+
 std::optional<DType> Args::dtype(int i) const {
   if (!has(i)) return std::nullopt;
   if (is_dtype(v[i])) return unwrap_dtype(v[i]);
@@ -940,36 +981,107 @@ void Args::check_device(int i) const {
 // --- results
 // ------------------------------------------------------------------------------------------------------------
 
-PyObject* give(Args& a, int out_slot, Tensor result, const char* name, bool tracked) {
+PyObject* give(Args& a, int out_slot, Tensor result, const char* name, bool tracked, OutRule rule) {
   if (!a.has(out_slot)) return result.release();
-  return give_into(a.tensor(out_slot), result, name, tracked).release();
+  Tensor out = a.tensor(out_slot);
+  const std::vector<Tensor> inputs = a.all_tensors(out_slot);
+  give_all({&out, 1}, {&result, 1}, inputs, name, tracked, rule);
+  return out.release();
 }
 
-Tensor give_into(Tensor out, const Tensor& result, const char* name, bool tracked) {
-  if (modes.grad && (tracked || out.requires_grad())) {
-    fail_runtime(name,
-                 "(): functions with out=... arguments don't support automatic differentiation, but one of the "
-                 "arguments requires grad.");
+Tensor give_into(Tensor out, const Tensor& result, const char* name, bool tracked, OutRule rule) {
+  give_all({&out, 1}, {&result, 1}, {}, name, tracked, rule);
+  return out;
+}
+
+namespace {
+
+/// A C++ type as PyTorch's messages spell it.
+const char* cpp_name(DType d) {
+  static constexpr const char* names[kDTypes] = {
+      "bool",  "unsigned char", "signed char",         "short int",
+      "int",   "long int",      "c10::Half",           "c10::BFloat16",
+      "float", "double",        "c10::complex<float>", "c10::complex<double>"};
+  return names[int(d)];
+}
+
+void check_out_dtype(DType result, DType out, OutRule rule) {
+  switch (rule) {
+    case OutRule::Any: return;
+    case OutRule::Found:
+      if (out != result)
+        fail_runtime("Found dtype ", scalar_type_name(out), " but expected ", scalar_type_name(result));
+      return;
+    case OutRule::Same:
+      if (out != result)
+        fail_runtime("Expected out tensor to have dtype ", cpp_name(result), ", but got ", cpp_name(out), " instead");
+      return;
+    default:
+      if (!can_cast(result, out)) {
+        fail_runtime("result type ", scalar_type_name(result), " can't be cast to the desired output type ",
+                     scalar_type_name(out));
+      }
   }
-  if (!can_cast(result.dtype(), out.dtype())) {
-    fail_runtime("result type ", scalar_type_name(result.dtype()), " can't be cast to the desired output type ",
-                 scalar_type_name(out.dtype()));
-  }
-  if (!same(out.sizes(), result.sizes())) {
-    if (out.numel() != 0) {
-      const std::string text =
-          cat("An output with one or more elements was resized since it had shape ", str(out.sizes()),
-              ", which does not match the required output shape ", str(result.sizes()),
-              ". This behavior is deprecated, and in a future PyTorch release outputs will not be resized unless they "
-              "have zero elements. "
-              "You can explicitly reuse an out tensor t by resizing it, inplace, to zero elements with t.resize_(0).");
-      if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
+}
+
+}  // namespace
+
+void give_all(std::span<const Tensor> outs, std::span<const Tensor> results, std::span<const Tensor> inputs,
+              const char* name, bool tracked, OutRule rule) {
+  PyObject* op = op_object(name);
+  const Kind kind = op != nullptr ? reinterpret_cast<OpObject*>(op)->def->kind : Kind::Other;
+  if (rule == OutRule::ByKind)
+    rule = kind == Kind::Pointwise || kind == Kind::Linear || kind == Kind::Comparison ? OutRule::Cast : OutRule::Same;
+  // Everything that can fail comes first: a failed operator leaves all as it was.
+  for (std::size_t i = 0; i < outs.size(); ++i) {
+    const Tensor &out = outs[i], &result = results[i];
+    if (modes.grad && (tracked || out.requires_grad())) {
+      fail_runtime(name,
+                   "(): functions with out=... arguments don't support automatic differentiation, but one of the "
+                   "arguments requires grad.");
     }
-    resize(out, result.sizes());
+    if (out->has(kInference) && !modes.inference) check_inplace(out, false);
+    check_out_dtype(result.dtype(), out.dtype(), rule);
+    check_no_overlap(out);
+    // Sums and products are computed aside, whatever the memory; elsewhere PyTorch refuses.
+    if (kind != Kind::Reduction && kind != Kind::Contraction) {
+      for (const Tensor& t : inputs) check_no_partial_overlap(out, t);
+    }
   }
-  check_no_overlap(out);
-  copy_into(out, result);
-  out->bump_version();
+  for (std::size_t i = 0; i < outs.size(); ++i) {
+    const Tensor &out = outs[i], &result = results[i];
+    if (same(out.sizes(), result.sizes())) continue;
+    const std::size_t needed = std::size_t(out->offset) + std::size_t(result.numel() * out.itemsize());
+    if (needed > out->storage->bytes() && out->storage->is_foreign())
+      fail_runtime("Trying to resize storage that is not resizable");
+    if (out.numel() == 0) continue;
+    const std::string text =
+        cat("An output with one or more elements was resized since it had shape ", str(out.sizes()),
+            ", which does not match the required output shape ", str(result.sizes()),
+            ". This behavior is deprecated, and in a future PyTorch release outputs will not be resized unless they "
+            "have zero elements. "
+            "You can explicitly reuse an out tensor t by resizing it, inplace, to zero elements with t.resize_(0).");
+    if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
+  }
+  for (std::size_t i = 0; i < outs.size(); ++i) {
+    const Tensor &out = outs[i], &result = results[i];
+    if (!same(out.sizes(), result.sizes())) {
+      resize(out, result.sizes());
+      if (!result.is_contiguous() && is_dense(result.sizes(), result.strides()))
+        set_geometry(out.get(), result.sizes(), result.strides());
+    }
+    copy_into(out, result);
+    out->bump_version();
+  }
+}
+
+std::optional<DType> dtype_or_out(const Args& a, int dtype_slot, int out_slot) {
+  if (!a.has(out_slot)) return a.dtype(dtype_slot);
+  const DType out = a.tensor(out_slot).dtype();
+  if (a.has(dtype_slot) && *a.dtype(dtype_slot) != out) {
+    fail_runtime("Expected out tensor to have dtype ", cpp_name(*a.dtype(dtype_slot)), ", but got ", cpp_name(out),
+                 " instead");
+  }
   return out;
 }
 

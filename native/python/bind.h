@@ -84,6 +84,8 @@ class Args {
   std::string string(int i, const char* otherwise = "") const;
   DimVec ints(int i) const;  // of a `size` slot too
   std::vector<Tensor> tensors(int i) const;
+  /// All tensors among the arguments, also those in sequences, but for one slot.
+  std::vector<Tensor> all_tensors(int but) const;
   std::optional<DType> dtype(int i) const;
   /// A dimension in [0, ndim); the first where left out.
   int dim(int i, int ndim) const { return wrap_dim(integer(i, 0), ndim); }
@@ -113,10 +115,24 @@ PyObject* guarded(F&& f) noexcept {
   }
 }
 
+/// How the dtype of `out=` may differ from the result's.
+enum class OutRule : std::uint8_t {
+  ByKind,  // Cast for pointwise and linear operators and comparisons, else Same
+  Cast,    // to what can_cast allows
+  Same,    // not at all
+  Found,   // not at all, in the words of pointwise operators that do not convert
+  Any,     // as it likes
+};
 /// The result of an operator with `out=`: `result` itself if the slot is absent, else `out` with the result in it.
-PyObject* give(Args& a, int out_slot, Tensor result, const char* name, bool tracked);
+/// `tracked`: an input takes part in the graph, which `out=` does not allow.
+PyObject* give(Args& a, int out_slot, Tensor result, const char* name, bool tracked, OutRule rule = OutRule::ByKind);
 /// The same for an `out` tensor at hand.
-Tensor give_into(Tensor out, const Tensor& result, const char* name, bool tracked);
+Tensor give_into(Tensor out, const Tensor& result, const char* name, bool tracked, OutRule rule = OutRule::ByKind);
+/// Writes all results or, where one of them must not be written, none. `inputs`: what the outs must not overlap.
+void give_all(std::span<const Tensor> outs, std::span<const Tensor> results, std::span<const Tensor> inputs,
+              const char* name, bool tracked, OutRule rule = OutRule::ByKind);
+/// The dtype that an operator computes in where `dtype=` and `out=` both may say so (sum, cumsum, …).
+std::optional<DType> dtype_or_out(const Args& a, int dtype_slot, int out_slot);
 /// A tuple of tensors.
 PyObject* pack(std::span<Tensor> tensors);
 inline PyObject* pack(std::vector<Tensor> v) { return pack(std::span<Tensor>(v)); }

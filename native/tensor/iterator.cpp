@@ -257,6 +257,18 @@ void check_no_overlap(const Tensor& t) {
       "clone() the tensor before performing the operation.");
 }
 
+void check_no_partial_overlap(const Tensor& out, const Tensor& input) {
+  if (out->storage != input->storage || out.is(input) || out.numel() == 0 || input.numel() == 0) return;
+  if (!is_dense(out.sizes(), out.strides()) || !is_dense(input.sizes(), input.strides())) return;
+  const auto [a0, a1] = span_of(out);
+  const auto [b0, b1] = span_of(input);
+  if (a1 <= b0 || b1 <= a0) return;
+  if (a0 == b0 && a1 == b1 && same(out.strides(), input.strides())) return;
+  fail_runtime(
+      "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+      "location. Please clone() the tensor before performing the operation.");
+}
+
 namespace {
 
 // The saved thread state while an interruptible operator of this thread works without the GIL.

@@ -36,6 +36,9 @@ Tensor pointwise_output(std::initializer_list<const Tensor*> inputs, DType dtype
 Tensor overlap_safe(const Tensor& t, const Tensor& out);
 /// Throws if two elements of `t` share memory and it is to be written.
 void check_no_overlap(const Tensor& t);
+/// Throws if `input` shares some but not all of its elements with `out`, which is to be written. Only what the ends of
+/// dense tensors show is noticed, as in PyTorch.
+void check_no_partial_overlap(const Tensor& out, const Tensor& input);
 
 /// Releases the GIL for the scope if `work` (in elements of simple work) is much, unless the thread asked not to
 /// (gradient accumulation). Interruptible: Ctrl-C ends the work by PythonError, which leaves its results half done:

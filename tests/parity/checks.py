@@ -99,12 +99,15 @@ def first_line(error: Exception | None) -> str:
     return (str(error).splitlines() or [""])[0]
 
 
-def same_values(row: Row, ours: Seen, theirs: Seen, where: object) -> None:
+def same_values(row: Row, ours: Seen, theirs: Seen, where: object, computed: torch.dtype | None = None) -> None:
+    """Dtypes, shapes and values. `computed`: the dtype that the values were computed in, if it is another."""
     require(ours.dtype == theirs.dtype, where, "dtype", ours.dtype, theirs.dtype)
     require(ours.shape == theirs.shape, where, "shape", ours.shape, theirs.shape)
     if not row.compare:
         return
-    rtol, atol = row.tolerance.get(ours.dtype, (None, None))
+    rtol, atol = row.tolerance.get(name_of(computed) if computed else ours.dtype, (None, None))
+    if computed is not None and rtol is None:
+        rtol, atol = torch.testing._comparison.default_tolerances(computed)
     try:
         # Flat: the comparison itself knows no tensor of 65 dimensions.
         torch.testing.assert_close(ours.values.flatten(), theirs.values.flatten(), rtol=rtol, atol=atol, equal_nan=True)
@@ -112,11 +115,13 @@ def same_values(row: Row, ours: Seen, theirs: Seen, where: object) -> None:
         raise Differs(f"values: {' '.join(str(error).split())}; on ({where})") from None
 
 
-def same_result(row: Row, ours: Any, theirs: Any, our_lib: Library, their_lib: Library, where: object) -> None:
+def same_result(
+    row: Row, ours: Any, theirs: Any, our_lib: Library, their_lib: Library, where: object, computed: Any = None
+) -> None:
     """Values, dtypes and shapes of tensors; other results by equality."""
     if isinstance(theirs, torch.Tensor):
         require(isinstance(ours, our_lib.module.Tensor), where, "type", type(ours).__name__, "Tensor")
-        same_values(row, our_lib.see(ours), their_lib.see(theirs), where)
+        same_values(row, our_lib.see(ours), their_lib.see(theirs), where, computed)
     elif isinstance(theirs, (tuple, list)):
         require(isinstance(ours, (tuple, list)), where, "type", type(ours).__name__, type(theirs).__name__)
         require(
@@ -130,7 +135,7 @@ def same_result(row: Row, ours: Any, theirs: Any, our_lib: Library, their_lib: L
         for field in getattr(theirs, "__match_args__", ()):
             require(hasattr(ours, field), where, "field", "missing", field)
         for our_item, their_item in zip(ours, theirs, strict=True):
-            same_result(row, our_item, their_item, our_lib, their_lib, where)
+            same_result(row, our_item, their_item, our_lib, their_lib, where, computed)
     elif isinstance(theirs, torch.dtype):
         require(name_of(ours) == name_of(theirs), where, "dtype", ours, theirs)
     else:
@@ -138,11 +143,13 @@ def same_result(row: Row, ours: Any, theirs: Any, our_lib: Library, their_lib: L
         require(ours == theirs or (ours != ours and theirs != theirs), where, "result", ours, theirs)
 
 
-def compare_call(row: Row, sample: Sample, ours: Library, theirs: Library, form: str, note: str = "") -> None:
+def compare_call(
+    row: Row, sample: Sample, ours: Library, theirs: Library, form: str, note: str = "", computed: Any = None
+) -> None:
     where = f"{sample}{'; ' + note if note else ''}"
     our_out, their_out, our_args, their_args = both(row, sample, ours, theirs, form)
     if same_error(row, our_out, their_out, where):
-        same_result(row, our_out.value, their_out.value, ours, theirs, where)
+        same_result(row, our_out.value, their_out.value, ours, theirs, where, computed)
     # Arguments: what the call changed it changed alike, and a call that failed changed nothing.
     before = list(tensors((sample.args, sample.kwargs)))
     for ours_after, theirs_after, was in zip(tensors(our_args), tensors(their_args), before, strict=True):
@@ -152,7 +159,7 @@ def compare_call(row: Row, sample: Sample, ours: Library, theirs: Library, form:
             continue  # rushlight computes what PyTorch refuses
         else:
             expected = theirs.see(theirs_after)
-        same_values(row, ours.see(ours_after), expected, where + "; argument afterwards")
+        same_values(row, ours.see(ours_after), expected, where + "; argument afterwards", computed)
 
 
 # The kinds
@@ -215,7 +222,9 @@ def out(row: Row, ours: Library, theirs: Library) -> None:
         for note, outs in variants.items():
             wanted = outs[0] if isinstance(plain.value, torch.Tensor) else tuple(outs)
             asked = Sample(sample.args, {**sample.kwargs, "out": wanted})
-            compare_call(row, asked, ours, theirs, "f", note)
+            # What is written to a wider dtype has the precision of the operator's own.
+            computed = made[0].dtype if note == "out of a wider dtype" and made[0].dtype.is_floating_point else None
+            compare_call(row, asked, ours, theirs, "f", note, computed)
         our_out, their_out, our_args, _ = both(row, asked, ours, theirs, "f")
         if our_out.error is None and their_out.error is None:
             for result, given in zip(tensors(our_out.value), tensors(our_args[1]["out"]), strict=True):

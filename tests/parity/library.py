@@ -121,7 +121,7 @@ class Library:
         elif t.dtype is torch.bfloat16:  # NumPy has none
             ours = self.module.tensor(flat.tolist(), dtype=self.module.bfloat16)
         else:
-            ours = self.module.from_numpy(flat.numpy())
+            ours = self.module.from_numpy(flat.numpy()).clone()  # its own memory, as PyTorch's: NumPy's cannot grow
         if span != t.numel() or t.dim() != 1:
             ours = ours.as_strided(tuple(t.shape), t.stride())
         return ours.requires_grad_() if wanted else ours

@@ -223,7 +223,7 @@ TABLE: tuple[Row, ...] = (
     *several("add sub mul div true_divide pow remainder fmod floor_divide", "fmio"),
     *several("maximum minimum fmax fmin atan2 hypot logaddexp copysign", "fmo"),
     Row("rsub", "f"),
-    Row("lerp", "fmio"),
+    Row("lerp", "fmio", accepts="a wider out= with a tensor as the weight, too: PyTorch has it for a number"),
     *several("addcmul addcdiv", "fmio"),
     Row("clamp", "fmio"),
     *several("clamp_min clamp_max", "fmio"),

@@ -18,27 +18,33 @@ if TYPE_CHECKING:
 
 FUNCTION, METHOD, BOTH = 1, 2, 3
 
+#: The dtype of `out=`: "cast" what the result can be cast to; "same" the result's; "found" the same with the message of
+#: pointwise operators that do not convert; "any" all. The numbers are the core's OutRule.
+OUT_RULES = {False: -1, True: 0, "cast": 1, "same": 2, "found": 3, "any": 4}
+
 #: What `rushlight.<name>` is, for all operators with a function in that namespace.
 functions: dict[str, Any] = {}
 
 
 def operator(
-    kind: str = "Other", *, where: int = BOTH, out: bool = False, inplace: bool = False, alias: str = ""
+    kind: str = "Other", *, where: int = BOTH, out: bool | str = False, inplace: bool = False, alias: str = ""
 ) -> Callable[[Function], Any]:
     """Makes an operator of a function on tensors.
 
-    kind: what it is mathematically (one of the core's kinds); where: function, method or both; out: it takes `out=`;
-    inplace: there is a method `name_`, too; alias: other names, separated by spaces.
+    kind: what it is mathematically (one of the core's kinds); where: function, method or both; out: it takes `out=`,
+    and which dtypes that may have ("cast", "same", "found" or "any", see OUT_RULES; True: "cast" for pointwise
+    operators and comparisons, else "same"); inplace: there is a method `name_`, too; alias: other names, separated by
+    spaces.
     """
 
     def define(function: Function) -> Any:
         result = None
         for name in (function.__name__, *alias.split()):
-            made = _core._python_operator(function, name, kind, where, out)
+            made = _core._python_operator(function, name, kind, where, OUT_RULES[out])
             if where & FUNCTION:
                 functions[name] = made
             if inplace:
-                _core._python_operator(_in_place(function, name), f"{name}_", kind, METHOD, False)
+                _core._python_operator(_in_place(function, name), f"{name}_", kind, METHOD, -1)
             result = result or made
         return result
 
