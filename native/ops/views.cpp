@@ -164,7 +164,12 @@ Tensor reshape(const Tensor& t, Dims shape) {
   DimVec strides;
   if (t.is_contiguous() || view_strides(t.sizes(), t.strides(), full, strides))
     return view_as(t, full, "ViewBackward0");
-  return view_as(clone(contiguous(t)), full, "UnsafeViewBackward0");
+  // A copy that nobody else has: the result is no view of it.
+  const Tensor copy = contiguous(t);
+  return finish<ReshapeNode>(copy, alias(copy, full), [&](ReshapeNode* n) {
+    n->sizes.assign(copy.sizes());
+    n->title = "UnsafeViewBackward0";
+  });
 }
 
 Tensor expand(const Tensor& t, Dims sizes) {
