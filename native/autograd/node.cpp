@@ -74,8 +74,7 @@ void destroy_node(Node* n) noexcept {
   }
 }
 
-void release(Node* n) noexcept {
-  if (--n->refs_ != 0) return;
+void release_last(Node* n) noexcept {
   // Freeing a node frees tensors and other nodes, which end up here again: those only queue, so the stack stays flat.
   if (freeing) {
     n->next_doomed_ = doomed;
@@ -107,11 +106,6 @@ void Node::release_saved() {
 }
 
 // --- saved tensors --------------------------------------------------------------------------------------------------
-
-void SavedTensor::save(const Tensor& input) {
-  tensor_ = input;
-  version_ = input->version();
-}
 
 void SavedTensor::save_output(const Tensor& output) {
   tensor_ = alias(output);
@@ -155,13 +149,12 @@ std::string type_string(DType d) { return cat("torch.", scalar_type_name(d), "Te
 
 }  // namespace
 
-Tensor SavedTensor::unpack(Node* owner, bool with_history) {
+Tensor SavedTensor::unpack_slow(Node* owner) {
   if (!tensor_.defined()) {
     if (owner->is_released()) fail_freed(owner);
     return Tensor();
   }
   if (tensor_->version() != version_) fail_modified(owner, tensor_, version_, output_);
-  if (output_ == 0 || !with_history) return tensor_;
   Tensor out = alias(tensor_);
   set_history(out, owner, output_ - 1);
   return out;
@@ -187,13 +180,7 @@ EdgeRef gradient_edge(const Tensor& t) {
   return {NodeRef::steal(n), 0};
 }
 
-void connect(Node* node, std::uint32_t i, const Tensor& t) {
-  if (!tracked(t)) return;
-  if (t->has(kHasGradFn) && !t->has(kIsView)) [[likely]] {
-    t->grad_fn->retain();
-    node->edges()[i] = {t->grad_fn, t->output_nr};
-    return;
-  }
+void connect_slow(Node* node, std::uint32_t i, const Tensor& t) {
   EdgeRef e = gradient_edge(t);
   node->edges()[i] = {e.fn.release(), e.nr};
 }

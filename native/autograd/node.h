@@ -106,6 +106,7 @@ class Node {
   template <class N, class... A>
   friend N* make_node(std::uint32_t, A&&...);
   friend void release(Node*) noexcept;
+  friend void release_last(Node*) noexcept;
   friend void destroy_node(Node*) noexcept;
 
   std::uint32_t refs_ = 1;
@@ -126,8 +127,11 @@ class Node {
   NodeExtra* extra_ = nullptr;
 };
 
+void release_last(Node* n) noexcept;
 /// Drops a reference. Freeing is iterative: chains of any length are freed without recursion.
-void release(Node* n) noexcept;
+inline void release(Node* n) noexcept {
+  if (--n->refs_ == 0) release_last(n);
+}
 
 /// A node with room for `n_edges` edges (all null), holding the line that is running now. One reference.
 template <class N, class... A>
@@ -205,16 +209,25 @@ class SavedTensor {
   SavedTensor(const SavedTensor&) = delete;
   SavedTensor& operator=(const SavedTensor&) = delete;
 
-  void save(const Tensor& input);
+  void save(const Tensor& input) {
+    tensor_ = input;
+    version_ = input->version();
+  }
   void save_output(const Tensor& output);
   /// The tensor; throws PyTorch's errors when it was freed or changed in place since.
   /// A saved output gets its history back only where it can matter: while recording, or when Python is to see it.
-  Tensor unpack(Node* owner, bool with_history = modes.grad);
+  Tensor unpack(Node* owner, bool with_history = modes.grad) {
+    if (tensor_.defined() && tensor_->version() == version_ && (output_ == 0 || !with_history)) [[likely]]
+      return tensor_;
+    return unpack_slow(owner);
+  }
   bool saved() const { return tensor_.defined(); }
   void clear() { tensor_ = Tensor(); }
   TensorObject* peek() const { return tensor_.get(); }
 
  private:
+  Tensor unpack_slow(Node* owner);
+
   Tensor tensor_;
   std::uint32_t version_ = 0;
   std::uint32_t output_ = 0;  // 1 + output number, where an output was saved
@@ -241,10 +254,25 @@ struct EdgeRef {
   std::uint32_t nr = 0;
 };
 EdgeRef gradient_edge(const Tensor& t);
+void connect_slow(Node* node, std::uint32_t i, const Tensor& t);
 /// Puts the gradient edge of `t` into `node`'s edge `i`, if `t` is tracked.
-void connect(Node* node, std::uint32_t i, const Tensor& t);
+inline void connect(Node* node, std::uint32_t i, const Tensor& t) {
+  const std::uint16_t flags = t->flags & (kRequiresGrad | kHasGradFn | kIsView);
+  if (flags == 0) return;
+  Node* fn = t->grad_fn;  // of a leaf: its accumulator
+  if (!(flags & kRequiresGrad) || fn == nullptr || ((flags & kIsView) && t->view_version != t->version())) [[unlikely]]
+    return connect_slow(node, i, t);
+  fn->retain();
+  node->edges()[i] = {fn, flags & kHasGradFn ? t->output_nr : 0};
+}
 /// Makes `out` a result of `node`, output `nr`. Takes no reference of the caller's.
 void set_history(const Tensor& out, Node* node, std::uint32_t nr = 0);
+/// The same for a new tensor, which takes the caller's reference over.
+inline void give_history(const Tensor& fresh, Node* node) {
+  if (!is_differentiable(fresh.dtype())) return release(node);
+  fresh->grad_fn = node;
+  fresh->flags |= kHasGradFn | kRequiresGrad;
+}
 
 /// The up-to-date grad_fn of a tensor (a view's is remade after in-place changes of its base); null for a leaf.
 Node* grad_fn(const Tensor& t);

@@ -117,7 +117,14 @@ class DimList {
   };
 };
 
-inline bool same(Dims a, Dims b) { return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin()); }
+inline bool same(Dims a, Dims b) {
+  // A loop: the library's comparison is a function call, which costs more than a few words.
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i] != b[i]) return false;
+  }
+  return true;
+}
 
 /// The product of sizes, for sizes known to fit.
 inline std::int64_t product(Dims sizes) {

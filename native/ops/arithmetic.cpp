@@ -258,7 +258,8 @@ struct AddScaledBackward final : Node {
   }
 };
 
-void record_binary(const BinaryRule& rule, const Tensor& out, const Tensor& a, const Tensor& b) {
+/// `alike`: operands and output are known to have the same sizes and dtype.
+void record_binary(const BinaryRule& rule, const Tensor& out, const Tensor& a, const Tensor& b, bool alike) {
   if (rule.vjp == nullptr) {
     if (rule.node[0] == '\0') return;
     fail_runtime("derivative for ", rule.name, " is not implemented");
@@ -270,15 +271,14 @@ void record_binary(const BinaryRule& rule, const Tensor& out, const Tensor& a, c
     const std::uint8_t want = std::uint8_t((n->needs(0) ? rule.save_for_a : 0) | (n->needs(1) ? rule.save_for_b : 0));
     if (want & BinaryRule::A) n->a.save(a);
     if (want & BinaryRule::B) n->b.save(b);
-    if (!same(a.sizes(), out.sizes()) || !same(b.sizes(), out.sizes()) || a.dtype() != out.dtype() ||
-        b.dtype() != out.dtype()) {
+    if (!alike && (!same(a.sizes(), out.sizes()) || !same(b.sizes(), out.sizes()) || a.dtype() != out.dtype() ||
+                   b.dtype() != out.dtype())) {
       note_inputs(n, out, {&a, &b});
     }
-    set_history(out, n);
     if constexpr (requires { n->out; }) {
       if (want & BinaryRule::Out) n->out.save_output(out);
     }
-    release(n);
+    give_history(out, n);
   };
   if ((rule.save_for_a | rule.save_for_b) & BinaryRule::Out)
     attach(make_node<BinaryNode>(2));
@@ -293,8 +293,7 @@ void record_number(const BinaryRule& rule, const Tensor& out, const Tensor& a, c
   connect(n, 0, a);
   if (&rule == &kPow && !b.equals(0) && !b.equals(1)) n->a.save(a);
   if (a.dtype() != out.dtype()) note_inputs(n, out, {&a});
-  set_history(out, n);
-  release(n);
+  give_history(out, n);
 }
 
 // --- forward
@@ -341,23 +340,32 @@ void check_bool_sub(const BinaryRule& rule, DType a, bool b_is_bool) {
       "`logical_not()` operator instead.");
 }
 
+/// Small, and alike in every respect: neither broadcasting nor conversion nor threads.
+bool alike(const Tensor& a, const Tensor& b) {
+  return a.dtype() == b.dtype() && (a->flags & b->flags & kContiguous) != 0 && a.numel() == b.numel() &&
+         a.numel() < kGrain && same(a.sizes(), b.sizes()) && compute_type(a.dtype()) == a.dtype();
+}
+
+Tensor forward_alike(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
+  const Loop loop = loop_of(rule, a.dtype());
+  Tensor out = empty_same(a, a.dtype());
+  char* const data[3] = {out.data(), a.data(), b.data()};
+  const std::int64_t size = out.itemsize(), strides[3] = {size, size, size};
+  bool zero_division = false;
+  if (out.numel() > 0) loop(data, strides, out.numel(), &zero_division);
+  if (zero_division) [[unlikely]]
+    fail_runtime("ZeroDivisionError");
+  return out;
+}
+
 Tensor forward(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
   const DType common = a.dtype() == b.dtype() ? a.dtype() : result_type(a, b);
   if (common == DType::Bool || a.dtype() == DType::Bool || b.dtype() == DType::Bool)
     check_bool_sub(rule, a.dtype(), b.dtype() == DType::Bool);
   const DType d = finish_type(rule, common);
+  if (d == common && alike(a, b)) return forward_alike(rule, a, b);
   const DType c = compute_type(d);
   const Loop loop = loop_of(rule, d);
-  if (a.dtype() == c && b.dtype() == c && a.is_contiguous() && b.is_contiguous() && same(a.sizes(), b.sizes()) &&
-      a.numel() < kGrain) {
-    Tensor out = empty_same(a, d);
-    char* const data[3] = {out.data(), a.data(), b.data()};
-    const std::int64_t size = out.itemsize(), strides[3] = {size, size, size};
-    bool zero_division = false;
-    if (out.numel() > 0) loop(data, strides, out.numel(), &zero_division);
-    if (zero_division) fail_runtime("ZeroDivisionError");
-    return out;
-  }
   Tensor out = pointwise_output({&a, &b}, d);
   run_binary(loop, Operand(out, c), Operand(a, c), Operand(b, c));
   return out;
@@ -399,8 +407,13 @@ void fail_unsupported(const char* kernel, DType d) {
 }
 
 Tensor binary(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
+  if (is_differentiable(a.dtype()) && alike(a, b)) [[likely]] {
+    Tensor out = forward_alike(rule, a, b);
+    if (recording(a, b)) record_binary(rule, out, a, b, true);
+    return out;
+  }
   Tensor out = forward(rule, a, b);
-  if (recording(a, b)) record_binary(rule, out, a, b);
+  if (recording(a, b)) record_binary(rule, out, a, b, false);
   return out;
 }
 
@@ -411,7 +424,7 @@ Tensor scaled(const BinaryRule& rule, const Tensor& g, const Tensor& b) {
   }
   const DType c = compute_type(g.dtype());
   const Loop loop = loop_of(rule, g.dtype());
-  if (g.dtype() == c && g.numel() < kGrain) {
+  if (g.dtype() == c && g.numel() < kGrain) [[likely]] {
     char* const data[3] = {g.data(), g.data(), b.data()};
     const std::int64_t size = g.itemsize(), strides[3] = {size, size, size};
     if (g.numel() > 0) loop(data, strides, g.numel(), nullptr);

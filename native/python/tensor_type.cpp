@@ -47,10 +47,10 @@ template <const BinaryRule& rule, const char* name>
 PyObject* binary_slot(PyObject* l, PyObject* r) {
   return guarded([&]() -> PyObject* {
     if (is_exact_tensor(l)) {
-      if (is_exact_tensor(r)) return binary(rule, handle(l), handle(r)).release();
+      if (is_exact_tensor(r)) return binary(rule, Borrowed(l), Borrowed(r)).release();
       if (&rule != &kPow) {
-        if (PyFloat_CheckExact(r)) return binary(rule, handle(l), Scalar(PyFloat_AS_DOUBLE(r))).release();
-        if (PyLong_CheckExact(r)) return binary(rule, handle(l), to_scalar(r)).release();
+        if (PyFloat_CheckExact(r)) return binary(rule, Borrowed(l), Scalar(PyFloat_AS_DOUBLE(r))).release();
+        if (PyLong_CheckExact(r)) return binary(rule, Borrowed(l), to_scalar(r)).release();
       }
     }
     return slow_binary(rule, name, l, r);
@@ -104,7 +104,7 @@ PyObject* inplace_power_slot(PyObject* l, PyObject* r, PyObject*) { return inpla
 
 PyObject* matmul_slot(PyObject* l, PyObject* r) {
   return guarded([&]() -> PyObject* {
-    if (is_exact_tensor(l) && is_exact_tensor(r)) return matmul(handle(l), handle(r)).release();
+    if (is_exact_tensor(l) && is_exact_tensor(r)) return matmul(Borrowed(l), Borrowed(r)).release();
     PyObject* const args[2] = {l, r};
     if (auto taken = intercept(op_object("matmul"), args, 2, nullptr)) return *taken;
     if (!is_tensor(l) || !is_tensor(r)) Py_RETURN_NOTIMPLEMENTED;
@@ -191,7 +191,7 @@ PyObject* compare_slot(PyObject* l, PyObject* r, int op) {
   static constexpr Compare table[] = {Compare::Lt, Compare::Le, Compare::Eq, Compare::Ne, Compare::Gt, Compare::Ge};
   static constexpr const char* names[] = {"lt", "le", "eq", "ne", "gt", "ge"};
   return guarded([&]() -> PyObject* {
-    if (is_exact_tensor(l) && is_exact_tensor(r)) return compare(table[op], handle(l), handle(r)).release();
+    if (is_exact_tensor(l) && is_exact_tensor(r)) return compare(table[op], Borrowed(l), Borrowed(r)).release();
     PyObject* const args[2] = {l, r};
     if (!is_exact_tensor(l) || (!PyFloat_CheckExact(r) && !PyLong_CheckExact(r))) {
       if (auto taken = intercept(op_object(names[op]), args, 2, nullptr)) return *taken;

@@ -6,32 +6,25 @@
 #include "base/error.h"
 
 namespace rl {
-namespace {
-
-constexpr std::size_t kSmallInline = 16;
-constexpr std::size_t kLargeInline = 64;
-
-}  // namespace
-
 std::size_t Storage::block_bytes(std::size_t bytes) {
-  return sizeof(Storage) + (bytes > kSmallInline && bytes <= kLargeInline ? kLargeInline : kSmallInline);
+  return sizeof(Storage) + (bytes > kSmallRoom && bytes <= kLargeRoom ? kLargeRoom : kSmallRoom);
 }
 
 Storage* Storage::create(std::size_t bytes) {
   const std::size_t block = block_bytes(bytes);
   // The buffer first: if there is none, nothing is left behind.
-  char* buffer = bytes > kLargeInline ? static_cast<char*>(buffer_alloc(bytes)) : nullptr;
+  char* buffer = bytes > kLargeRoom ? static_cast<char*>(buffer_alloc(bytes)) : nullptr;
   auto* s = static_cast<Storage*>(small_alloc(block));
   s->version = 0;
   s->refs_ = 1;
   s->bytes_ = bytes;
-  s->kind_ = (block > sizeof(Storage) + kSmallInline ? kLarge : 0) | (buffer ? kBuffer : 0);
+  s->kind_ = (block > sizeof(Storage) + kSmallRoom ? kLarge : 0) | (buffer ? kBuffer : 0);
   s->data_ = buffer ? buffer : s->inline_data();
   return s;
 }
 
 Storage* Storage::adopt(void* data, std::size_t bytes, Deleter deleter, void* context) {
-  auto* s = static_cast<Storage*>(small_alloc(sizeof(Storage) + kSmallInline));
+  auto* s = static_cast<Storage*>(small_alloc(sizeof(Storage) + kSmallRoom));
   s->version = 0;
   s->refs_ = 1;
   s->bytes_ = bytes;
@@ -52,7 +45,7 @@ void Storage::free_data() noexcept {
 }
 
 void Storage::destroy() noexcept {
-  const std::size_t block = sizeof(Storage) + (kind_ & kLarge ? kLargeInline : kSmallInline);
+  const std::size_t block = sizeof(Storage) + (kind_ & kLarge ? kLargeRoom : kSmallRoom);
   free_data();
   small_free(this, block);
 }
@@ -63,7 +56,7 @@ void Storage::resize(std::size_t bytes) {
     if (bytes > bytes_) fail_runtime("Trying to resize storage that is not resizable");
     return;
   }
-  const std::size_t inline_room = kind_ & kLarge ? kLargeInline : kSmallInline;
+  const std::size_t inline_room = kind_ & kLarge ? kLargeRoom : kSmallRoom;
   char* fresh = bytes <= inline_room ? inline_data() : static_cast<char*>(buffer_alloc(bytes));
   if (fresh != data_) {
     std::memcpy(fresh, data_, bytes < bytes_ ? bytes : std::size_t(bytes_));

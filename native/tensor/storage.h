@@ -31,6 +31,17 @@ class Storage {
   /// The version counter that tensors of this storage share (but for those made by `.data`).
   std::uint32_t version;
 
+  /// Nobody else refers to it and its data lie inside of the block: a tensor that dies may keep it for the next one.
+  bool is_reusable() const { return refs_ == 1 && (kind_ & (kBuffer | kForeign)) == 0; }
+  bool has_large_room() const { return kind_ & kLarge; }
+  /// Makes a reusable one as good as new. `bytes` must fit into its room.
+  void reuse(std::size_t bytes) {
+    version = 0;
+    bytes_ = bytes;
+  }
+  static constexpr std::size_t kSmallRoom = 16;
+  static constexpr std::size_t kLargeRoom = 64;
+
   /// What a storage of `bytes` takes besides a buffer of its own.
   static std::size_t block_bytes(std::size_t bytes);
 

@@ -13,10 +13,34 @@ PyTypeObject* tensor_type = nullptr;
 
 namespace {
 
-// Freed objects of the exact type, kept for reuse; 4096 of them are less than one megabyte.
-constexpr int kFreeTensors = 4096;
-TensorObject* free_tensors[kFreeTensors];
-int free_count = 0;
+/// Freed objects of the exact type, kept for reuse. All their fields are as new but for storage, offset, numel, dtype,
+/// ndim, flags, output_nr, view_version and sizes.
+template <int Capacity>
+struct FreeObjects {
+  int count = 0;
+  TensorObject* objects[Capacity];
+
+  bool put(TensorObject* t) {
+    if (count == Capacity) return false;
+    objects[count++] = t;
+    return true;
+  }
+  /// A free object with its one reference, or null. It keeps its type and the reference to it.
+  TensorObject* take() {
+    if (count == 0) return nullptr;
+    TensorObject* t = objects[--count];
+#if defined(Py_REF_DEBUG) || defined(Py_TRACE_REFS)
+    _Py_NewReference(reinterpret_cast<PyObject*>(t));
+#else
+    Py_SET_REFCNT(reinterpret_cast<PyObject*>(t), 1);
+#endif
+    return t;
+  }
+};
+// Without a storage, and with one that has small or large room for data: together less than two megabytes.
+FreeObjects<2048> free_bare;
+FreeObjects<4096> free_small;
+FreeObjects<1024> free_large;
 
 DType default_float = DType::Float;
 
@@ -30,32 +54,30 @@ void free_dims(TensorObject* t) {
   t->ndim = 0;
 }
 
-TensorObject* new_object() {
-  TensorObject* t;
-  if (free_count > 0) {
-    // A freed object keeps its type and the reference to it.
-    t = free_tensors[--free_count];
-#if defined(Py_REF_DEBUG) || defined(Py_TRACE_REFS)
-    _Py_NewReference(reinterpret_cast<PyObject*>(t));
-#else
-    Py_SET_REFCNT(reinterpret_cast<PyObject*>(t), 1);
-#endif
-  } else {
-    t = PyObject_GC_New(TensorObject, tensor_type);
-    if (t == nullptr) throw PythonError();
-  }
-  t->storage = nullptr;
+/// What a reused object still has of its former life, apart from storage, dtype and geometry.
+void reset(TensorObject* t) {
   t->offset = 0;
-  t->flags = 0;
+  t->flags = modes_inference() ? kInference : 0;
   t->ndim = 0;
   t->output_nr = 0;
   t->view_version = 0;
-  t->grad_fn = nullptr;
-  t->grad = nullptr;
-  t->base = nullptr;
-  t->extra = nullptr;
-  t->weakrefs = nullptr;
-  t->dict = nullptr;
+}
+
+/// An object whose storage, dtype and geometry are still to be set.
+TensorObject* new_object() {
+  TensorObject* t = free_bare.take();
+  if (t == nullptr) [[unlikely]] {
+    t = PyObject_GC_New(TensorObject, tensor_type);
+    if (t == nullptr) throw PythonError();
+    t->grad_fn = nullptr;
+    t->grad = nullptr;
+    t->base = nullptr;
+    t->extra = nullptr;
+    t->weakrefs = nullptr;
+    t->dict = nullptr;
+  }
+  t->storage = nullptr;
+  reset(t);
   return t;
 }
 
@@ -133,16 +155,23 @@ void tensor_dealloc(PyObject* self) {
   // Python tracks a subclass's instance again before it calls this.
   if (t->has(kCollected) || type != tensor_type) PyObject_GC_UnTrack(self);
   if (t->weakrefs != nullptr) PyObject_ClearWeakRefs(self);
-  clear_references(t);
+  if (t->has(kHasGradFn) || t->grad != nullptr || t->base != nullptr || t->dict != nullptr) clear_references(t);
+  t->grad_fn = nullptr;
   if (t->extra != nullptr) free_extra(std::exchange(t->extra, nullptr));
   free_dims(t);
-  if (t->storage != nullptr) std::exchange(t->storage, nullptr)->release();
-  if (type == tensor_type && free_count < kFreeTensors) {
-    free_tensors[free_count++] = t;
-  } else {
-    type->tp_free(self);
-    Py_DECREF(type);
+  if (type == tensor_type) {
+    Storage* storage = t->storage;
+    if (storage != nullptr) {
+      if (storage->is_reusable() && (storage->has_large_room() ? free_large.put(t) : free_small.put(t))) return;
+      t->storage = nullptr;
+      storage->release();  // may run Python code
+    }
+    if (free_bare.put(t)) return;
+  } else if (t->storage != nullptr) {
+    std::exchange(t->storage, nullptr)->release();
   }
+  type->tp_free(self);
+  Py_DECREF(type);
 }
 
 void collect(TensorObject* t) {
@@ -190,7 +219,6 @@ Tensor with_storage(Storage* owned, std::int64_t offset, Dims sizes, Dims stride
   t->dtype = dtype;
   Tensor result = Tensor::steal(t);
   put_dims(t, sizes, strides);
-  if (modes_inference()) t->flags |= kInference;
   return result;
 }
 
@@ -198,8 +226,7 @@ Tensor with_storage(Storage* owned, std::int64_t offset, Dims sizes, Dims stride
 
 namespace {
 
-/// A new object on fresh memory for `n` elements; its geometry is still to be set.
-Tensor blank(std::int64_t n, DType dtype) {
+[[gnu::noinline]] Tensor blank_slow(std::int64_t n, DType dtype) {
   Storage* storage = Storage::create(bytes_for(n, dtype));
   TensorObject* t;
   try {
@@ -210,7 +237,20 @@ Tensor blank(std::int64_t n, DType dtype) {
   }
   t->storage = storage;
   t->dtype = dtype;
-  if (modes_inference()) t->flags |= kInference;
+  return Tensor::steal(t);
+}
+
+/// A new object on fresh memory for `n` elements; its geometry is still to be set.
+Tensor blank(std::int64_t n, DType dtype) {
+  if (n > std::int64_t(Storage::kLargeRoom)) return blank_slow(n, dtype);
+  const std::size_t bytes = std::size_t(n) * std::size_t(itemsize(dtype));
+  TensorObject* t = bytes <= Storage::kSmallRoom   ? free_small.take()
+                    : bytes <= Storage::kLargeRoom ? free_large.take()
+                                                   : nullptr;
+  if (t == nullptr) return blank_slow(n, dtype);
+  t->storage->reuse(bytes);
+  t->dtype = dtype;
+  reset(t);
   return Tensor::steal(t);
 }
 

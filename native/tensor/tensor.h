@@ -137,6 +137,22 @@ class Tensor {
   TensorObject* p_ = nullptr;
 };
 
+/// A reference that somebody else holds for long enough (Python holds a call's arguments), as a handle without counting.
+/// Not for what looks at the number of references: see `exclusive`.
+class Borrowed {
+ public:
+  explicit Borrowed(PyObject* o) : t_(Tensor::steal(o)) {}
+  ~Borrowed() {}
+  Borrowed(const Borrowed&) = delete;
+  Borrowed& operator=(const Borrowed&) = delete;
+  operator const Tensor&() const { return t_; }  // NOLINT: it stands for one
+
+ private:
+  union {
+    Tensor t_;
+  };
+};
+
 /// A RAII reference to any other Python object.
 class Object {
  public:
