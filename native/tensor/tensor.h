@@ -137,8 +137,8 @@ class Tensor {
   TensorObject* p_ = nullptr;
 };
 
-/// A reference that somebody else holds for long enough (Python holds a call's arguments), as a handle without counting.
-/// Not for what looks at the number of references: see `exclusive`.
+/// A reference that somebody else holds for long enough (Python holds a call's arguments), as a handle without
+/// counting. Not for what looks at the number of references: see `exclusive`.
 class Borrowed {
  public:
   explicit Borrowed(PyObject* o) : t_(Tensor::steal(o)) {}
