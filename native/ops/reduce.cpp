@@ -2,6 +2,7 @@
 #include "kernels/reductions.h"
 #include "ops/binary.h"
 #include "ops/ops.h"
+#include "ops/picked.h"
 #include "python/bind.h"
 #include "tensor/iterator.h"
 
@@ -94,6 +95,14 @@ struct SumNode final : ReduceNode {
   const char* name() const override { return all ? "SumBackward0" : "SumBackward1"; }
   void apply(Tensor* in, Tensor* out) override { out[0] = to(spread(in[0]), dtype); }
 };
+struct NansumNode final : ReduceNode {
+  SavedTensor x;
+  const char* name() const override { return "NansumBackward0"; }
+  void apply(Tensor* in, Tensor* out) override {
+    out[0] = masked_fill(to(spread(in[0]), dtype), predicate(Predicate::IsNan, x.unpack(this)), 0);
+  }
+  void visit(SavedVisitor& v) override { v.tensor("self", x); }
+};
 struct MeanNode final : ReduceNode {
   double count = 1;
   const char* name() const override { return all ? "MeanBackward0" : "MeanBackward1"; }
@@ -120,30 +129,40 @@ struct ExtremeNode final : ReduceNode {
 struct ProdNode final : ReduceNode {
   SavedTensor x, y;
   const char* name() const override { return all ? "ProdBackward0" : "ProdBackward1"; }
-  void apply(Tensor* in, Tensor* out) override;
+  void apply(Tensor* in, Tensor* out) override { out[0] = to(gradient(in[0]), dtype); }
+  Tensor gradient(const Tensor& given);
   void visit(SavedVisitor& v) override {
     v.tensor("self", x);
     v.tensor("result", y);
   }
 };
+/// Variance or standard deviation; with a second output the mean as well.
 struct VarNode final : ReduceNode {
   SavedTensor x, y;
-  double degrees = 1;
-  bool root = false;
-  const char* name() const override { return root ? "StdBackward0" : "VarBackward0"; }
+  double degrees = 1, count = 1;
+  bool root = false, with_mean = false;
+  const char* name() const override {
+    if (with_mean) return root ? "StdMeanBackward0" : "VarMeanBackward0";
+    return root ? "StdBackward0" : "VarBackward0";
+  }
   void apply(Tensor* in, Tensor* out) override {
+    if (in[0].defined()) out[0] = deviation(in[0]);
+    if (!with_mean || !in[1].defined()) return;
+    const Tensor shared = to(spread(in[1] / Scalar(count)), dtype);
+    out[0] = out[0].defined() ? out[0] + shared : shared;
+  }
+  Tensor deviation(Tensor g) {
     DimVec dims;
     for (std::size_t i = 0; i < sizes.size(); ++i) {
       if (mask >> i & 1) dims.push_back(std::int64_t(i));
     }
-    Tensor g = in[0];
     if (root) {
       const Tensor s = y.unpack(this);
       const Tensor scaled = g / (s * Scalar(2));
       g = where(compare(Compare::Eq, s, Scalar(0.0)), zeros_like(scaled), scaled);
     }
     const Tensor saved = x.unpack(this);
-    out[0] = spread(g) * Scalar(2 / degrees) * (saved - mean(saved, dims, !sizes.empty()));
+    return spread(g) * Scalar(2 / degrees) * (saved - mean(saved, dims, !sizes.empty()));
   }
   void visit(SavedVisitor& v) override {
     v.tensor("self", x);
@@ -153,7 +172,7 @@ struct VarNode final : ReduceNode {
 struct NormNode final : ReduceNode {
   SavedTensor x, y;
   double p = 2;
-  const char* name() const override { return all && p == 2 ? "NormBackward0" : "LinalgVectorNormBackward0"; }
+  const char* name() const override { return "LinalgVectorNormBackward0"; }
   void apply(Tensor* in, Tensor* out) override {
     const Tensor s = x.unpack(this), n = spread(y.unpack(this)), g = spread(in[0]);
     const Tensor flat = compare(Compare::Eq, n, Scalar(0.0));
@@ -185,7 +204,7 @@ struct LogSumExpNode final : ReduceNode {
   SavedTensor x, y;
   const char* name() const override { return "LogsumexpBackward0"; }
   void apply(Tensor* in, Tensor* out) override {
-    out[0] = spread(in[0]) * exp(x.unpack(this) - spread(y.unpack(this)));
+    out[0] = spread(in[0]) * conj(exp(x.unpack(this) - spread(y.unpack(this))));
   }
   void visit(SavedVisitor& v) override {
     v.tensor("self", x);
@@ -276,21 +295,25 @@ Tensor mean(const Tensor& t, Dims dims, bool keepdim, std::optional<DType> dtype
   return out;
 }
 
-Tensor cumsum(const Tensor& t, int dim) {
+namespace {
+Tensor cumsum_as(const Tensor& t, int dim, DType d) {
   dim = wrap_dim(dim, t.ndim());
-  Tensor out = empty(t.sizes(), sum_type(t, {}));
+  Tensor out = empty(t.sizes(), d);
   if (t.ndim() == 0) {
     copy_into(out, t);
   } else {
     scan(Scan::Cumsum, source(t), dim, {out.data(), out.dtype(), out.strides()});
   }
-  if (recording(t)) {
+  if (recording(t) && is_differentiable(d)) {
     auto* n = record<CumsumNode>(out, t);
     n->dim = dim;
     n->dtype = t.dtype();
   }
   return out;
 }
+}  // namespace
+
+Tensor cumsum(const Tensor& t, int dim) { return cumsum_as(t, dim, sum_type(t, {})); }
 
 Tensor sum_to(const Tensor& t, Dims sizes) {
   if (same(t.sizes(), sizes)) return t;
@@ -305,28 +328,16 @@ Tensor sum_to(const Tensor& t, Dims sizes) {
 
 namespace {
 
-Tensor cumprod_raw(const Tensor& t, int dim) {
-  Tensor out = empty(t.sizes(), t.dtype());
-  scan(Scan::Cumprod, source(t), dim, {out.data(), out.dtype(), out.strides()});
-  return out;
+bool has_zero(const Tensor& t) {
+  GradMode off(false);
+  return item(reduced(Reduce::All, t, plan(t, {}), false, DType::Bool)).i == 0;
 }
 
 /// d prod / dx_i is the product of all others: where nothing is zero, prod / x_i; else by products from both sides.
-void ProdNode::apply(Tensor* in, Tensor* out) {
-  const Tensor s = x.unpack(this), r = spread(y.unpack(this)), g = spread(in[0]);
-  bool has_zero = false;
-  {
-    GradMode off(false);
-    has_zero = item(reduced(Reduce::Any, compare(Compare::Eq, s, Scalar(0.0)), plan(s, {}), false, DType::Bool)).i != 0;
-  }
-  if (!has_zero && !modes.grad) {
-    out[0] = g * conj(r / s);
-    return;
-  }
-  if (s.numel() == 0) {
-    out[0] = zeros_like(s);
-    return;
-  }
+Tensor ProdNode::gradient(const Tensor& given) {
+  const Tensor s = to(x.unpack(this), given.dtype()), r = spread(y.unpack(this)), g = spread(given);
+  if (s.numel() == 0) return g * s;
+  if (!has_zero(s)) return g * conj(r / s);
   // Element by element along the reduced dimension; differentiable, and right at zeros.
   int dim = -1;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
@@ -345,7 +356,7 @@ void ProdNode::apply(Tensor* in, Tensor* out) {
   for (std::int64_t i = 0; i < n; ++i) others.push_back(left[std::size_t(i)] * right[std::size_t(i)]);
   Tensor d = stack(others, last);
   d = flat ? reshape(d, s.sizes()) : transpose(d, dim, -1);
-  out[0] = g * conj(d);
+  return g * conj(d);
 }
 
 Tensor softmax_of(const Tensor& t, int dim, bool log) {
@@ -394,25 +405,54 @@ void SoftmaxNode::apply(Tensor* in, Tensor* out) {
 // --- as Python calls them
 // ---------------------------------------------------------------------------------------------------
 
+/// The dtype in which a sum or product is computed: the one asked for, that of `out`, or the input's own.
+DType accumulated_type(const Tensor& t, const Args& a, int dtype, int out) {
+  return sum_type(t, dtype_or_out(a, dtype, out));
+}
+
 PyObject* sum_op(const OpDef& def, Args& a) {
   const Tensor t = a.tensor(0);
   if (a.overload == 0) return sum(t, {}, false, a.dtype(1)).release();
-  return give(a, 4, sum(t, a.ints(1), a.boolean(2), dtype_or_out(a, 3, 4)), def.name, tracked(t));
+  if (!a.has(4)) return sum(t, a.ints(1), a.boolean(2), a.dtype(3)).release();
+  return give(a, 4, sum(t, a.ints(1), a.boolean(2), accumulated_type(t, a, 3, 4)), def.name, tracked(t));
 }
 PyObject* mean_op(const OpDef& def, Args& a) {
   const Tensor t = a.tensor(0);
   if (a.overload == 0) return give(a, 2, mean(t, {}, false, dtype_or_out(a, 1, 2)), def.name, tracked(t));
   return give(a, 4, mean(t, a.ints(1), a.boolean(2), dtype_or_out(a, 3, 4)), def.name, tracked(t));
 }
+/// (input, dim, keepdim, dtype, out)
+PyObject* nansum_op(const OpDef& def, Args& a) {
+  const Tensor t = a.tensor(0);
+  if (is_complex(t.dtype())) fail_runtime("nansum on CPU does not support complex inputs");
+  const DType d = accumulated_type(t, a, 3, 4);
+  const bool floating = is_floating(t.dtype());
+  if (floating && !is_floating(d)) fail_unsupported("nansum_cpu", d);
+  const Plan p = plan(t, a.ints(1));
+  const bool keep = a.boolean(2);
+  Tensor out = reduced(floating ? Reduce::NanSum : Reduce::Sum, t, p, keep, d);
+  if (recording(t)) describe(record<NansumNode>(out, t), t, p, keep)->x.save(t);
+  return give(a, 4, out, def.name, tracked(t));
+}
+/// Overload 0: (input, dim); 1: (input, dim or None).
+PyObject* count_nonzero_op(const OpDef&, Args& a) {
+  const Tensor t = a.tensor(0);
+  const Plan p = plan(t, a.ints(1));
+  Tensor out = empty(p.kept, DType::Int64);
+  {
+    GilRelease gil(t.numel());
+    count_nonzero(source(t), p.mask, {out.data(), out.dtype(), out.strides()});
+  }
+  return drop_dims(out, p, false).release();
+}
 PyObject* prod_op(const OpDef& def, Args& a) {
-  Tensor t = a.tensor(0);
+  const Tensor t = a.tensor(0);
   const bool full = a.overload == 0;
-  const DType d = sum_type(t, full ? a.dtype(1) : dtype_or_out(a, 3, 4));
-  if (is_differentiable(d)) t = to(t, d);
+  const DType d = full ? sum_type(t, a.dtype(1)) : accumulated_type(t, a, 3, 4);
   const Plan p = plan(t, full ? DimVec() : DimVec{a.integer(1)});
   const bool keep = !full && a.boolean(2);
   Tensor out = reduced(Reduce::Prod, t, p, keep, d);
-  if (recording(t)) {
+  if (recording(t) && is_differentiable(d)) {
     auto* n = describe(record<ProdNode>(out, t), t, p, keep);
     n->x.save(t);
     n->y.save_output(out);
@@ -432,7 +472,11 @@ void need_elements(const Tensor& t, const Plan& p, const char* name) {
 Tensor extreme(const Tensor& t, Dims dims, bool keepdim, bool largest, const char* name, const char* title) {
   const Plan p = plan(t, dims);
   need_elements(t, p, name);
-  if (is_complex(t.dtype())) fail_unsupported(rl::cat(name, "_cpu").c_str(), t.dtype());
+  if (is_complex(t.dtype())) {
+    const bool whole = name[0] == 'm';
+    fail_unsupported(largest ? (whole ? "max_all" : "max_values_cpu") : (whole ? "min_all" : "min_values_cpu"),
+                     t.dtype());
+  }
   Tensor out = reduced(largest ? Reduce::Amax : Reduce::Amin, t, p, keepdim, t.dtype());
   if (recording(t)) {
     auto* n = describe(record<ExtremeNode>(out, t), t, p, keepdim);
@@ -456,17 +500,18 @@ PyObject* amax_op(const OpDef& def, Args& a) {
 PyObject* max_op(const OpDef& def, Args& a) {
   const bool largest = def.name[1] == 'a';
   const Tensor t = a.tensor(0);
-  if (a.overload == 0)
+  if (a.overload == 0) {
     return give(a, 1, extreme(t, {}, false, largest, def.name, largest ? "MaxBackward1" : "MinBackward1"), def.name,
                 tracked(t), OutRule::Cast);
-  if (a.overload == 2)
+  }
+  if (a.overload == 1)
     return give(a, 2, largest ? maximum(t, a.tensor(1)) : minimum(t, a.tensor(1)), def.name,
                 tracked(t) || tracked(a.tensor(1)), OutRule::Cast);
   const int dim = a.dim(1, t.ndim());
   const bool keep = a.boolean(2);
   const Plan p = plan(t, DimVec{dim});
   need_elements(t, p, def.name);
-  if (is_complex(t.dtype())) fail_unsupported(rl::cat(def.name, "_values_cpu").c_str(), t.dtype());
+  if (is_complex(t.dtype())) fail_runtime(def.name, "(): does not support complex input");
   Tensor index;
   Tensor out = reduced(largest ? Reduce::Argmax : Reduce::Argmin, t, p, keep, t.dtype(), 0, &index);
   if (recording(t)) {
@@ -475,16 +520,15 @@ PyObject* max_op(const OpDef& def, Args& a) {
     n->dim = dim;
     n->title = largest ? "MaxBackward0" : "MinBackward0";
   }
-  if (a.has(3)) {
-    const std::vector<Tensor> outs = a.tensors(3), results{out, index}, inputs{t};
-    if (outs.size() != 2) fail_type(def.name, "(): argument 'out' must be tuple of 2 Tensors, not of ", outs.size());
-    give_all(outs, results, inputs, def.name, tracked(t));
-    return pack_named(def.name, {"values", "indices"}, {outs[0], outs[1]});
-  }
-  return pack_named(def.name, {"values", "indices"}, {out, index});
+  return give_pair(a, 3, def.name, def.name, {out, index}, tracked(t));
 }
 PyObject* argmax_op(const OpDef& def, Args& a) {
   const Tensor t = a.tensor(0);
+  if (t.dtype() == DType::Bool) fail_runtime(def.name, "(): does not support bool input");
+  if (is_complex(t.dtype())) fail_runtime(def.name, "(): does not support complex input");
+  if (!a.has(1) && t.numel() == 0) {
+    fail_index(def.name, "(): Expected reduction dim to be specified for input.numel() == 0.");
+  }
   const DimVec dims = a.has(1) ? DimVec{a.integer(1)} : DimVec();
   const Plan p = plan(t, dims);
   need_elements(t, p, def.name);
@@ -495,66 +539,90 @@ PyObject* argmax_op(const OpDef& def, Args& a) {
 PyObject* any_op(const OpDef& def, Args& a) {
   const Tensor t = a.tensor(0);
   const bool full = a.overload == 0;
+  const int out_slot = full ? 1 : 3;
+  DType d = t.dtype() == DType::UInt8 ? DType::UInt8 : DType::Bool;
+  if (a.has(out_slot)) {
+    d = a.tensor(out_slot).dtype();
+    if (d != DType::Bool && d != DType::UInt8) {
+      fail_runtime(def.name, " only supports bool tensor for result, got: ", scalar_type_name(d));
+    }
+  }
   const Plan p = plan(t, full ? DimVec() : a.ints(1));
-  const DType d = t.dtype() == DType::UInt8 ? DType::UInt8 : DType::Bool;
   Tensor out = reduced(def.name[1] == 'n' ? Reduce::Any : Reduce::All, t, p, !full && a.boolean(2), DType::Bool);
   if (d != DType::Bool) out = to(out, d);
-  if (const int slot = full ? 1 : 3; a.has(slot)) {
-    const DType given = a.tensor(slot).dtype();
-    if (given != DType::Bool && given != DType::UInt8)
-      fail_runtime(def.name, " only supports bool tensor for result, got: ", scalar_type_name(given));
-    return give(a, slot, out, def.name, false, OutRule::Any);
-  }
-  return out.release();
+  return give(a, out_slot, out, def.name, false, OutRule::Any);
 }
-/// var and std: (dim, unbiased, keepdim), (unbiased), (dim, *, correction, keepdim)
-PyObject* var_op(const OpDef& def, Args& a) {
-  const Tensor t = a.tensor(0);
-  const bool root = def.name[0] == 's';
-  if (!is_differentiable(t.dtype()))
-    fail_runtime(def.name,
-                 "(): Expected input to have a floating point or complex dtype. Got: ", scalar_type_name(t.dtype()));
+/// How the four operators on variances are called: (dim, *, correction, keepdim), (dim, unbiased, keepdim), (unbiased).
+struct VarAsked {
+  Plan plan;
   double correction = 1;
-  bool keep = false;
+  bool keepdim = false;
+};
+VarAsked var_asked(const Tensor& t, Args& a) {
+  VarAsked v;
   DimVec dims;
-  int out_slot = 0;
-  if (a.overload == 0) {
-    dims = a.ints(1);
-    correction = a.real(2, 1);
-    keep = a.boolean(3);
-    out_slot = 4;
-  } else if (a.overload == 1) {
-    dims = a.ints(1);
-    correction = a.boolean(2, true) ? 1 : 0;
-    keep = a.boolean(3);
-    out_slot = 4;
+  if (a.overload == 2) {
+    v.correction = a.boolean(1, true) ? 1 : 0;
   } else {
-    correction = a.boolean(1, true) ? 1 : 0;
+    dims = a.ints(1);
+    v.correction = a.overload == 0 ? a.real(2, 1) : a.boolean(2, true) ? 1 : 0;
+    v.keepdim = a.boolean(3);
   }
-  const Plan p = plan(t, dims);
-  Tensor out = reduced(Reduce::Var, t, p, keep, to_real(t.dtype()), correction);
+  v.plan = plan(t, dims);
+  return v;
+}
+/// `mean` receives the mean where wanted.
+Tensor var_of(const Tensor& t, const VarAsked& v, bool root, Tensor* mean) {
+  const DType d = to_real(t.dtype());
+  const std::int64_t count = reduced_count(t, v.plan);
+  Tensor out = reduced(Reduce::Var, t, v.plan, v.keepdim, d, v.correction, mean, t.dtype());
+  if (count == 0) fill(out, std::nan(""));
   if (root) {
     GradMode off(false);
     out = sqrt(out);
   }
   if (recording(t)) {
-    auto* n = describe(record<VarNode>(out, t), t, p, keep);
-    n->x.save(t);
-    if (root) n->y.save_output(out);
+    auto* n = make_node<VarNode>(1);
+    const NodeRef keep = NodeRef::steal(n);
+    connect(n, 0, t);
+    describe(n, t, v.plan, v.keepdim);
     n->root = root;
-    n->degrees = std::max(0.0, double(reduced_count(t, p)) - correction);
+    n->with_mean = mean != nullptr;
+    n->count = double(count);
+    n->degrees = std::max(0.0, double(count) - v.correction);
+    n->x.save(t);
+    set_history(out, n, 0);
+    if (mean != nullptr) {
+      n->set_output_count(2);
+      set_history(*mean, n, 1);
+    }
+    if (root) n->y.save_output(out);
   }
-  return out_slot > 0 ? give(a, out_slot, out, def.name, tracked(t), OutRule::Cast) : out.release();
+  return out;
 }
-/// norm(input, p, dim, keepdim, dtype)
-PyObject* norm_op(const OpDef&, Args& a) {
+PyObject* var_op(const OpDef& def, Args& a) {
+  const Tensor t = a.tensor(0);
+  if (!is_differentiable(t.dtype())) fail_runtime("std and var only support floating point and complex dtypes");
+  Tensor out = var_of(t, var_asked(t, a), def.name[0] == 's', nullptr);
+  return a.overload == 2 ? out.release() : give(a, 4, out, def.name, tracked(t), OutRule::Cast);
+}
+PyObject* var_mean_op(const OpDef& def, Args& a) {
+  const Tensor t = a.tensor(0);
+  if (!is_differentiable(t.dtype())) fail_runtime(def.name, " only support floating point and complex dtypes");
+  Tensor mean;
+  Tensor out = var_of(t, var_asked(t, a), def.name[0] == 's', &mean);
+  return pack({std::move(out), std::move(mean)});
+}
+/// (input, p, dim, keepdim, out, dtype), or as a method (…, dtype).
+PyObject* norm_op(const OpDef& def, Args& a) {
+  const int dtype_slot = a.overload == 0 ? 5 : 4, out_slot = a.overload == 0 ? 4 : Args::kMax - 1;
   Tensor t = a.tensor(0);
-  if (a.has(4)) t = to(t, *a.dtype(4));
   double p = 2;
   if (a.has(1)) {
     if (PyUnicode_Check(a.v[1])) {
       const std::string s = a.string(1);
-      if (s != "fro") fail_runtime("norm of order '", s, "' is not supported here; use a number or 'fro'");
+      if (s == "nuc") fail_runtime("norm: the nuclear norm is not supported yet");
+      if (s != "fro") fail_runtime("linalg.matrix_norm: Order ", s, " not supported.");
     } else {
       p = a.real(1);
     }
@@ -562,7 +630,32 @@ PyObject* norm_op(const OpDef&, Args& a) {
   if (!is_differentiable(t.dtype()))
     fail_runtime("linalg.vector_norm: Expected a floating point or complex tensor as input. Got ",
                  scalar_type_name(t.dtype()));
+  if (const std::optional<DType> asked = a.dtype(dtype_slot)) {
+    if (!is_differentiable(*asked)) {
+      fail_runtime("linalg.vector_norm: dtype should be floating point or complex. Got ", scalar_type_name(*asked));
+    }
+    if (is_complex(*asked) != is_complex(t.dtype())) {
+      fail_runtime("linalg.vector_norm: dtype should be ", is_complex(t.dtype()) ? "complex" : "real", " for ",
+                   is_complex(t.dtype()) ? "complex" : "real", " inputs, but got ", scalar_type_name(*asked));
+    }
+    if (promote(t.dtype(), *asked) != *asked) {
+      fail_runtime("linalg.vector_norm: the dtype of the input (", scalar_type_name(t.dtype()),
+                   ") should be convertible without narrowing to the specified dtype (", scalar_type_name(*asked), ")");
+    }
+    t = to(t, *asked);
+  }
   const Plan pl = plan(t, a.ints(2));
+  if (reduced_count(t, pl) == 0 && (p < 0 || p == INFINITY)) {
+    if (pl.all) {
+      fail_runtime("linalg.vector_norm cannot compute the ", p,
+                   " norm on an empty tensor because the operation does not have an identity");
+    }
+    for (int i = 0; i < t.ndim(); ++i) {
+      if (!(pl.mask >> i & 1) || t.sizes()[i] != 0) continue;
+      fail_index("linalg.vector_norm cannot compute the ", p, " norm on the dimension ", i,
+                 " because this dimension is empty and the operation does not have an identity");
+    }
+  }
   const bool keep = a.boolean(3);
   const DType d = to_real(t.dtype());
   Tensor out;
@@ -584,14 +677,32 @@ PyObject* norm_op(const OpDef&, Args& a) {
     n->y.save_output(out);
     n->p = p;
   }
-  return out.release();
+  return give(a, out_slot, out, def.name, tracked(t));
+}
+/// log(Σ exp(t)) of complex numbers, shifted by the largest real part.
+Tensor complex_logsumexp(const Tensor& t, const Plan& p, bool keepdim) {
+  GradMode off(false);
+  DimVec dims;
+  for (int i = 0; i < t.ndim(); ++i) {
+    if (p.mask >> i & 1) dims.push_back(i);
+  }
+  if (t.numel() == 0) return log(sum(exp(t), dims, keepdim));
+  Tensor shift = reduced(Reduce::Amax, real(t), p, true, to_real(t.dtype()));
+  shift = masked_fill(shift, predicate(Predicate::IsInf, shift), 0);
+  Tensor out = log(sum(exp(t - shift), dims, true)) + shift;
+  return drop_dims(out, p, keepdim);
 }
 PyObject* logsumexp_op(const OpDef& def, Args& a) {
   Tensor t = a.tensor(0);
   if (is_integral(t.dtype(), true)) t = to(t, default_dtype());
   const Plan p = plan(t, a.ints(1));
   const bool keep = a.boolean(2);
-  Tensor out = reduced(Reduce::LogSumExp, t, p, keep, t.dtype());
+  if (a.has(3) && !is_differentiable(a.tensor(3).dtype())) {
+    fail_runtime("logsumexp(): Expected floating point type for result tensor, but got: ",
+                 scalar_type_name(a.tensor(3).dtype()));
+  }
+  Tensor out =
+      is_complex(t.dtype()) ? complex_logsumexp(t, p, keep) : reduced(Reduce::LogSumExp, t, p, keep, t.dtype());
   if (recording(t)) {
     auto* n = describe(record<LogSumExpNode>(out, t), t, p, keep);
     n->x.save(t);
@@ -600,18 +711,25 @@ PyObject* logsumexp_op(const OpDef& def, Args& a) {
   return give(a, 3, out, def.name, tracked(t), OutRule::Cast);
 }
 PyObject* cumsum_op(const OpDef& def, Args& a) {
-  Tensor t = a.tensor(0);
-  if (const auto d = dtype_or_out(a, 2, 3)) t = to(t, *d);
-  // Integers are summed in int64, whose low bits are the sum of a smaller type.
-  return give(a, 3, cumsum(t, a.dim(1, t.ndim())), def.name, tracked(t), OutRule::Any);
+  const Tensor t = a.tensor(0);
+  return give(a, 3, cumsum_as(t, a.dim(1, t.ndim()), accumulated_type(t, a, 2, 3)), def.name, tracked(t));
 }
 struct CumprodNode final : Node {
-  SavedTensor x;
+  SavedTensor x, y;
   int dim = 0;
+  DType dtype = DType::Float;
   const char* name() const override { return "CumprodBackward0"; }
-  void apply(Tensor* in, Tensor* out) override {
+  void apply(Tensor* in, Tensor* out) override { out[0] = to(gradient(in[0]), dtype); }
+  Tensor gradient(const Tensor& given) {
+    if (given.ndim() == 0) return given;
+    const Tensor input = to(x.unpack(this), given.dtype());
+    if (input.numel() == 0) return given * input;
+    if (!has_zero(input)) {
+      const DimVec d{dim};
+      return flip(cumsum(flip(given * conj(y.unpack(this)), d), dim), d) / conj(input);
+    }
     // Row by row: the product up to j without factor i. Quadratic, but right at zeros and differentiable.
-    const Tensor s = transpose(x.unpack(this), dim, -1), g = transpose(in[0], dim, -1);
+    const Tensor s = transpose(input, dim, -1), g = transpose(given, dim, -1);
     const int last = s.ndim() - 1;
     const std::int64_t n = s.size(-1);
     std::vector<Tensor> parts;
@@ -625,20 +743,30 @@ struct CumprodNode final : Node {
       }
       parts.push_back(d);
     }
-    out[0] = n == 0 ? zeros_like(x.unpack(this)) : transpose(stack(parts, last), dim, -1);
+    return transpose(stack(parts, last), dim, -1);
   }
-  void visit(SavedVisitor& v) override { v.tensor("self", x); }
+  void visit(SavedVisitor& v) override {
+    v.tensor("self", x);
+    v.tensor("result", y);
+  }
 };
 PyObject* cumprod_op(const OpDef& def, Args& a) {
-  Tensor t = a.tensor(0);
-  t = to(t, dtype_or_out(a, 2, 3).value_or(sum_type(t, {})));
+  const Tensor t = a.tensor(0);
+  const DType d = accumulated_type(t, a, 2, 3);
   const int dim = a.dim(1, t.ndim());
-  if (t.ndim() == 0) return give(a, 3, clone(t), def.name, tracked(t));
-  Tensor out = cumprod_raw(t, dim);
-  if (recording(t)) {
+  Tensor out = empty(t.sizes(), d);
+  if (t.ndim() == 0) {
+    copy_into(out, t);
+  } else {
+    GilRelease gil(t.numel());
+    scan(Scan::Cumprod, source(t), dim, {out.data(), d, out.strides()});
+  }
+  if (recording(t) && is_differentiable(d)) {
     auto* n = record<CumprodNode>(out, t);
     n->x.save(t);
+    n->y.save_output(out);
     n->dim = dim;
+    n->dtype = t.dtype();
   }
   return give(a, 3, out, def.name, tracked(t));
 }
@@ -646,9 +774,14 @@ PyObject* softmax_op(const OpDef& def, Args& a) {
   Tensor t = a.tensor(0);
   if (a.has(2)) t = to(t, *a.dtype(2));
   const bool log = def.name[0] == 'l';
-  if (!is_floating(t.dtype()))
-    fail_unsupported(log ? "log_softmax_lastdim_kernel_impl" : "softmax_lastdim_kernel_impl", t.dtype());
-  return softmax_of(t, a.dim(1, t.ndim()), log).release();
+  const int dim = a.dim(1, t.ndim());
+  if (!is_floating(t.dtype()) && t.numel() > 0) {
+    const bool last = t.ndim() == 0 || dim == t.ndim() - 1;
+    fail_unsupported(log ? (last ? "log_softmax_lastdim_kernel_impl" : "log_softmax_kernel_impl")
+                         : (last ? "softmax_lastdim_kernel_impl" : "softmax_kernel_impl"),
+                     t.dtype());
+  }
+  return softmax_of(t, dim, log).release();
 }
 
 constexpr const char* kSumSig =
@@ -661,9 +794,8 @@ constexpr const char* kProdSig =
     "(Tensor input, *, dtype? dtype=None)\n(Tensor input, int dim, bool keepdim=False, *, dtype? dtype=None, Tensor? "
     "out=None)";
 constexpr const char* kMaxSig =
-    "(Tensor input, *, Tensor? out=None)\n(Tensor input, int dim, bool keepdim=False, *, Tensors? out=None)\n(Tensor "
-    "input, Tensor other, *, Tensor? "
-    "out=None)";
+    "(Tensor input, *, Tensor? out=None)\n(Tensor input, Tensor other, *, Tensor? out=None)\n(Tensor input, int dim, "
+    "bool keepdim=False, *, Tensors? out=None)";
 constexpr const char* kAmaxSig = "(Tensor input, ints dim=(), bool keepdim=False, *, Tensor? out=None)";
 constexpr const char* kArgmaxSig = "(Tensor input, int? dim=None, bool keepdim=False, *, Tensor? out=None)";
 constexpr const char* kAnySig =
@@ -671,6 +803,9 @@ constexpr const char* kAnySig =
 constexpr const char* kVarSig =
     "(Tensor input, ints? dim=None, *, Number? correction=1, bool keepdim=False, Tensor? out=None)\n(Tensor input, "
     "ints? dim, bool unbiased=True, bool keepdim=False, *, Tensor? out=None)\n(Tensor input, bool unbiased)";
+constexpr const char* kVarMeanSig =
+    "(Tensor input, ints? dim=None, *, Number? correction=1, bool keepdim=False)\n(Tensor input, ints? dim, bool "
+    "unbiased=True, bool keepdim=False)\n(Tensor input, bool unbiased)";
 constexpr const char* kCumSig = "(Tensor input, int dim, *, dtype? dtype=None, Tensor? out=None)";
 constexpr const char* kSoftmaxSig = "(Tensor input, int dim, dtype? dtype=None)";
 const OpDef ops[] = {
@@ -692,8 +827,16 @@ const OpDef ops[] = {
     {"any", kAnySig, any_op, kBoth, Kind::Reduction, "Is some element nonzero?"},
     {"var", kVarSig, var_op, kBoth, Kind::Reduction, "The variance; the divisor is the count less `correction`."},
     {"std", kVarSig, var_op, kBoth, Kind::Reduction, "The standard deviation; see var."},
-    {"norm", "(Tensor input, any p='fro', ints? dim=None, bool keepdim=False, dtype? dtype=None)", norm_op, kBoth,
-     Kind::Reduction, "The p-norm of the elements as one vector, or along dimensions."},
+    {"var_mean", kVarMeanSig, var_mean_op, kFunction, Kind::Reduction, "(variance, mean); see var."},
+    {"std_mean", kVarMeanSig, var_mean_op, kFunction, Kind::Reduction, "(standard deviation, mean); see var."},
+    {"count_nonzero", "(Tensor input, ints dim)\n(Tensor input, int? dim=None)", count_nonzero_op, kBoth,
+     Kind::Comparison, "How many elements differ from 0, over all or some dimensions."},
+    {"nansum", "(Tensor input, ints? dim=None, bool keepdim=False, *, dtype? dtype=None, Tensor? out=None)", nansum_op,
+     kBoth, Kind::Reduction, "The sum, nan counted as 0."},
+    {"norm",
+     "(Tensor input, any p='fro', ints? dim=None, bool keepdim=False, Tensor? out=None, dtype? dtype=None)\n(Tensor "
+     "input, any p='fro', ints? dim=None, bool keepdim=False, dtype? dtype=None)",
+     norm_op, kBoth, Kind::Reduction, "The p-norm of the elements as one vector, or along dimensions."},
     {"logsumexp", "(Tensor input, ints dim, bool keepdim=False, *, Tensor? out=None)", logsumexp_op, kBoth,
      Kind::Reduction, "log(sum(exp(input))) over dimensions, stably."},
     {"cumsum", kCumSig, cumsum_op, kBoth, Kind::Scan, "The running sum along a dimension."},

@@ -6,10 +6,21 @@
 #include "kernels/sorting.h"
 #include "ops/binary.h"
 #include "ops/ops.h"
+#include "ops/picked.h"
 #include "python/bind.h"
 #include "tensor/iterator.h"
 
 namespace rl {
+
+PyObject* give_pair(Args& a, int out_slot, const char* name, const char* shown, const Picked& p, bool tracked) {
+  if (!a.has(out_slot)) return pack_named(shown, {"values", "indices"}, {p.values, p.indices});
+  const std::vector<Tensor> out = a.tensors(out_slot);
+  if (out.size() != 2) fail_type(name, "(): argument 'out' must be a tuple of 2 tensors, not ", out.size());
+  const std::vector<Tensor> results{p.values, p.indices}, inputs = a.all_tensors(out_slot);
+  give_all(out, results, inputs, name, tracked);
+  return pack_named(shown, {"values", "indices"}, {out[0], out[1]});
+}
+
 namespace {
 
 Source source(const Tensor& t) { return {t.data(), t.dtype(), t.sizes(), t.strides()}; }
@@ -48,20 +59,6 @@ void record_pick(const Tensor& values, const Tensor& t, const Tensor& index, int
   n->title = title;
 }
 
-struct Picked {
-  Tensor values, indices;
-};
-
-/// Both outputs of a `…(values, indices)` operator, into out=(values, indices) where given.
-PyObject* give_pair(Args& a, int out_slot, const char* name, const char* shown, Picked p, bool tracked) {
-  if (!a.has(out_slot)) return pack_named(shown, {"values", "indices"}, {p.values, p.indices});
-  const std::vector<Tensor> out = a.tensors(out_slot);
-  if (out.size() != 2) fail_type(name, "(): argument 'out' must be a tuple of 2 tensors, not ", out.size());
-  const std::vector<Tensor> results{p.values, p.indices}, inputs = a.all_tensors(out_slot);
-  give_all(out, results, inputs, name, tracked);
-  return pack_named(shown, {"values", "indices"}, {out[0], out[1]});
-}
-
 void need_real(const Tensor& t, const char* kernel) {
   if (is_complex(t.dtype())) fail_unsupported(kernel, t.dtype());
 }
@@ -69,7 +66,7 @@ void need_real(const Tensor& t, const char* kernel) {
 // --- sort, topk
 // ---------------------------------------------------------------------------------------------------------
 
-Picked sorted(const Tensor& t, int dim, bool descending) {
+Picked sorted(const Tensor& t, int dim, bool descending, const char* title = "SortBackward0") {
   if (is_complex(t.dtype())) fail_runtime("Sort currently does not support complex dtypes on CPU");
   Picked p{empty_like(t, t.dtype()), empty_like(t, DType::Int64)};
   if (t.ndim() == 0) {
@@ -79,17 +76,22 @@ Picked sorted(const Tensor& t, int dim, bool descending) {
     GilRelease gil(t.numel() * 8, true);
     sort(source(t), dim, descending, target(p.values), target(p.indices));
   }
-  record_pick(p.values, t, p.indices, dim, false, "SortBackward0");
+  record_pick(p.values, t, p.indices, dim, false, title);
   return p;
 }
-/// (input, dim, descending, stable, out)
+/// Overload 0: (input, stable, dim, descending, out); 1: (input, dim, descending, out). The sort is stable in any case.
 PyObject* sort_op(const OpDef&, Args& a) {
+  const int at = a.overload == 0 ? 2 : 1;
   const Tensor t = a.tensor(0);
-  return give_pair(a, 4, "sort", "sort", sorted(t, wrap_dim(a.integer(1, -1), t.ndim()), a.boolean(2)), tracked(t));
+  Picked p = sorted(t, wrap_dim(a.integer(at, -1), t.ndim()), a.boolean(at + 1),
+                    a.overload == 0 ? "SortBackward1" : "SortBackward0");
+  return give_pair(a, at + 2, "sort", "sort", p, tracked(t));
 }
+/// The same slots without `out`.
 PyObject* argsort_op(const OpDef&, Args& a) {
+  const int at = a.overload == 0 ? 2 : 1;
   const Tensor t = detach(a.tensor(0));
-  return sorted(t, wrap_dim(a.integer(1, -1), t.ndim()), a.boolean(2)).indices.release();
+  return sorted(t, wrap_dim(a.integer(at, -1), t.ndim()), a.boolean(at + 1)).indices.release();
 }
 PyObject* msort_op(const OpDef& def, Args& a) {
   const Tensor t = a.tensor(0);
@@ -108,7 +110,9 @@ PyObject* topk_op(const OpDef&, Args& a) {
   const int dim = wrap_dim(a.integer(2, -1), t.ndim());
   const std::int64_t k = a.integer(1), n = t.ndim() == 0 ? 1 : t.sizes()[dim];
   if (k < 0 || k > n) fail_runtime("selected index k out of range");
-  need_real(t, "topk_cpu");
+  if (t.dtype() == DType::Bool || is_complex(t.dtype())) {
+    fail_runtime("topk does not support ", t.dtype() == DType::Bool ? "bool" : "complex", " dtypes on CPU");
+  }
   const DimVec sizes = with_size(t, dim, k);
   Picked p{empty(sizes, t.dtype()), empty(sizes, DType::Int64)};
   if (t.ndim() == 0) {
@@ -201,7 +205,7 @@ PyObject* cummax_op(const OpDef& def, Args& a) {
   const bool largest = def.name[4] == 'a';
   const Tensor t = a.tensor(0);
   const int dim = a.dim(1, t.ndim());
-  need_real(t, largest ? "cummax_cpu" : "cummin_cpu");
+  if (t.ndim() > 0 && t.numel() > 0) need_real(t, largest ? "cummax_cpu" : "cummin_cpu");
   if (const std::vector<Tensor> out = a.tensors(2); !out.empty() && out[0].dtype() != t.dtype())
     fail_runtime("expected scalar_type ", scalar_type_name(t.dtype()), " but found ", scalar_type_name(out[0].dtype()));
   Picked p{empty(t.sizes(), t.dtype()), empty(t.sizes(), DType::Int64)};
@@ -412,24 +416,15 @@ constexpr const char* kTriangleSig = "(Tensor input, int diagonal=0, *, Tensor? 
 
 const OpDef ops[] = {
     {"sort",
-     "(Tensor input, int dim=-1, bool descending=False, bool stable=False, *, Tensors? out=None)\n"
-     "(Tensor input, *, bool? stable, int dim=-1, bool descending=False, Tensors? out=None)",
-     [](const OpDef& def, Args& a) -> PyObject* {
-       // The sort is always stable, so the second form differs in the order of its slots alone.
-       if (a.overload == 1) std::rotate(a.v + 1, a.v + 2, a.v + 4);
-       return sort_op(def, a);
-     },
-     kBoth, Kind::Movement,
+     "(Tensor input, *, bool? stable, int dim=-1, bool descending=False, Tensors? out=None)\n"
+     "(Tensor input, int dim=-1, bool descending=False, *, Tensors? out=None)",
+     sort_op, kBoth, Kind::Movement,
      "(values, indices) along a dimension in ascending order, or descending. Always stable; nan counts as the "
      "largest."},
     {"argsort",
-     "(Tensor input, int dim=-1, bool descending=False, bool stable=False)\n"
-     "(Tensor input, *, bool stable, int dim=-1, bool descending=False)",
-     [](const OpDef& def, Args& a) -> PyObject* {
-       if (a.overload == 1) std::rotate(a.v + 1, a.v + 2, a.v + 4);
-       return argsort_op(def, a);
-     },
-     kBoth, Kind::Comparison, "The indices that sort along a dimension."},
+     "(Tensor input, *, bool stable, int dim=-1, bool descending=False)\n"
+     "(Tensor input, int dim=-1, bool descending=False)",
+     argsort_op, kBoth, Kind::Comparison, "The indices that sort along a dimension."},
     {"msort", "(Tensor input, *, Tensor? out=None)", msort_op, kBoth, Kind::Movement,
      "The values sorted along the first dimension."},
     {"topk", "(Tensor input, int k, int dim=-1, bool largest=True, bool sorted=True, *, Tensors? out=None)", topk_op,

@@ -246,7 +246,8 @@ TABLE: tuple[Row, ...] = (
     *several("bitwise_and bitwise_or bitwise_xor bitwise_not bitwise_left_shift bitwise_right_shift", "fmio", grad=False),
     *several("isnan isinf isfinite isclose equal allclose", "fm", grad=False),
     # reductions
-    *several("sum mean prod amax amin all any argmax argmin logsumexp cumsum cumprod", "fmo"),
+    *several("sum mean prod amax amin all any argmax argmin cumsum cumprod", "fmo"),
+    Row("logsumexp", "fmo", accepts="dim=[] means all dimensions, as elsewhere; PyTorch fails on a shape of its own making"),
     *several("var std", "fmo"),
     *several("max min", "fmo"),
     *several("var_mean std_mean", "f"),
@@ -287,7 +288,9 @@ TABLE: tuple[Row, ...] = (
     *several("sort topk", "fmo"),
     Row("argsort", "fm"),
     # softmax and losses
-    *several("softmax log_softmax", "fm"),
+    Row("softmax", "fm"),
+    Row("log_softmax", "fm", tolerance={"float16": (2e-3, 1e-3), "bfloat16": (2e-2, 4e-3)},
+        reason="PyTorch rounds the logarithm of the sum to 16 bits before it subtracts; here the result alone is rounded"),
     Row("nn.functional.softmin", "f"),
     *functional("cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits"),
     # copies and conversions

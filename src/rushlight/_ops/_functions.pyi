@@ -39,16 +39,8 @@ def is_nonzero(input: Tensor) -> _bool:
     """Whether the only element differs from 0."""
 def isin(elements: Any, test_elements: Any, *, assume_unique: _bool=False, invert: _bool=False) -> Tensor:
     """Where an element is among `test_elements`."""
-def var_mean(input: Tensor, dim: Any=None, unbiased: Any=None, keepdim: _bool=False, *, correction: Any=None) -> Any:
-    """(variance, mean) over dimensions."""
-def std_mean(input: Tensor, dim: Any=None, unbiased: Any=None, keepdim: _bool=False, *, correction: Any=None) -> Any:
-    """(standard deviation, mean) over dimensions."""
 def aminmax(input: Tensor, *, dim: _int | None=None, keepdim: _bool=False) -> Any:
     """(min, max) of all elements or along a dimension."""
-def count_nonzero(input: Tensor, dim: Any=None) -> Tensor:
-    """How many elements differ from 0, over all or some dimensions."""
-def nansum(input: Tensor, dim: Any=None, keepdim: _bool=False, *, dtype: _dtype | None=None, out: Tensor | None=None) -> Tensor:
-    """The sum, nan counted as 0."""
 def nanmean(input: Tensor, dim: Any=None, keepdim: _bool=False, *, dtype: _dtype | None=None, out: Tensor | None=None) -> Tensor:
     """The mean of what is not nan."""
 def mode(input: Tensor, dim: _int=-1, keepdim: _bool=False) -> Any:

@@ -21,38 +21,6 @@ def _dims(dim: Any, ndim: int) -> list[int]:
     return [d % ndim if ndim else 0 for d in ((dim,) if isinstance(dim, int) else dim)]
 
 
-@operator("Reduction", where=FUNCTION)
-def var_mean(
-    input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None
-) -> Any:
-    """(variance, mean) over dimensions."""
-    if isinstance(dim, bool):
-        dim, unbiased = None, dim
-    if unbiased is not None:
-        correction = int(unbiased)
-    if correction is None:
-        correction = 1
-    options = {"dim": dim, "keepdim": keepdim}
-    mean = input.mean() if dim is None and not keepdim else input.mean(**options)
-    return input.var(correction=correction, **options), mean
-
-
-@operator("Reduction", where=FUNCTION)
-def std_mean(
-    input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None
-) -> Any:
-    """(standard deviation, mean) over dimensions."""
-    if isinstance(dim, bool):
-        dim, unbiased = None, dim
-    if unbiased is not None:
-        correction = int(unbiased)
-    if correction is None:
-        correction = 1
-    options = {"dim": dim, "keepdim": keepdim}
-    mean = input.mean() if dim is None and not keepdim else input.mean(**options)
-    return input.std(correction=correction, **options), mean
-
-
 @operator("Reduction")
 def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
     """(min, max) of all elements or along a dimension."""
@@ -60,24 +28,6 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
     if dim is None and keepdim:
         options = {"dim": list(range(input.ndim)), "keepdim": True}
     return make("aminmax", ("min", "max"), (input.amin(**options), input.amax(**options)))
-
-
-@operator("Comparison")
-def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
-    """How many elements differ from 0, over all or some dimensions."""
-    different = input.detach() != 0
-    return different.sum() if dim is None else different.sum(dim)
-
-
-@operator("Reduction", out=True)
-def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
-    """The sum, nan counted as 0."""
-    if input.is_complex():
-        raise RuntimeError("nansum does not support complex inputs")
-    clean = input.masked_fill(input.detach().isnan(), 0) if input.is_floating_point() else input
-    if dim is None:
-        return clean.sum(dtype=dtype) if not keepdim else clean.sum(list(range(input.ndim)), True, dtype=dtype)
-    return clean.sum(dim, keepdim, dtype=dtype)
 
 
 @operator("Reduction", out=True)
