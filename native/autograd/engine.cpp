@@ -6,6 +6,7 @@
 #include <memory>
 #include <unordered_map>
 
+#include "autograd/frame.h"
 #include "autograd/hooks.h"
 #include "base/threads.h"
 #include "ops/ops.h"
@@ -56,6 +57,9 @@ thread_local std::unique_ptr<Workspace> spare;
 
 /// One backward pass. All its state lives here, in flat arrays by the node's number, so that passes can be nested,
 /// can run in several threads, and leave nothing behind on the nodes.
+class Run;
+thread_local Run* running = nullptr;
+
 class Run {
  public:
   explicit Run(BackwardRequest& r)
@@ -65,6 +69,9 @@ class Run {
         grads_(space_->grads),
         ready_(space_->ready) {
     ++depth;
+    number_ = note_backward();
+    outer_number_ = std::exchange(modes.run, number_);
+    outer_ = std::exchange(running, this);
     if (!slots_taken) {
       slots_taken = slots_mine = own_slots_ = true;
       run_ = ++next_run;
@@ -75,6 +82,8 @@ class Run {
     for (TensorObject* g : grads_) Py_XDECREF(reinterpret_cast<PyObject*>(g));
     if (own_slots_) slots_taken = slots_mine = false;
     --depth;
+    modes.run = outer_number_;
+    running = outer_;
     if (space_->small()) {
       space_->clear();
       spare = std::move(space_);
@@ -98,10 +107,18 @@ class Run {
       if (states_[i].waiting == 0 && !states_[i].ready) push(i);
     }
     GradMode mode(request_.create_graph);
-    plain_ = request_.inputs.empty();
+    plain_ = request_.inputs.empty() && !modes.anomaly;
     while (!ready_.empty()) execute(pop());
+    for (std::size_t i = 0; i < callbacks_.size(); ++i) Object::check(PyObject_CallNoArgs(callbacks_[i].get()));
     return std::move(captured_);
   }
+
+  std::uint32_t run_number() const { return number_; }
+  bool will_execute(Node* n) const {
+    const std::uint32_t i = lookup(n);
+    return i != kNone && (needed_.empty() || needed_[i]);
+  }
+  void call_after(PyObject* callback) { callbacks_.push_back(Object::borrow(callback)); }
 
  private:
   // --- numbering ------------------------------------------------------------------------------------------------
@@ -258,7 +275,10 @@ class Run {
       const bool leaf = n->is_accumulator();
       if (!leaf || request_.inputs.empty()) {
         if (!captured_here || has_needed_successor(n)) {
-          n->apply(in, out);
+          if (modes.anomaly) [[unlikely]]
+            apply_watched(n, in, out);
+          else
+            n->apply(in, out);
           if (n->extra() != nullptr) after_apply(n, in, out);
         }
       }
@@ -318,7 +338,11 @@ class Run {
   BackwardRequest& request_;
   bool own_slots_ = false;
   bool plain_ = false;  // nothing is captured: every node runs
-  std::uint32_t run_ = 0;
+  std::uint32_t run_ = 0;     // the mark on the nodes' slots
+  std::uint32_t number_ = 0;  // of all passes: see note_backward
+  std::uint32_t outer_number_ = 0;
+  Run* outer_ = nullptr;
+  std::vector<Object> callbacks_;
   std::uint64_t executed_ = 0;
   std::vector<EdgeRef> roots_;
   std::unique_ptr<Workspace> space_;
@@ -370,6 +394,13 @@ void AccumulateGrad::apply(Tensor* in, Tensor*) {
 }
 
 int backward_depth() { return depth; }
+std::uint32_t current_backward() { return running == nullptr ? 0 : running->run_number(); }
+bool will_execute(Node* n) { return running != nullptr && running->will_execute(n); }
+bool call_after_backward(PyObject* callback) {
+  if (running == nullptr) return false;
+  running->call_after(callback);
+  return true;
+}
 
 Tensor implicit_gradient(const Tensor& output) {
   if (output.numel() != 1) fail_runtime("grad can be implicitly created only for scalar outputs");

@@ -23,5 +23,11 @@ std::vector<Tensor> run_backward(BackwardRequest&& request);
 Tensor implicit_gradient(const Tensor& output);
 /// How many backward passes this thread is inside of.
 int backward_depth();
+/// The number of the backward pass that this thread is inside of; 0 if there is none.
+std::uint32_t current_backward();
+/// Will that pass run the node, or deliver what arrives there?
+bool will_execute(Node* n);
+/// Calls `callback()` when that pass has ended; false if there is none.
+bool call_after_backward(PyObject* callback);
 
 }  // namespace rl

@@ -19,6 +19,82 @@
 #include "autograd/node.h"
 
 namespace rl {
+namespace {
+
+// A bit of co_flags that no CPython uses.
+constexpr int kInternal = 0x40000000;
+bool is_internal(PyObject* code) { return reinterpret_cast<PyCodeObject*>(code)->co_flags & kInternal; }
+
+/// A line, kept alive by its code object.
+struct Line {
+  PyObject* code = nullptr;
+  int instruction = 0;
+
+  void take() {
+    PyObject* old = code;
+    current_line(code, instruction);
+    Py_XDECREF(old);
+  }
+};
+
+struct Change {
+  const std::uint32_t* counter;
+  std::uint32_t version;
+  std::uint64_t sequence;
+  Line line;
+};
+constexpr std::size_t kChanges = 1024, kBackwards = 256;
+Change changes[kChanges];
+Line backwards[kBackwards];
+std::size_t next_change = 0;
+std::uint32_t backward_count = 0;
+
+const std::uint32_t* counter_of(const Tensor& t) {
+  return t->has(kOwnVersion) ? &t->extra->version->value : &t->storage->version;
+}
+
+}  // namespace
+
+void mark_internal(PyObject* code) {
+  std::vector<PyObject*> stack{code};
+  while (!stack.empty()) {
+    auto* c = reinterpret_cast<PyCodeObject*>(stack.back());
+    stack.pop_back();
+    c->co_flags |= kInternal;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(c->co_consts); ++i) {
+      PyObject* inner = PyTuple_GET_ITEM(c->co_consts, i);
+      if (PyCode_Check(inner)) stack.push_back(inner);
+    }
+  }
+}
+
+void note_change(const Tensor& t) {
+  Change& c = changes[next_change++ % kChanges];
+  c.counter = counter_of(t);
+  c.version = *c.counter;
+  c.sequence = upcoming_sequence();
+  c.line.take();
+}
+std::string change_line(const Tensor& t, std::uint32_t version, std::uint64_t after) {
+  const std::uint32_t* counter = counter_of(t);
+  for (std::size_t i = 0; i < kChanges && i < next_change; ++i) {
+    const Change& c = changes[(next_change - 1 - i) % kChanges];
+    if (c.sequence < after) break;
+    if (c.counter == counter && c.version == version + 1 && c.line.code != nullptr)
+      return describe_line(c.line.code, c.line.instruction);
+  }
+  return "";
+}
+std::uint32_t note_backward() {
+  const std::uint32_t number = ++backward_count;
+  backwards[number % kBackwards].take();
+  return number;
+}
+std::string backward_line(std::uint32_t run) {
+  if (run == 0 || backward_count - run >= kBackwards) return "";
+  const Line& l = backwards[run % kBackwards];
+  return l.code == nullptr ? "" : describe_line(l.code, l.instruction);
+}
 
 void current_line(PyObject*& code, int& instruction) {
   code = nullptr;
@@ -35,17 +111,25 @@ void current_line(PyObject*& code, int& instruction) {
 #else
   _PyInterpreterFrame* frame = state->cframe->current_frame;
 #endif
+  PyObject* c;
+  for (;; frame = frame->previous) {
 #if PY_VERSION_HEX >= 0x030C0000
-  while (frame != nullptr && frame->owner == FRAME_OWNED_BY_CSTACK) frame = frame->previous;
+    while (frame != nullptr && frame->owner == FRAME_OWNED_BY_CSTACK) frame = frame->previous;
 #endif
-  if (frame == nullptr) return;
+    if (frame == nullptr) return;
 #if PY_VERSION_HEX >= 0x030D0000
-  PyObject* c = frame->f_executable;
-  if (!PyCode_Check(c)) return;
+    c = frame->f_executable;
+    if (!PyCode_Check(c)) return;
+#else
+    c = reinterpret_cast<PyObject*>(frame->f_code);
+#endif
+    if (!is_internal(c) || frame->previous == nullptr) [[likely]]
+      break;
+  }
+#if PY_VERSION_HEX >= 0x030D0000
   instruction = int(reinterpret_cast<char*>(frame->instr_ptr) -
                     reinterpret_cast<char*>(_PyCode_CODE(reinterpret_cast<PyCodeObject*>(c))));
 #else
-  PyObject* c = reinterpret_cast<PyObject*>(frame->f_code);
   instruction = int(reinterpret_cast<char*>(frame->prev_instr) -
                     reinterpret_cast<char*>(_PyCode_CODE(reinterpret_cast<PyCodeObject*>(c))));
 #endif
@@ -54,11 +138,19 @@ void current_line(PyObject*& code, int& instruction) {
 #elif PY_VERSION_HEX >= 0x030B0000
   PyFrameObject* frame = PyThreadState_GetFrame(state);
   if (frame == nullptr) return;
-  code = reinterpret_cast<PyObject*>(PyFrame_GetCode(frame));
+  for (;;) {
+    code = reinterpret_cast<PyObject*>(PyFrame_GetCode(frame));
+    PyFrameObject* back = is_internal(code) ? PyFrame_GetBack(frame) : nullptr;
+    if (back == nullptr) break;
+    Py_DECREF(code);
+    Py_SETREF(frame, back);
+  }
   instruction = PyFrame_GetLasti(frame);
   Py_DECREF(frame);
 #else
   PyFrameObject* frame = state->frame;
+  while (frame != nullptr && is_internal(reinterpret_cast<PyObject*>(frame->f_code)) && frame->f_back != nullptr)
+    frame = frame->f_back;
   if (frame == nullptr) return;
   code = reinterpret_cast<PyObject*>(frame->f_code);
   Py_INCREF(code);

@@ -16,6 +16,16 @@ void run_post_hooks(Node* n, Tensor* in, Tensor* out);
 /// Stores the gradients of outputs on which `retain_grad` was called.
 void keep_retained(Node* n, Tensor* grads);
 
+/// A pair of graph.saved_tensors_hooks, and the pair that it hides.
+struct SavedHooks {
+  PyObject *pack, *unpack;
+  SavedHooks* below;
+};
+/// In anomaly mode: the Python stack, as metadata of the node that is being made.
+void remember_stack(Node* n);
+/// In anomaly mode: runs the node's backward, says where the node was made if it fails, and looks for nan.
+void apply_watched(Node* n, Tensor* in, Tensor* out);
+
 /// leaf.grad += g, taking `g` over where possible.
 void accumulate_grad(const Tensor& leaf, Tensor& g);
 /// Sums and converts a gradient to an input's shape and dtype.

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "autograd/frame.h"
+#include "autograd/hooks.h"
 #include "autograd/release.h"
 #include "autograd/views.h"
 #include "ops/ops.h"
@@ -30,6 +31,8 @@ thread_local bool freeing RL_HOT_TLS = false;
 
 }  // namespace
 
+std::uint64_t upcoming_sequence() { return next_sequence; }
+
 std::string operator_name(const Node* n) {
   std::string s = n->name();
   const auto at = s.rfind("Backward");
@@ -40,6 +43,8 @@ Node::Node() : sequence_(next_sequence++) {
 #if !defined(RL_NO_LINES)
   current_line(code_, instruction_);
 #endif
+  if (modes.anomaly) [[unlikely]]
+    remember_stack(this);
 }
 
 Node::~Node() {
@@ -107,10 +112,14 @@ void Node::release_saved() {
 
 // --- saved tensors --------------------------------------------------------------------------------------------------
 
+void SavedTensor::pack_by_mode(const Tensor& shown) { pack(modes.saved_hooks->pack, modes.saved_hooks->unpack, shown); }
+
 void SavedTensor::save_output(const Tensor& output) {
   tensor_ = alias(output);
   version_ = output->version();
   output_ = output->output_nr + 1;
+  if (modes.saved_hooks != nullptr) [[unlikely]]
+    pack_by_mode(output);
 }
 
 namespace {
@@ -119,7 +128,8 @@ namespace {
 std::string type_string(DType d) { return cat("torch.", scalar_type_name(d), "Tensor"); }
 
 [[noreturn, gnu::cold]] void fail_modified(Node* owner, const Tensor& t, std::uint32_t expected, std::uint32_t output) {
-  std::string made;
+  std::string made, where = "later";
+  if (const std::string line = change_line(t, expected, owner->sequence()); !line.empty()) where = cat("at ", line);
   if (output != 0) {
     made = cat(", which is output ", output - 1, " of ", operator_name(owner), ",");
   } else if (Node* fn = t.is_leaf() ? nullptr : t->grad_fn) {
@@ -132,11 +142,12 @@ std::string type_string(DType d) { return cat("torch.", scalar_type_name(d), "Te
       " instead. Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
       "torch.autograd.set_detect_anomaly(True, check_nan=False).\n",
       owner->name(), ", made at ", describe_line(owner->code(), owner->instruction()),
-      ", needs the value that the tensor had there; it was changed in place later. Change a copy (clone()), or use the "
+      ", needs the value that the tensor had there; it was changed in place ", where, ". Change a copy (clone()), or use the "
       "operator that returns a new tensor.");
 }
 
-[[noreturn, gnu::cold]] void fail_freed(Node* owner) {
+[[noreturn, gnu::cold]] void fail_freed(Node* owner, std::uint32_t run) {
+  const std::string line = backward_line(run);
   fail_runtime(
       "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
       "been "
@@ -144,16 +155,19 @@ std::string type_string(DType d) { return cat("torch.", scalar_type_name(d), "Te
       "retain_graph=True if you need to backward through the graph a second time or if you need to access saved "
       "tensors "
       "after calling backward.",
-      "\nNoticed at ", owner->name(), ", made at ", describe_line(owner->code(), owner->instruction()), ".");
+      "\n", owner->name(), ", made at ", describe_line(owner->code(), owner->instruction()),
+      line.empty() ? "" : ", was freed by the backward pass at ", line, ".");
 }
 
 }  // namespace
 
-Tensor SavedTensor::unpack_slow(Node* owner) {
+Tensor SavedTensor::unpack_slow(Node* owner, bool with_history) {
   if (!tensor_.defined()) {
-    if (owner->is_released()) fail_freed(owner);
+    if (owner->is_released()) fail_freed(owner, version_);
     return Tensor();
   }
+  if (packed()) [[unlikely]]
+    return unpack_by_hook(owner, with_history);
   if (tensor_->version() != version_) fail_modified(owner, tensor_, version_, output_);
   Tensor out = alias(tensor_);
   set_history(out, owner, output_ - 1);

@@ -69,6 +69,8 @@ class Node {
   std::uint32_t edge_count() const { return n_edges_; }
   std::uint32_t output_count() const { return n_outputs_; }
   void set_output_count(std::uint32_t n) { n_outputs_ = n; }
+  /// The forward had an output of this number.
+  bool has_output(std::uint32_t nr) const { return nr < n_outputs_; }
   bool needs(std::uint32_t i) { return edges()[i].fn != nullptr; }
   std::uint64_t sequence() const { return sequence_; }
   void set_sequence(std::uint64_t s) { sequence_ = s; }
@@ -186,12 +188,19 @@ class NodeRef {
 };
 
 // --- modes, per thread ----------------------------------------------------------------------------------------------
+struct SavedHooks;
 struct Modes {
   bool grad = true;
   bool inference = false;
   bool torch_function = true;  // off inside a subclass's own handling
-  bool anomaly = false;
+  bool anomaly = false;        // nodes remember the whole stack, and backward watches each of them
   bool check_nan = false;
+  std::uint32_t run = 0;                  // the backward pass that is freeing saved tensors: see note_backward
+  SavedHooks* saved_hooks = nullptr;      // graph.saved_tensors_hooks, the innermost first
+  PyObject* before_inplace = nullptr;     // called with a tensor that is about to change: None but inside
+                                          // graph.allow_mutation_on_saved_tensors
+  PyObject* pending = nullptr;            // see SavedTensor::pack
+  Node* evaluating = nullptr;             // whose backward runs, in anomaly mode
 };
 #if defined(__GNUC__) && !defined(__APPLE__)
 extern thread_local Modes modes __attribute__((tls_model("initial-exec")));
@@ -212,25 +221,40 @@ class SavedTensor {
   void save(const Tensor& input) {
     tensor_ = input;
     version_ = input->version();
+    if (modes.saved_hooks != nullptr) [[unlikely]]
+      pack_by_mode(input);
   }
   void save_output(const Tensor& output);
+  /// Replaces the tensor by what `pack` makes of it; `unpack` gives it back. A node is half made when its tensors are
+  /// saved, so an exception waits in modes.pending until the operator has ended.
+  void pack(PyObject* pack, PyObject* unpack, const Tensor& shown);
+  bool packed() const { return output_ & kPacked; }
   /// The tensor; throws PyTorch's errors when it was freed or changed in place since.
   /// A saved output gets its history back only where it can matter: while recording, or when Python is to see it.
   Tensor unpack(Node* owner, bool with_history = modes.grad) {
-    if (tensor_.defined() && tensor_->version() == version_ && (output_ == 0 || !with_history)) [[likely]]
+    if (tensor_.defined() && (output_ == 0 || (!with_history && !packed())) && tensor_->version() == version_)
+        [[likely]]
       return tensor_;
-    return unpack_slow(owner);
+    return unpack_slow(owner, with_history);
   }
   bool saved() const { return tensor_.defined(); }
-  void clear() { tensor_ = Tensor(); }
+  void clear() {
+    tensor_ = Tensor();
+    version_ = modes.run;
+  }
+  /// What is kept, for the collector: a tensor, or the object that hooks made of it.
   TensorObject* peek() const { return tensor_.get(); }
+  std::uint32_t output() const { return output_ & ~kPacked; }
 
  private:
-  Tensor unpack_slow(Node* owner);
+  static constexpr std::uint32_t kPacked = 1u << 31;
+  Tensor unpack_slow(Node* owner, bool with_history);
+  Tensor unpack_by_hook(Node* owner, bool with_history);
+  void pack_by_mode(const Tensor& shown);
 
   Tensor tensor_;
-  std::uint32_t version_ = 0;
-  std::uint32_t output_ = 0;  // 1 + output number, where an output was saved
+  std::uint32_t version_ = 0;  // once freed: the backward pass that did it
+  std::uint32_t output_ = 0;   // 1 + output number, where an output was saved; kPacked: hooks hold it
   friend class Node;
 };
 

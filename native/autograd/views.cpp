@@ -1,5 +1,6 @@
 #include "autograd/views.h"
 
+#include "autograd/frame.h"
 #include "ops/ops.h"
 
 namespace rl {
@@ -128,6 +129,8 @@ Node* grad_fn(const Tensor& t) {
 }
 
 void check_inplace(const Tensor& t, bool tracked_inputs) {
+  if (modes.before_inplace != nullptr) [[unlikely]]
+    Object::check(PyObject_CallOneArg(modes.before_inplace, t.object()));
   if (t->has(kInference) && !modes.inference) {
     fail_runtime(
         "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal "
@@ -165,6 +168,7 @@ void check_inplace(const Tensor& t, bool tracked_inputs) {
 
 void finish_inplace(const Tensor& t, Node* node) {
   t->bump_version();
+  note_change(t);
   if (node != nullptr) rebase_history(t, node);
 }
 

@@ -204,7 +204,7 @@ struct BinaryNode final : Node {
   }
   void visit(SavedVisitor& v) override {
     v.tensor("self", a);
-    v.tensor("other", b);
+    v.tensor(rule == &kPow ? "exponent" : "other", b);
     v.tensor("result", out);
   }
   void release_saved() override { free_saved(a, b, out); }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <memory>
 
+#include "autograd/frame.h"
 #include "base/alloc.h"
 #include "ops/binary.h"
 #include "tensor/iterator.h"
@@ -704,6 +705,7 @@ PyObject* python_operator(PyObject*, PyObject* args) {
     op->def = def;
     op->signatures = nullptr;
     op->python = Py_NewRef(function);
+    if (PyFunction_Check(function)) mark_internal(PyFunction_GET_CODE(function));
     op->takes_out = takes_out >= 0;
     op->out_rule = takes_out >= 0 ? OutRule(takes_out) : OutRule::ByKind;
     op->dict = nullptr;

@@ -105,10 +105,16 @@ PyObject* guarded(F&& f) noexcept;
 /// Sets the Python exception for the C++ exception in flight.
 void translate_exception() noexcept;
 
+/// The exception that waits in modes.pending (see SavedTensor::pack), in the place of a result.
+PyObject* raise_pending(PyObject* result) noexcept;
+
 template <class F>
 PyObject* guarded(F&& f) noexcept {
   try {
-    return f();
+    PyObject* result = f();
+    if (modes.pending != nullptr) [[unlikely]]
+      return raise_pending(result);
+    return result;
   } catch (...) {
     translate_exception();
     return nullptr;

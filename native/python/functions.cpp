@@ -380,6 +380,7 @@ PyMODINIT_FUNC PyInit__core() {
     init_size_type(module.get());
     init_tensor_type(module.get());
     init_node_type(module.get());
+    init_saved(module.get());
     init_function_type(module.get());
     init_generator(module.get());
     init_functions(module.get());

@@ -169,7 +169,8 @@ PyObject* add_hook(PyObject*& dict, PyObject* hook) {
   if (dict == nullptr) dict = Object::check(PyObject_CallMethod(module.get(), "_HookDict", nullptr)).release();
   Object handle = Object::check(PyObject_CallMethod(module.get(), "RemovableHandle", "O", dict));
   Object id = Object::check(PyObject_GetAttrString(handle.get(), "id"));
-  if (PyDict_SetItem(dict, id.get(), hook) < 0) throw PythonError();
+  // By the subclass's own way: an OrderedDict that is filled behind its back cannot take its items out again.
+  if (PyObject_SetItem(dict, id.get(), hook) < 0) throw PythonError();
   return handle.release();
 }
 PyObject*& tensor_hook_slot(Node* n, std::uint32_t nr) {
@@ -291,37 +292,38 @@ PyObject* node_prehook(PyObject* o, PyObject* hook) {
 }
 PyObject* node_getattro(PyObject* o, PyObject* name) {
   const char* text = PyUnicode_AsUTF8(name);
-  if (text != nullptr && std::strncmp(text, "_saved_", 7) == 0 && reinterpret_cast<NodeObject*>(o)->node != nullptr) {
+  Node* node = reinterpret_cast<NodeObject*>(o)->node;
+  if (text != nullptr && node != nullptr &&
+      (std::strncmp(text, "_saved_", 7) == 0 || std::strncmp(text, "_raw_saved_", 11) == 0)) {
     return guarded([&]() -> PyObject* {
-      struct Find : SavedVisitor {
-        const char* wanted;
-        Node* node;
-        bool found = false;
-        Tensor value;
-        void tensor(const char* n, SavedTensor& t) override {
-          if (found || std::strcmp(n, wanted) != 0) return;
-          found = true;
-          value = t.unpack(node);
-        }
-      } find;
-      find.wanted = text + 7;
-      find.node = node_of(o);
-      node_of(o)->visit(find);
-      if (!find.found) return PyObject_GenericGetAttr(o, name);
-      return find.value.defined() ? find.value.release() : Py_NewRef(Py_None);
+      if (PyObject* value = saved_attribute(node, text)) return value;
+      return PyObject_GenericGetAttr(o, name);
     });
   }
   return PyObject_GenericGetAttr(o, name);
 }
+PyObject* node_dir(PyObject* o, PyObject*) {
+  return guarded([&]() -> PyObject* {
+    Object names = Object::check(PyObject_CallMethod(reinterpret_cast<PyObject*>(&PyBaseObject_Type), "__dir__", "O", o));
+    Object all = Object::check(PySequence_List(names.get()));
+    Object saved = Object::check(saved_names(node_of(o)));
+    if (PyList_SetSlice(all.get(), PyList_GET_SIZE(all.get()), PyList_GET_SIZE(all.get()), saved.get()) < 0)
+      throw PythonError();
+    return all.release();
+  });
+}
+PyObject* node_requires_grad(PyObject*, void*) { Py_RETURN_TRUE; }
 PyGetSetDef node_getset[] = {
     {"next_functions", node_next, nullptr, "The nodes that come next: a tuple of (node, input number).", nullptr},
     {"variable", node_variable, nullptr, "The leaf of an AccumulateGrad node.", nullptr},
+    {"requires_grad", node_requires_grad, nullptr, "True: only what needs a gradient has a node.", nullptr},
     {"metadata", node_metadata, nullptr, "A dict of your own.", nullptr},
     {"line", node_line, nullptr, "The line that made the node: 'file.py:12'.", nullptr},
     {}};
 PyMethodDef node_methods[] = {
     {"name", node_name, METH_NOARGS, "The node's name, e.g. 'MulBackward0'."},
     {"_sequence_nr", node_sequence, METH_NOARGS, "The number that orders nodes by the time they were made."},
+    {"__dir__", node_dir, METH_NOARGS, nullptr},
     {"register_hook", node_hook, METH_O, "Calls hook(grad_inputs, grad_outputs) after the node has run."},
     {"register_prehook", node_prehook, METH_O, "Calls hook(grad_outputs) before the node runs."},
     {}};

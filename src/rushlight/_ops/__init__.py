@@ -66,4 +66,7 @@ def load() -> dict[str, Any]:
     """Imports all families and gives the functions of the main namespace."""
     from . import pointwise, reduce, shape  # noqa: F401
 
+    for family in list(globals().values()):
+        if type(family) is type(_core):
+            _core._internal(vars(family))  # messages name the user's lines
     return functions
