@@ -57,7 +57,9 @@ SCENARIOS: dict[str, Scenario] = {
         lambda x: x**3, point(m), strict=True, vectorize=True
     ),
     "jacobian of independent": lambda m: m.autograd.functional.jacobian(lambda a, b: a * 2, pair(m)),
-    "jacobian of independent, strict": lambda m: m.autograd.functional.jacobian(lambda a, b: a * 2, pair(m), strict=True),
+    "jacobian of independent, strict": lambda m: m.autograd.functional.jacobian(
+        lambda a, b: a * 2, pair(m), strict=True
+    ),
     "jacobian of constant, strict": lambda m: m.autograd.functional.jacobian(
         lambda a, b: m.ones(2), pair(m), strict=True
     ),
@@ -77,7 +79,10 @@ SCENARIOS: dict[str, Scenario] = {
     "hessian of constant": lambda m: m.autograd.functional.hessian(lambda x: m.ones(()), point(m)),
     "hessian of unused": lambda m: m.autograd.functional.hessian(lambda a, b: (a**3).sum(), pair(m)),
     "hessian with graph": lambda m: m.autograd.grad(
-        m.autograd.functional.hessian(lambda x: (x**4).sum(), (x := point(m).requires_grad_()), create_graph=True).sum(), x
+        m.autograd.functional.hessian(
+            lambda x: (x**4).sum(), (x := point(m).requires_grad_()), create_graph=True
+        ).sum(),
+        x,
     ),
     "hessian vectorized": lambda m: m.autograd.functional.hessian(lambda x: (x**3).sum(), point(m), vectorize=True),
     "hessian forward": lambda m: m.autograd.functional.hessian(
@@ -85,9 +90,13 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "hessian of several numbers": lambda m: m.autograd.functional.hessian(lambda x: x**3, point(m)),
     "hessian of several outputs": lambda m: m.autograd.functional.hessian(lambda x: (x.sum(), x.sum()), point(m)),
-    "vjp": lambda m: m.autograd.functional.vjp(lambda x: x.exp().sum(1), point(m), m.tensor([1.0, 2.0], dtype=m.float64)),
+    "vjp": lambda m: m.autograd.functional.vjp(
+        lambda x: x.exp().sum(1), point(m), m.tensor([1.0, 2.0], dtype=m.float64)
+    ),
     "vjp of a number": lambda m: m.autograd.functional.vjp(lambda x: x.exp().sum(), point(m)),
-    "vjp of a pair": lambda m: m.autograd.functional.vjp(outer(m), pair(m), (m.ones(2, 3).double(), m.tensor(2.0).double())),
+    "vjp of a pair": lambda m: m.autograd.functional.vjp(
+        outer(m), pair(m), (m.ones(2, 3).double(), m.tensor(2.0).double())
+    ),
     "vjp without v": lambda m: m.autograd.functional.vjp(lambda x: x.exp(), point(m)),
     "vjp with wrong v": lambda m: m.autograd.functional.vjp(lambda x: x.exp(), point(m), m.ones(3)),
     "vjp with too many v": lambda m: m.autograd.functional.vjp(lambda x: x.exp(), point(m), (m.ones(3), m.ones(3))),
@@ -101,22 +110,29 @@ SCENARIOS: dict[str, Scenario] = {
     "jvp of constant": lambda m: m.autograd.functional.jvp(lambda x: m.ones(2), point(m), point(m)),
     "jvp strict": lambda m: m.autograd.functional.jvp(lambda a, b: a, pair(m), pair(m), strict=True),
     "jvp with graph": lambda m: m.autograd.grad(
-        m.autograd.functional.jvp(lambda x: x**3, (x := point(m).requires_grad_()), point(m), create_graph=True)[1].sum(), x
+        m.autograd.functional.jvp(lambda x: x**3, (x := point(m).requires_grad_()), point(m), create_graph=True)[
+            1
+        ].sum(),
+        x,
     ),
     "vhp": lambda m: m.autograd.functional.vhp(lambda x: (x**3).sum() * x.sum(), point(m), point(m)),
     "vhp of a pair": lambda m: m.autograd.functional.vhp(bilinear(m), pair(m), pair(m)),
     "vhp of linear": lambda m: m.autograd.functional.vhp(lambda x: x.sum(), point(m), point(m)),
-    "vhp of linear, strict": lambda m: m.autograd.functional.vhp(lambda x: x.sum() * 1, point(m), point(m), strict=True),
+    "vhp of linear, strict": lambda m: m.autograd.functional.vhp(
+        lambda x: x.sum() * 1, point(m), point(m), strict=True
+    ),
     "vhp of several numbers": lambda m: m.autograd.functional.vhp(lambda x: x, point(m), point(m)),
     "hvp": lambda m: m.autograd.functional.hvp(lambda x: (x**3).sum() * x.sum(), point(m), point(m)),
     "hvp of a pair": lambda m: m.autograd.functional.hvp(bilinear(m), pair(m), pair(m)),
     "hvp of linear": lambda m: m.autograd.functional.hvp(lambda x: x.sum(), point(m), point(m)),
-    "hvp of linear, strict": lambda m: m.autograd.functional.hvp(lambda x: x.sum() * 1, point(m), point(m), strict=True),
+    "hvp of linear, strict": lambda m: m.autograd.functional.hvp(
+        lambda x: x.sum() * 1, point(m), point(m), strict=True
+    ),
     "hvp of several outputs": lambda m: m.autograd.functional.hvp(lambda x: (x.sum(), x), point(m), point(m)),
     "hvp with graph": lambda m: m.autograd.grad(
-        m.autograd.functional.hvp(lambda x: (x**4).sum(), (x := point(m).requires_grad_()), point(m), create_graph=True)[
-            1
-        ].sum(),
+        m.autograd.functional.hvp(
+            lambda x: (x**4).sum(), (x := point(m).requires_grad_()), point(m), create_graph=True
+        )[1].sum(),
         x,
     ),
 }

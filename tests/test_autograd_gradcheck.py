@@ -34,7 +34,9 @@ def function(m: Any, forward: Callable[..., Any], backward: Callable[..., Any], 
     def back(ctx: Any, *grads: Any) -> Any:
         return backward(*ctx.saved_tensors, *grads)
 
-    return type("Custom", (m.autograd.Function,), {"forward": staticmethod(keep), "backward": staticmethod(back), **members})
+    return type(
+        "Custom", (m.autograd.Function,), {"forward": staticmethod(keep), "backward": staticmethod(back), **members}
+    )
 
 
 # --- right --------------------------------------------------------------------------------------------------------------
@@ -42,7 +44,9 @@ def function(m: Any, forward: Callable[..., Any], backward: Callable[..., Any], 
 RIGHT: dict[str, Scenario] = {
     "product": lambda m: m.autograd.gradcheck(lambda a, b: (a * b).sin(), pair(m)),
     "one tensor": lambda m: m.autograd.gradcheck(m.exp, pair(m)[0]),
-    "several outputs": lambda m: m.autograd.gradcheck(lambda a, b: (a * b, a + b, a.sum()), pair(m), check_batched_grad=True),
+    "several outputs": lambda m: m.autograd.gradcheck(
+        lambda a, b: (a * b, a + b, a.sum()), pair(m), check_batched_grad=True
+    ),
     "unused input": lambda m: m.autograd.gradcheck(lambda a, b: b * 1.0, pair(m)),
     "constant": lambda m: m.autograd.gradcheck(lambda a, b: m.ones(2), pair(m)),
     "identity": lambda m: m.autograd.gradcheck(lambda a, b: a, pair(m)),
@@ -54,7 +58,7 @@ RIGHT: dict[str, Scenario] = {
     "complex to real": lambda m: m.autograd.gradcheck(lambda z: z.abs(), complex_input(m)),
     "real to complex": lambda m: m.autograd.gradcheck(lambda a: a.to(m.complex128) * (1 + 2j), pair(m)[0]),
     "fast": lambda m: m.autograd.gradcheck(lambda a, b: (a * b, a.exp()), pair(m), fast_mode=True),
-    "fast complex": lambda m: m.autograd.gradcheck(lambda z: (z * z.conj() * z), complex_input(m), fast_mode=True),
+    "fast complex": lambda m: m.autograd.gradcheck(lambda z: z * z.conj() * z, complex_input(m), fast_mode=True),
     "second": lambda m: m.autograd.gradgradcheck(lambda a, b: a**3 * b, pair(m)),
     "second fast": lambda m: m.autograd.gradgradcheck(lambda a, b: a**3 * b, pair(m), fast_mode=True),
     "second with gaps": lambda m: m.autograd.gradgradcheck(

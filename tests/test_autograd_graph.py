@@ -470,7 +470,16 @@ def version_is_seen_by_backward(m: Any) -> Any:
 
 @pytest.mark.parametrize(
     "scenario",
-    [node, hook_replaces, all_gradients, any_gradient, unknown_mode, versions, versions_of_a_number, version_is_seen_by_backward],
+    [
+        node,
+        hook_replaces,
+        all_gradients,
+        any_gradient,
+        unknown_mode,
+        versions,
+        versions_of_a_number,
+        version_is_seen_by_backward,
+    ],
     ids=lambda f: f.__name__,
 )
 def test_nodes_and_their_hooks(scenario: Scenario) -> None:

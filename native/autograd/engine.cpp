@@ -337,7 +337,7 @@ class Run {
 
   BackwardRequest& request_;
   bool own_slots_ = false;
-  bool plain_ = false;  // nothing is captured: every node runs
+  bool plain_ = false;        // nothing is captured: every node runs
   std::uint32_t run_ = 0;     // the mark on the nodes' slots
   std::uint32_t number_ = 0;  // of all passes: see note_backward
   std::uint32_t outer_number_ = 0;

@@ -142,7 +142,8 @@ std::string type_string(DType d) { return cat("torch.", scalar_type_name(d), "Te
       " instead. Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
       "torch.autograd.set_detect_anomaly(True, check_nan=False).\n",
       owner->name(), ", made at ", describe_line(owner->code(), owner->instruction()),
-      ", needs the value that the tensor had there; it was changed in place ", where, ". Change a copy (clone()), or use the "
+      ", needs the value that the tensor had there; it was changed in place ", where,
+      ". Change a copy (clone()), or use the "
       "operator that returns a new tensor.");
 }
 

@@ -195,12 +195,12 @@ struct Modes {
   bool torch_function = true;  // off inside a subclass's own handling
   bool anomaly = false;        // nodes remember the whole stack, and backward watches each of them
   bool check_nan = false;
-  std::uint32_t run = 0;                  // the backward pass that is freeing saved tensors: see note_backward
-  SavedHooks* saved_hooks = nullptr;      // graph.saved_tensors_hooks, the innermost first
-  PyObject* before_inplace = nullptr;     // called with a tensor that is about to change: None but inside
-                                          // graph.allow_mutation_on_saved_tensors
-  PyObject* pending = nullptr;            // see SavedTensor::pack
-  Node* evaluating = nullptr;             // whose backward runs, in anomaly mode
+  std::uint32_t run = 0;               // the backward pass that is freeing saved tensors: see note_backward
+  SavedHooks* saved_hooks = nullptr;   // graph.saved_tensors_hooks, the innermost first
+  PyObject* before_inplace = nullptr;  // called with a tensor that is about to change: None but inside
+                                       // graph.allow_mutation_on_saved_tensors
+  PyObject* pending = nullptr;         // see SavedTensor::pack
+  Node* evaluating = nullptr;          // whose backward runs, in anomaly mode
 };
 #if defined(__GNUC__) && !defined(__APPLE__)
 extern thread_local Modes modes __attribute__((tls_model("initial-exec")));

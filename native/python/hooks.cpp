@@ -304,7 +304,8 @@ PyObject* node_getattro(PyObject* o, PyObject* name) {
 }
 PyObject* node_dir(PyObject* o, PyObject*) {
   return guarded([&]() -> PyObject* {
-    Object names = Object::check(PyObject_CallMethod(reinterpret_cast<PyObject*>(&PyBaseObject_Type), "__dir__", "O", o));
+    Object names =
+        Object::check(PyObject_CallMethod(reinterpret_cast<PyObject*>(&PyBaseObject_Type), "__dir__", "O", o));
     Object all = Object::check(PySequence_List(names.get()));
     Object saved = Object::check(saved_names(node_of(o)));
     if (PyList_SetSlice(all.get(), PyList_GET_SIZE(all.get()), PyList_GET_SIZE(all.get()), saved.get()) < 0)

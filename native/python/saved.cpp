@@ -127,7 +127,8 @@ Tensor SavedTensor::unpack_by_hook(Node* owner, bool with_history) {
 
 namespace {
 
-// --- `_raw_saved_…` ---------------------------------------------------------------------------------------------------
+// --- `_raw_saved_…`
+// ---------------------------------------------------------------------------------------------------
 
 /// A saved tensor of a node, found again by its place whenever it is asked for.
 struct RawObject {
@@ -261,7 +262,8 @@ PyObject* list_saved(PyObject*, PyObject* o) {
   });
 }
 
-// --- modes --------------------------------------------------------------------------------------------------------------
+// --- modes
+// --------------------------------------------------------------------------------------------------------------
 
 thread_local PyObject* hooks_disabled = nullptr;  // the message, while saved tensor hooks are refused
 
@@ -316,7 +318,8 @@ PyObject* set_anomaly(PyObject*, PyObject* args) {
 }
 PyObject* get_anomaly(PyObject*, PyObject*) { return Py_BuildValue("(ii)", int(modes.anomaly), int(modes.check_nan)); }
 
-// --- the running pass, edges, versions -----------------------------------------------------------------------------------
+// --- the running pass, edges, versions
+// -----------------------------------------------------------------------------------
 
 PyObject* current_backward_op(PyObject*, PyObject*) { return PyLong_FromUnsignedLong(current_backward()); }
 PyObject* will_execute_op(PyObject*, PyObject* o) {
@@ -332,7 +335,8 @@ PyObject* call_after_op(PyObject*, PyObject* callback) {
     Py_RETURN_NONE;
   });
 }
-/// _edge_tensor(node, nr, like): a tensor of the shape and dtype of `like` whose gradient goes to input `nr` of the node.
+/// _edge_tensor(node, nr, like): a tensor of the shape and dtype of `like` whose gradient goes to input `nr` of the
+/// node.
 PyObject* edge_tensor(PyObject*, PyObject* args) {
   PyObject *o, *like;
   unsigned nr;
@@ -361,7 +365,8 @@ PyObject* bump_version_op(PyObject*, PyObject* o) {
     if (!is_tensor(o)) fail_runtime("increment_version expect each element of the iterable to be a tensor");
     const Tensor t = Tensor::borrow(o);
     if (t->has(kInference))
-      fail_runtime("Inplace update to inference tensor outside InferenceMode is not allowed. increment_version(tensor)");
+      fail_runtime(
+          "Inplace update to inference tensor outside InferenceMode is not allowed. increment_version(tensor)");
     t->bump_version();
     note_change(t);
     Py_RETURN_NONE;
@@ -418,7 +423,8 @@ PyMethodDef functions[] = {
 
 }  // namespace
 
-// --- attributes of nodes ------------------------------------------------------------------------------------------------
+// --- attributes of nodes
+// ------------------------------------------------------------------------------------------------
 
 PyObject* saved_attribute(Node* node, const char* name) {
   const bool raw = std::strncmp(name, "_raw_saved_", 11) == 0;
@@ -442,7 +448,8 @@ PyObject* saved_attribute(Node* node, const char* name) {
   // A list of tensors is saved under the name "tensors".
   if (std::strcmp(find.wanted, "tensors") != 0) return value(find.found[0]);
   Object tuple = Object::check(PyTuple_New(Py_ssize_t(find.found.size())));
-  for (std::size_t i = 0; i < find.found.size(); ++i) PyTuple_SET_ITEM(tuple.get(), Py_ssize_t(i), value(find.found[i]));
+  for (std::size_t i = 0; i < find.found.size(); ++i)
+    PyTuple_SET_ITEM(tuple.get(), Py_ssize_t(i), value(find.found[i]));
   return tuple.release();
 }
 PyObject* saved_names(Node* node) {
@@ -459,7 +466,8 @@ PyObject* saved_names(Node* node) {
   return list.names.release();
 }
 
-// --- anomaly mode -------------------------------------------------------------------------------------------------------
+// --- anomaly mode
+// -------------------------------------------------------------------------------------------------------
 
 namespace {
 

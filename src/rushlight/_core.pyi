@@ -88,11 +88,27 @@ def operators() -> dict[str, str]: ...
 def _operator(name: str) -> Callable[..., Any]: ...
 def _signatures() -> dict[str, tuple[str, _int, str]]: ...
 
+SavedTensor: Any
 _FunctionBase: Any
 _assign: Any
 _attach_apply: Any
+_bump_version: Any
+_call_after_backward: Any
+_current_backward: Any
+_disable_saved_hooks: Any
 _disabled_torch_function_impl: Any
+_edge_tensor: Any
+_get_anomaly: Any
+_gradient_edge: Any
+_internal: Any
+_pop_saved_hooks: Any
+_push_saved_hooks: Any
 _python_operator: Any
+_saved: Any
+_set_anomaly: Any
+_set_before_inplace: Any
+_top_saved_hooks: Any
+_will_execute: Any
 bfloat16: dtype
 bool: dtype
 complex128: dtype

@@ -86,7 +86,11 @@ def backward(
     if isinstance(inputs, dict):
         inputs = tuple(inputs.values())
     _core._autograd_backward(
-        _plain(tensors, grad_tensors), grad_tensors, retain_graph, create_graph, None if inputs is None else _plain(inputs)
+        _plain(tensors, grad_tensors),
+        grad_tensors,
+        retain_graph,
+        create_graph,
+        None if inputs is None else _plain(inputs),
     )
 
 
@@ -167,7 +171,9 @@ def _batched(
                 f"If you only want some tensors in `grad_output` to be considered batched, consider using vmap."
             )
     if len(sizes) != 1:
-        raise ValueError(f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sorted(sizes)} for the mapped dimension")
+        raise ValueError(
+            f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sorted(sizes)} for the mapped dimension"
+        )
     batch = sizes.pop()
     keep = create_graph if retain_graph is None else retain_graph
     if batch == 0:

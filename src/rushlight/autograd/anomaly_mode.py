@@ -76,7 +76,8 @@ def _failed(node: Any) -> None:
     """A node's backward has raised: warns where its forward was called."""
     if node.metadata.get("traceback_"):
         warnings.warn(
-            f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n{_called(node)}", stacklevel=2
+            f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n{_called(node)}",
+            stacklevel=2,
         )
     else:
         warnings.warn(
@@ -99,7 +100,9 @@ def _check(node: Any, given: tuple[Tensor | None, ...], made: tuple[Tensor | Non
     for i, g in enumerate(made):
         if g is not None and (g.dtype.is_floating_point or g.dtype.is_complex) and bool(g.isnan().any()):
             _failed(node)
-            raise RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output.{_explain(node, given)}")
+            raise RuntimeError(
+                f"Function '{node.name()}' returned nan values in its {i}th output.{_explain(node, given)}"
+            )
 
 
 # --- known traps ----------------------------------------------------------------------------------------------------------

@@ -153,7 +153,9 @@ _ONE_INPUT = "the input to the user-provided function is"
 # --- products with vectors ----------------------------------------------------------------------------------------------
 
 
-def vjp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
+def vjp(
+    func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
     """The product of `v` and the Jacobian of `func` at `inputs`: ``(func(*inputs), v . J)``.
 
     v: of the shape of the output; it may be left out for a single number. create_graph: the results can be derived again.
@@ -175,7 +177,9 @@ def vjp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, 
     return _unwrap(_finish(outputs, create_graph), several), _unwrap(_finish(result, create_graph), is_tuple)
 
 
-def jvp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
+def jvp(
+    func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
     """The product of the Jacobian of `func` at `inputs` and `v`: ``(func(*inputs), J . v)``, by deriving backward twice.
 
     v: of the shape of the inputs; it may be left out for a single number. The other arguments are those of `vjp`.
@@ -196,7 +200,9 @@ def jvp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, 
     return _unwrap(_finish(outputs, create_graph), several), _unwrap(_finish(result, create_graph), several)
 
 
-def vhp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
+def vhp(
+    func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
     """The product of `v` and the Hessian of `func` (of one number) at `inputs`: ``(func(*inputs), v . H)``.
 
     v: of the shape of the inputs; it may be left out for a single number. The other arguments are those of `vjp`.
@@ -216,7 +222,9 @@ def vhp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, 
     return _finish(outputs[0], create_graph), _unwrap(_finish(result, create_graph), is_tuple)
 
 
-def hvp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
+def hvp(
+    func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
     """The product of the Hessian of `func` (of one number) at `inputs` and `v`: ``(func(*inputs), H . v)``.
 
     The Hessian is symmetric, so that this is `vhp`; strict mode checks that the gradient depends on the inputs.
@@ -303,7 +311,9 @@ def _rows(output: Tensor, inputs: Tensors, create_graph: bool, strict: bool, k: 
                 column.append(g)
     shape = tuple(output.shape)
     return tuple(
-        _core.stack(column).view(shape + tuple(t.shape)) if column else _core.zeros(shape + tuple(t.shape), dtype=t.dtype)
+        _core.stack(column).view(shape + tuple(t.shape))
+        if column
+        else _core.zeros(shape + tuple(t.shape), dtype=t.dtype)
         for column, t in zip(columns, inputs, strict=True)
     )
 

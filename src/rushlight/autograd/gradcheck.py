@@ -247,7 +247,15 @@ class _Check:
                 )
 
     def _mismatch(
-        self, k: int, i: int, t: Tensor, output: Tensor, part: int, jacobian: Tensor, expected: Tensor, forward: bool = False
+        self,
+        k: int,
+        i: int,
+        t: Tensor,
+        output: Tensor,
+        part: int,
+        jacobian: Tensor,
+        expected: Tensor,
+        forward: bool = False,
     ) -> str:
         text = _head(k, i, output, part, forward) + f"numerical:{expected}\nanalytical:{jacobian}\n"
         return text + self._worst(i, t, output, jacobian, expected) + self._suspect()
@@ -363,7 +371,12 @@ class _Check:
             cotangents = [_like(output, seed) for seed in (1, 2)]
             one_by_one = [grad(output, self.tensors, c, retain_graph=True, allow_unused=True) for c in cotangents]
             at_once = grad(
-                output, self.tensors, _core.stack(cotangents), retain_graph=True, allow_unused=True, is_grads_batched=True
+                output,
+                self.tensors,
+                _core.stack(cotangents),
+                retain_graph=True,
+                allow_unused=True,
+                is_grads_batched=True,
             )
             for i, got in enumerate(at_once):
                 rows = [g[i] for g in one_by_one]
@@ -458,7 +471,9 @@ def _wrong_operators(check: _Check) -> list[str]:
         @classmethod
         def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             result = super().__torch_function__(func, types, args, kwargs or {})
-            if not func.__name__.endswith("_") and any(isinstance(r, Tensor) and r.requires_grad for r in _tuple(result)):
+            if not func.__name__.endswith("_") and any(
+                isinstance(r, Tensor) and r.requires_grad for r in _tuple(result)
+            ):
                 calls.append((getattr(func, "__name__", str(func)), func, tuple(args), kwargs or {}))
             return result
 
@@ -467,7 +482,9 @@ def _wrong_operators(check: _Check) -> list[str]:
         calls.append((cls.__name__, lambda *a: inherited.__get__(None, cls)(*a), args, {}))
         return inherited.__get__(None, cls)(*args)
 
-    spied = [a.detach().requires_grad_().as_subclass(Spy) if any(a is t for t in check.tensors) else a for a in check.inputs]
+    spied = [
+        a.detach().requires_grad_().as_subclass(Spy) if any(a is t for t in check.tensors) else a for a in check.inputs
+    ]
     AutogradFunction.apply = apply  # for the time of one call
     try:
         outputs = _tuple(check.function(*spied))
@@ -503,7 +520,12 @@ def _wrong_operators(check: _Check) -> list[str]:
         single._nested = True  # type: ignore[attr-defined]
         try:
             single.run(
-                {"check_backward_ad": True, "check_forward_ad": False, "check_batched_grad": False, "check_undefined_grad": False}
+                {
+                    "check_backward_ad": True,
+                    "check_forward_ad": False,
+                    "check_batched_grad": False,
+                    "check_undefined_grad": False,
+                }
             )
         except GradcheckError:
             where = lines.get(name.strip("_").lower(), [])

@@ -233,10 +233,6 @@ class _AllowMutationOnSavedContext:
         self._handles: WeakValueDictionary[tuple[Any, ...], _Handle] = WeakValueDictionary()
         self._of_storage: dict[int, set[tuple[Any, ...]]] = {}
 
-
-
-
-
     def clear(self) -> None:
         self.cloned.clear()
         self.original.clear()
