@@ -84,7 +84,7 @@ def _load(path: Path) -> ModuleType:
 def _digits(folder: Path, epochs: int, seed: int) -> float:
     import rushlight as torch
 
-    from .graph import svg
+    from ..autograd._picture import svg
     from .progress import progress
 
     digits = _load(example("digits"))

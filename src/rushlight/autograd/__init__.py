@@ -15,13 +15,11 @@ from .grad_mode import set_multithreading_enabled
 if TYPE_CHECKING:
     from . import anomaly_mode as anomaly_mode
     from . import functional as functional
-    from . import gradcheck as gradcheck
     from . import graph as graph
-    from . import profiler as profiler
     from . import variable as variable
     from .anomaly_mode import detect_anomaly, set_detect_anomaly
+    from .gradcheck import gradcheck, gradgradcheck
     from .graph import GradientEdge
-    from .gradcheck import gradcheck, gradgradcheck  # type: ignore[no-redef]
 
     _Outputs = Tensor | GradientEdge | Sequence[Tensor | GradientEdge]
 
@@ -208,7 +206,7 @@ _LAZY = {
     "gradcheck": "gradcheck",
     "gradgradcheck": "gradcheck",
 }
-_SUBMODULES = ("anomaly_mode", "functional", "graph", "profiler", "variable")
+_SUBMODULES = ("anomaly_mode", "functional", "graph", "variable")
 
 
 def __getattr__(name: str) -> Any:

@@ -124,8 +124,15 @@ def _saved(node: Any) -> dict[str, Tensor]:
 def _holds(t: Tensor | None, what: str) -> bool:
     if t is None or not (t.dtype.is_floating_point or t.dtype.is_complex):
         return t is not None and what == "zero" and bool((t == 0).any())
-    test = {"nan": lambda: t.isnan(), "inf": lambda: t.isinf(), "zero": lambda: t == 0, "negative": lambda: t < 0}[what]
-    return not (what == "negative" and t.dtype.is_complex) and bool(test().any())
+    if what == "nan":
+        found = t.isnan()
+    elif what == "inf":
+        found = t.isinf()
+    elif what == "zero":
+        found = t == 0
+    else:
+        return not t.dtype.is_complex and bool((t < 0).any())
+    return bool(found.any())
 
 
 def _explain(node: Any, given: tuple[Tensor | None, ...]) -> str:

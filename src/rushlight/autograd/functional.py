@@ -364,7 +364,7 @@ def hessian(
         several, outputs = _as_tuple(func(*own), "outputs of the user-provided function", "hessian")
         _scalar_output(outputs, several, "hessian")
         if outputs[0].requires_grad:
-            first = _backward(outputs, own, None, True, True, True, False)
+            first: tuple[Tensor | None, ...] = _backward(outputs, own, None, True, True, True, False)
         else:
             first = (None,) * len(own)
         gradient = tuple(_core.zeros_like(t) if g is None else g for g, t in zip(first, own, strict=True))

@@ -147,8 +147,8 @@ class _Check:
                 column.append(g)
         result = []
         for t, column in zip(self.tensors, columns, strict=True):
-            for g in column:
-                self._fits(t, g)
+            for entry in column:
+                self._fits(t, entry)
             if all(g is None for g in column):
                 jacobian = _core.zeros(t.numel(), count, dtype=t.dtype)
             else:
@@ -334,7 +334,7 @@ class _Check:
     # --- further checks -----------------------------------------------------------------------------------------------
 
     def _forward_mode(self) -> None:
-        from . import forward_ad  # type: ignore[attr-defined]
+        from . import forward_ad
 
         for place, t in self.derived:
             numeric = self.numerical(t)

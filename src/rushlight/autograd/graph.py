@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from .. import _core
 from .._core import Node, Tensor
 from .._missing import missing
 from ..utils.hooks import RemovableHandle
+
+if TYPE_CHECKING:
+    from ._picture import draw, saved_memory
 
 __all__ = [
     "GradientEdge",
@@ -59,7 +62,8 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
     edge = _core._gradient_edge(tensor)
     if edge is None:
         raise RuntimeError("It is not possible to get the gradient edge for a Tensor that does not require gradients")
-    return GradientEdge(*edge, _Shape(tensor))
+    node, output_nr = edge
+    return GradientEdge(node, output_nr, _Shape(tensor))
 
 
 def _as_tensor(edge: Any, gradient: Tensor | None = None) -> Any:

@@ -1,4 +1,7 @@
-"""A picture of a computation graph as SVG: boxes in layers, leaves above what uses them, the result at the bottom."""
+"""What a graph looks like and what it keeps: a picture as SVG or text, and the memory by node.
+
+The picture has boxes in layers, leaves above what uses them, the result at the bottom.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,10 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-__all__ = ["svg"]
+from .. import _core
+from .._core import Tensor
+
+__all__ = ["SavedMemory", "draw", "saved_memory", "svg", "text"]
 
 # All lengths are in the picture's own units, about one pixel each.
 CHAR, PAD, GAP = 7.6, 13, 26
@@ -41,6 +47,136 @@ class _Box:
     @property
     def height(self) -> float:
         return {"bend": 0, "leaf": 42}.get(self.kind, 30)
+
+
+def draw(
+    tensor: Tensor, names: Mapping[str, Tensor] | None = None, *, title: str = "", format: str = "svg", file: Any = None
+) -> str:
+    """The graph that made `tensor`, as a picture.
+
+    names: names of tensors, as in ``{"x": x}``, which the picture shows. format: "svg", or "text" for a tree in which each
+    node has its line. file: a path to which the result is written as well.
+
+    Example:
+        >>> x = torch.ones(2, requires_grad=True)
+        >>> print(torch.autograd.graph.draw((x * x).sum(), {"x": x}, format="text").partition("  ")[0])
+        Sum
+    """
+    if format not in ("svg", "text"):
+        raise ValueError(f"format must be 'svg' or 'text', not {format!r}")
+    result = svg(tensor, names, title) if format == "svg" else text(tensor, names)
+    if file is not None:
+        with open(file, "w", encoding="utf-8") as out:
+            out.write(result)
+    return result
+
+
+def text(tensor: Tensor, names: Mapping[str, Tensor] | None = None) -> str:
+    """The graph as a tree: each operator with the line that called it, its inputs below it; what came before is referred to."""
+    node = tensor.grad_fn
+    if node is None:
+        return "no graph: the tensor is a leaf\n"
+    leaf_names = {id(value): name for name, value in (names or {}).items()}
+    numbers: dict[Any, int] = {}
+    lines = []
+    stack: list[tuple[Any, str, str]] = [(node, "", "")]
+    while stack:
+        node, head, indent = stack.pop()
+        variable = getattr(node, "variable", None)
+        if variable is not None:
+            name = leaf_names.get(id(variable), "leaf")
+            lines.append(f"{head}{name} {list(variable.shape)}")
+            continue
+        label = _stem(node)
+        if node in numbers:
+            lines.append(f"{head}{label} #{numbers[node]} (above)")
+            continue
+        numbers[node] = len(numbers) + 1
+        lines.append(f"{head}{label} #{numbers[node]}  {node.line}")
+        below = [n for n, _ in node.next_functions if n is not None]
+        for i, n in reversed(list(enumerate(below))):
+            last = i == len(below) - 1
+            stack.append((n, indent + ("└─ " if last else "├─ "), indent + ("   " if last else "│  ")))
+    return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What one node keeps: its name, the line that made it, its saved tensors' names, and their bytes.
+
+    Memory that several nodes keep counts for the one that was recorded first; `shared` is what others count.
+    """
+
+    node: Any
+    name: str
+    line: str
+    tensors: tuple[str, ...]
+    bytes: int
+    shared: int
+
+
+class SavedMemory(list[_Kept]):
+    """What the nodes of a graph keep for backward, the largest first; prints as a table."""
+
+    @property
+    def bytes(self) -> int:
+        """All that the graph keeps, each piece of memory counted once."""
+        return sum(kept.bytes for kept in self)
+
+    def by_line(self) -> dict[str, int]:
+        """The bytes by the line of the program whose operators keep them, the largest first."""
+        total: dict[str, int] = {}
+        for kept in self:
+            total[kept.line] = total.get(kept.line, 0) + kept.bytes
+        return dict(sorted(total.items(), key=lambda item: -item[1]))
+
+    def __str__(self) -> str:
+        rows = [("bytes", "node", "keeps", "line")]
+        for kept in self:
+            rows.append((f"{kept.bytes:,}", kept.name, ", ".join(kept.tensors), kept.line))
+        rows.append((f"{self.bytes:,}", "in all", "", ""))
+        widths = [max(len(row[i]) for row in rows) for i in range(3)]
+        return "\n".join(f"{a:>{widths[0]}}  {b:<{widths[1]}}  {c:<{widths[2]}}  {d}".rstrip() for a, b, c, d in rows)
+
+
+def saved_memory(tensor: Tensor) -> SavedMemory:
+    """What the graph of `tensor` keeps for backward: a list of nodes with the bytes they keep and the lines that made them.
+
+    Memory that is a leaf's, or that several nodes share, is counted once. What hooks have packed counts if it is a tensor.
+
+    Example:
+        >>> x = torch.ones(1000, requires_grad=True)
+        >>> torch.autograd.graph.saved_memory(x.sin().sum()).bytes
+        4000
+    """
+    result = SavedMemory()
+    if tensor.grad_fn is None:
+        return result
+    nodes, seen = [tensor.grad_fn], {tensor.grad_fn}
+    for node in nodes:
+        for below, _ in node.next_functions:
+            if below is not None and below not in seen:
+                seen.add(below)
+                nodes.append(below)
+    counted: set[int] = set()
+    for node in sorted(nodes, key=lambda n: n._sequence_nr()):
+        names, own, shared = [], 0, 0
+        for name, raw, size, address in _core._saved(node):
+            names.append(name)
+            if address == 0:
+                packed = raw.data
+                if not isinstance(packed, Tensor):
+                    continue
+                address, size = _core._storage_span(packed)
+            if address in counted:
+                shared += size
+            else:
+                counted.add(address)
+                own += size
+        if names:
+            result.append(_Kept(node, node.name(), node.line, tuple(names), own, shared))
+    result.sort(key=lambda kept: -kept.bytes)
+    return result
 
 
 def svg(tensor: Any, names: Mapping[str, Any] | None = None, title: str = "", result: str = "result") -> str:
@@ -77,9 +213,13 @@ def _box(node: Any, leaf_names: Mapping[int, str]) -> _Box:
     variable = getattr(node, "variable", None)
     if variable is not None:
         return _Box("leaf", [leaf_names.get(id(variable), "leaf"), " × ".join(map(str, variable.shape)) or "scalar"])
+    return _Box("operator", [_stem(node)])
+
+
+def _stem(node: Any) -> str:
+    """The operator's name: Mul of MulBackward0."""
     name = type(node).__name__
-    stem = name.rstrip("0123456789")
-    return _Box("operator", [stem.removesuffix("Backward") or name])
+    return name.rstrip("0123456789").removesuffix("Backward") or name
 
 
 def _in_layers(boxes: list[_Box]) -> list[list[_Box]]:
