@@ -142,18 +142,39 @@ PyObject* eye_op(const OpDef& def, Args& a) {
 PyObject* triangle_op(const OpDef& def, Args& a) {
   const std::int64_t rows = a.integer(0), cols = a.integer(1), offset = a.integer(2, 0);
   const bool lower = def.name[3] == 'l';
-  std::vector<std::int64_t> r, c;
-  for (std::int64_t i = 0; i < rows; ++i) {
-    for (std::int64_t j = 0; j < cols; ++j) {
-      if (lower ? j - i > offset : j - i < offset) continue;
-      r.push_back(i);
-      c.push_back(j);
+  if (rows < 0) fail_runtime("row must be non-negative, got", rows);
+  if (cols < 0) fail_runtime("col must be non-negative, got", cols);
+  // Row i holds columns [0, i + offset] of the lower triangle, [i + offset, cols) of the upper. Rows are empty, then each
+  // is longer by one, then they are whole; in the upper triangle the other way round.
+  using Wide = __int128;
+  const auto within = [](Wide v, Wide low, Wide high) { return v < low ? low : v > high ? high : v; };
+  const Wide edge = lower ? -Wide(offset) : Wide(cols) - offset;  // the first row that is not empty; or that is
+  const Wide turn = lower ? Wide(cols) - 1 - offset : -Wide(offset) + 1;  // the first row that is whole; or that is not
+  const Wide first = lower ? within(edge, 0, rows) : 0, last = lower ? rows : within(edge, 0, rows);
+  const auto length = [&](Wide i) { return lower ? within(i + offset + 1, 0, cols) : cols - within(i + offset, 0, cols); };
+  Wide count = 0;
+  if (lower) {
+    const Wide whole = within(turn, first, last);
+    count = (whole - first) * (length(first) + length(whole - 1)) / 2 + (last - whole) * cols;
+    if (whole == first) count = (last - whole) * cols;
+  } else {
+    const Wide sloped = within(turn, first, last);
+    count = (sloped - first) * cols;
+    if (last > sloped) count += (last - sloped) * (length(sloped) + length(last - 1)) / 2;
+  }
+  if (count > Wide(INT64_MAX) / 32) {
+    fail_runtime("Storage size calculation overflowed with sizes=[2, ",
+                 count > Wide(INT64_MAX) ? std::string("more than 2**63") : std::to_string(std::int64_t(count)), "]");
+  }
+  Tensor t = empty({{2, std::int64_t(count)}}, DType::Int64);
+  auto *r = t.data_as<std::int64_t>(), *c = r + std::int64_t(count);
+  for (std::int64_t i = std::int64_t(first); count > 0 && i < std::int64_t(last); ++i) {
+    const auto n = std::int64_t(length(i)), start = lower ? 0 : cols - n;
+    for (std::int64_t j = start; j < start + n; ++j) {
+      *r++ = i;
+      *c++ = j;
     }
   }
-  const std::int64_t n = std::int64_t(r.size());
-  Tensor t = empty({{2, n}}, DType::Int64);
-  std::copy(r.begin(), r.end(), t.data_as<std::int64_t>());
-  std::copy(c.begin(), c.end(), t.data_as<std::int64_t>() + n);
   return to(t, a.dtype(3).value_or(DType::Int64)).release();
 }
 

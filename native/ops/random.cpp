@@ -306,7 +306,8 @@ const OpDef ops[] = {
     {"randperm", "(int n, " RL_OPTIONS ")", randperm_op, kFunction, Kind::Random, "A permutation of 0 … n-1."},
     {"normal",
      "(float mean, float std, ints size, " RL_OPTIONS
-     ")\n(Operand mean, Operand std=1.0, *, generator? generator=None, Tensor? out=None)",
+     ")\n(Tensor mean, Operand std=1.0, *, generator? generator=None, Tensor? out=None)\n(float mean, Tensor std, *, "
+     "generator? generator=None, Tensor? out=None)",
      normal_op, kFunction, Kind::Random, "Normal numbers of these means and standard deviations."},
     {"bernoulli", "(Tensor input, *, generator? generator=None, Tensor? out=None)", bernoulli_op, kBoth, Kind::Random,
      "1 with the probability that input says, else 0."},

@@ -614,6 +614,7 @@ bool single(const Tensor& view, const std::vector<Tensor>& indices, Single& s) {
     if (s.dim >= 0) return false;
     s.dim = int(d);
   }
+  if (s.dim < 0) return false;  // none at all
   const std::int64_t size = view.sizes()[s.dim];
   s.index = contiguous_as(indices[std::size_t(s.dim)], DType::Int64);
   const std::int64_t n = s.index.numel();
