@@ -429,13 +429,6 @@ void fill_bernoulli(GeneratorState& g, void* out, DType dtype, int64_t n, double
 }
 
 void fill_bernoulli(GeneratorState& g, void* out, DType dtype, int64_t n, const void* p, DType p_dtype) {
-  const auto checked = [](auto v) {
-    if (!(v >= 0 && v <= 1))
-      fail_runtime(
-          "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be improved?  If so, "
-          "please report an enhancement request to PyTorch.)");
-    return v;
-  };
   dispatch_real(dtype, "bernoulli_tensor_cpu_self_", [&](auto t) {
     using T = typename decltype(t)::type;
     T* const data = static_cast<T*>(out);
@@ -443,12 +436,20 @@ void fill_bernoulli(GeneratorState& g, void* out, DType dtype, int64_t n, const 
     dispatch_floating(p_dtype, "bernoulli_tensor_cpu_p_", [&](auto pt) {
       using P = typename decltype(pt)::type;
       const P* const probability = static_cast<const P*>(p);
+      // All are looked at before the first is drawn: a failed call changes nothing.
+      for (int64_t i = 0; i < n; ++i) {
+        const auto v = convert<double>(probability[i]);
+        if (!(v >= 0 && v <= 1))
+          fail_runtime(
+              "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be improved?  If "
+              "so, please report an enhancement request to PyTorch.)");
+      }
       for (int64_t i = 0; i < n; ++i) {
         if constexpr (std::is_same_v<P, double>) {
-          const double v = checked(probability[i]);
+          const double v = probability[i];
           data[i] = values[unit(g) < v];
         } else {
-          const float v = checked(float(probability[i]));
+          const float v = float(probability[i]);
           data[i] = values[unit(single(g)) < v];
         }
       }

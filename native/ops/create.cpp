@@ -144,14 +144,16 @@ PyObject* triangle_op(const OpDef& def, Args& a) {
   const bool lower = def.name[3] == 'l';
   if (rows < 0) fail_runtime("row must be non-negative, got", rows);
   if (cols < 0) fail_runtime("col must be non-negative, got", cols);
-  // Row i holds columns [0, i + offset] of the lower triangle, [i + offset, cols) of the upper. Rows are empty, then each
-  // is longer by one, then they are whole; in the upper triangle the other way round.
+  // Row i holds columns [0, i + offset] of the lower triangle, [i + offset, cols) of the upper. Rows are empty, then
+  // each is longer by one, then they are whole; in the upper triangle the other way round.
   using Wide = __int128;
   const auto within = [](Wide v, Wide low, Wide high) { return v < low ? low : v > high ? high : v; };
-  const Wide edge = lower ? -Wide(offset) : Wide(cols) - offset;  // the first row that is not empty; or that is
+  const Wide edge = lower ? -Wide(offset) : Wide(cols) - offset;          // the first row that is not empty; or that is
   const Wide turn = lower ? Wide(cols) - 1 - offset : -Wide(offset) + 1;  // the first row that is whole; or that is not
   const Wide first = lower ? within(edge, 0, rows) : 0, last = lower ? rows : within(edge, 0, rows);
-  const auto length = [&](Wide i) { return lower ? within(i + offset + 1, 0, cols) : cols - within(i + offset, 0, cols); };
+  const auto length = [&](Wide i) {
+    return lower ? within(i + offset + 1, 0, cols) : cols - within(i + offset, 0, cols);
+  };
   Wide count = 0;
   if (lower) {
     const Wide whole = within(turn, first, last);

@@ -572,6 +572,70 @@ PyObject* give_python(const OpObject* op, PyObject* out, Object result, std::spa
   return PyObject_CallOneArg(reinterpret_cast<PyObject*>(Py_TYPE(result.get())), tuple.get());
 }
 
+/// The signature of an operator written in Python, from its annotations; none where it takes what it likes.
+const std::vector<Signature>& python_signature(OpObject* op) {
+  if (op->signatures == nullptr) {
+    Object module = Object::check(PyImport_ImportModule("rushlight._ops"));
+    Object text = Object::check(PyObject_CallMethod(module.get(), "_signature", "O", op->python));
+    const char* s = PyUnicode_AsUTF8(text.get());
+    if (s == nullptr) throw PythonError();
+    op->signatures = std::make_unique<std::vector<Signature>>(parse(s)).release();
+  }
+  return *op->signatures;
+}
+
+bool is_plain_int(PyObject* o) { return PyLong_CheckExact(o); }
+/// What stands for an int or for ints as true ones, so that functions compute with numbers; null if it is that already.
+PyObject* plain_ints(const Param& p, PyObject* o) {
+  if (o == Py_None || (p.type->type != Type::Int && p.type->type != Type::Ints)) return nullptr;
+  if (!is_sequence(o)) return is_plain_int(o) ? nullptr : PyLong_FromLongLong(to_index(o));
+  const Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
+  bool plain = true;
+  for (Py_ssize_t i = 0; i < n; ++i) plain &= is_plain_int(PySequence_Fast_GET_ITEM(o, i));
+  if (plain) return nullptr;
+  Object tuple = Object::check(PyTuple_New(n));
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    PyTuple_SET_ITEM(tuple.get(), i,
+                     Object::check(PyLong_FromLongLong(to_index(PySequence_Fast_GET_ITEM(o, i)))).release());
+  }
+  return tuple.release();
+}
+
+/// Checks the arguments against the annotations, then calls the function.
+PyObject* call_checked(OpObject* op, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  const std::vector<Signature>& all = python_signature(op);
+  if (all.empty()) return PyObject_Vectorcall(op->python, args, std::size_t(n), kwnames);
+  const Signature& s = all[0];
+  Args bound;
+  const Mismatch wrong = Binder::bind(s, args, n, kwnames, bound);
+  if (wrong.fault != Fault::None) fail_binding(op, all, {wrong}, args, n, kwnames);
+  const Py_ssize_t m = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
+  std::vector<Object> kept;      // what replaces arguments
+  std::vector<PyObject*> fresh;  // the arguments, where one is replaced
+  const auto replace = [&](Py_ssize_t i, PyObject* o) {
+    kept.push_back(Object::steal(o));
+    if (fresh.empty()) fresh.assign(args, args + n + m);
+    fresh[std::size_t(i)] = o;
+  };
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    if (PyObject* o = plain_ints(s.params[std::size_t(i)], args[i])) replace(i, o);
+  }
+  Object names = Object::borrow(kwnames);
+  for (Py_ssize_t k = 0; k < m; ++k) {
+    const Param& p = s.params[std::size_t(Binder::find(s, PyTuple_GET_ITEM(kwnames, k)))];
+    if (PyObject* o = plain_ints(p, args[n + k])) replace(n + k, o);
+    if (PyUnicode_Compare(p.name, PyTuple_GET_ITEM(names.get(), k)) == 0) continue;
+    if (names.get() == kwnames) {
+      names = Object::check(PyTuple_New(m));
+      for (Py_ssize_t j = 0; j < m; ++j) PyTuple_SET_ITEM(names.get(), j, Py_NewRef(PyTuple_GET_ITEM(kwnames, j)));
+    }
+    PyObject* old = PyTuple_GET_ITEM(names.get(), k);
+    PyTuple_SET_ITEM(names.get(), k, Py_NewRef(p.name));
+    Py_DECREF(old);
+  }
+  return PyObject_Vectorcall(op->python, fresh.empty() ? args : fresh.data(), std::size_t(n), names.get());
+}
+
 PyObject* python_call(PyObject* self, PyObject* const* args, std::size_t nargsf, PyObject* kwnames) {
   return guarded([&]() -> PyObject* {
     auto* op = reinterpret_cast<OpObject*>(self);
@@ -587,7 +651,7 @@ PyObject* python_call(PyObject* self, PyObject* const* args, std::size_t nargsf,
     for (Py_ssize_t k = 0; op->takes_out && k < m; ++k) {
       if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, k), "out") == 0) at = k;
     }
-    if (at < 0) return PyObject_Vectorcall(op->python, args, std::size_t(n), kwnames);
+    if (at < 0) return call_checked(op, args, n, kwnames);
     std::vector<PyObject*> rest;
     std::vector<Tensor> inputs;
     const auto input = [&](PyObject* o) {
@@ -604,7 +668,7 @@ PyObject* python_call(PyObject* self, PyObject* const* args, std::size_t nargsf,
       }
       if (i >= n) PyTuple_SET_ITEM(names.get(), k++, Py_NewRef(PyTuple_GET_ITEM(kwnames, i - n)));
     }
-    Object result = Object::check(PyObject_Vectorcall(op->python, rest.data(), std::size_t(n), names.get()));
+    Object result = Object::check(call_checked(op, rest.data(), n, m > 1 ? names.get() : nullptr));
     return args[n + at] == Py_None ? result.release()
                                    : give_python(op, args[n + at], std::move(result), inputs, tracked_);
   });

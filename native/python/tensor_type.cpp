@@ -809,6 +809,10 @@ const Register registered(ops);
 
 void init_tensor_type(PyObject* module) {
   tensor_type = reinterpret_cast<PyTypeObject*>(Object::check(PyType_FromSpec(&spec)).release());
+  // Messages of Python itself name the type by this: "'Tensor' object has no attribute …", as in PyTorch. __module__
+  // and
+  // __qualname__ are kept apart from it.
+  tensor_type->tp_name = "Tensor";
   if (PyModule_AddObjectRef(module, "Tensor", reinterpret_cast<PyObject*>(tensor_type)) < 0) throw PythonError();
 }
 

@@ -1427,7 +1427,9 @@ def norm(input: Tensor, p: Any = 'fro', dim: _int | Sequence[_int] | None = None
 def normal(mean: _float, std: _float, size: _int | Sequence[_int], *, generator: Generator | None = None, out: Tensor | None = None, dtype: _DType | None = None, layout: _layout | None = None, device: _Device | None = None, pin_memory: _bool | None = False, requires_grad: _bool = False) -> Tensor:
     """Normal numbers of these means and standard deviations."""
 @overload
-def normal(mean: Tensor | _Number, std: Tensor | _Number = 1.0, *, generator: Generator | None = None, out: Tensor | None = None) -> Tensor: ...
+def normal(mean: Tensor, std: Tensor | _Number = 1.0, *, generator: Generator | None = None, out: Tensor | None = None) -> Tensor: ...
+@overload
+def normal(mean: _float, std: Tensor, *, generator: Generator | None = None, out: Tensor | None = None) -> Tensor: ...
 def not_equal(input: Tensor, other: Tensor | _Number, *, out: Tensor | None = None) -> Tensor:
     """Alias of ne."""
 def numel(input: Tensor) -> _int:

@@ -51,12 +51,52 @@ def operator(
     return define
 
 
+#: The core's word for an annotation; what is not here is not checked.
+_TYPES = {
+    "Tensor": "Tensor",
+    "Sequence[Tensor]": "Tensors",
+    "int": "int",
+    "float": "float",
+    "bool": "bool",
+    "str": "str",
+    "Sequence[int]": "ints",
+    "dtype": "dtype",
+}
+
+
+def _signature(function: Function) -> str:
+    """The signature of an operator in the core's notation, which the core asks for at the first call.
+
+    Empty for functions with *args or **kwargs: they look at their arguments themselves.
+    """
+    function = getattr(function, "__wrapped__", function)
+    code = function.__code__
+    if code.co_flags & 0x0C:
+        return ""
+    defaults: dict[str, Any] = dict(function.__kwdefaults__ or {})
+    positional = code.co_varnames[: code.co_argcount]
+    if function.__defaults__:
+        defaults.update(zip(positional[-len(function.__defaults__) :], function.__defaults__, strict=True))
+    parts = []
+    for i, name in enumerate(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]):
+        if i == code.co_argcount:
+            parts.append("*")
+        annotation = function.__annotations__.get(name, "Any")
+        word = _TYPES.get(annotation.removesuffix(" | None"), "any")
+        optional = "?" if annotation.endswith(" | None") else ""
+        # The text of a default is only shown, and must not look like the end of the parameter.
+        default = "=" + repr(defaults[name]).replace(", ", ",") if name in defaults else ""
+        parts.append(f"{word}{optional} {name}{default}")
+    return f"({', '.join(parts)})"
+
+
 def _in_place(function: Function, name: str) -> Function:
     assign = _core._assign
 
     def form(self: Any, *args: Any, **kwargs: Any) -> Any:
         return assign(self, function(self, *args, **kwargs))
 
+    form.__wrapped__ = function  # type: ignore[attr-defined]
     form.__name__ = f"{name}_"
     form.__doc__ = f"In-place {name}."
     return form

@@ -282,6 +282,8 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
         indices_or_sections = indices_or_sections.tolist()
     if isinstance(indices_or_sections, int):
         sections = indices_or_sections
+        if sections > 2**31:  # each would be a tensor
+            raise RuntimeError(f"not enough memory for {sections} sections")
         if sections <= 0:
             raise RuntimeError(f"number of sections must be larger than 0, got {sections}")
         small, more = divmod(n, sections)
