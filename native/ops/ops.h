@@ -123,6 +123,7 @@ Tensor flip(const Tensor& t, Dims dims);
 Tensor sum(const Tensor& t, Dims dims = {}, bool keepdim = false, std::optional<DType> dtype = {});
 Tensor mean(const Tensor& t, Dims dims = {}, bool keepdim = false, std::optional<DType> dtype = {});
 Tensor cumsum(const Tensor& t, int dim);
+Tensor log_softmax(const Tensor& t, int dim);
 /// Sums a gradient back to the shape that was broadcast: [2, 3] to [3] or [2, 1].
 Tensor sum_to(const Tensor& t, Dims sizes);
 

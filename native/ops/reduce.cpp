@@ -191,7 +191,9 @@ struct NormNode final : ReduceNode {
       }
       out[0] = sgn(s) * (hit * g / (sizes.empty() ? hit : sum(hit, dims, true)));
     } else {
-      const Tensor d = sgn(s) * pow(abs(s), Scalar(p - 1)) * (g / pow(n, Scalar(p - 1)));
+      Tensor steep = pow(abs(s), Scalar(p - 1));
+      if (p < 1) steep = masked_fill(steep, compare(Compare::Eq, s, Scalar(0.0)), 0);
+      const Tensor d = sgn(s) * steep * (g / pow(n, Scalar(p - 1)));
       out[0] = where(flat, zeros_like(d), d);
     }
   }
@@ -359,7 +361,16 @@ Tensor ProdNode::gradient(const Tensor& given) {
   return g * conj(d);
 }
 
+void check_softmax_type(const Tensor& t, int dim, bool log) {
+  if (is_floating(t.dtype()) || t.numel() == 0) return;
+  const bool last = t.ndim() == 0 || wrap_dim(dim, t.ndim()) == t.ndim() - 1;
+  fail_unsupported(log ? (last ? "log_softmax_lastdim_kernel_impl" : "log_softmax_kernel_impl")
+                       : (last ? "softmax_lastdim_kernel_impl" : "softmax_kernel_impl"),
+                   t.dtype());
+}
+
 Tensor softmax_of(const Tensor& t, int dim, bool log) {
+  check_softmax_type(t, dim, log);
   dim = wrap_dim(dim, t.ndim());
   const Tensor x = contiguous_as(t, t.dtype());
   Tensor out = empty(t.sizes(), t.dtype());
@@ -401,6 +412,12 @@ void SoftmaxNode::apply(Tensor* in, Tensor* out) {
   }
   out[0] = result;
 }
+
+}  // namespace
+
+Tensor log_softmax(const Tensor& t, int dim) { return softmax_of(t, dim, true); }
+
+namespace {
 
 // --- as Python calls them
 // ---------------------------------------------------------------------------------------------------
@@ -774,14 +791,7 @@ PyObject* softmax_op(const OpDef& def, Args& a) {
   Tensor t = a.tensor(0);
   if (a.has(2)) t = to(t, *a.dtype(2));
   const bool log = def.name[0] == 'l';
-  const int dim = a.dim(1, t.ndim());
-  if (!is_floating(t.dtype()) && t.numel() > 0) {
-    const bool last = t.ndim() == 0 || dim == t.ndim() - 1;
-    fail_unsupported(log ? (last ? "log_softmax_lastdim_kernel_impl" : "log_softmax_kernel_impl")
-                         : (last ? "softmax_lastdim_kernel_impl" : "softmax_kernel_impl"),
-                     t.dtype());
-  }
-  return softmax_of(t, dim, log).release();
+  return softmax_of(t, a.dim(1, t.ndim()), log).release();
 }
 
 constexpr const char* kSumSig =

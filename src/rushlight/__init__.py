@@ -51,8 +51,11 @@ short = _core.int16
 cfloat = _core.complex64
 cdouble = _core.complex128
 
-# Names that the functional namespace alone carries.
-_NOT_HERE = ("info", "operators", "Node")
+# What `rushlight._core` and `nn.functional` alone carry.
+_NOT_HERE = (
+    "info", "operators", "Node", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy",
+    "nll_loss", "cross_entropy",
+)  # fmt: skip
 for _name in _NOT_HERE:
     globals().pop(_name, None)
 

@@ -1029,6 +1029,10 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: _Number = 1,
     """beta * input + alpha * bmm(batch1, batch2)."""
 def bernoulli(input: Tensor, *, generator: Generator | None = None, out: Tensor | None = None) -> Tensor:
     """1 with the probability that input says, else 0."""
+def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: _bool | None = None, reduce: _bool | None = None, reduction: str = 'mean') -> Tensor:
+    """-(target log(input) + (1 - target) log(1 - input)) of probabilities, the logarithms not below -100; reduced."""
+def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: _bool | None = None, reduce: _bool | None = None, reduction: str = 'mean', pos_weight: Tensor | None = None) -> Tensor:
+    """binary_cross_entropy of sigmoid(input), without overflow."""
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: _int = 0) -> Tensor:
     """How often each non-negative integer occurs, or the sum of its weights."""
 def bitwise_and(input: Tensor | _Number, other: Tensor | _Number, *, out: Tensor | None = None) -> Tensor:
@@ -1099,6 +1103,8 @@ def count_nonzero(input: Tensor, dim: _int | Sequence[_int]) -> Tensor:
     """How many elements differ from 0, over all or some dimensions."""
 @overload
 def count_nonzero(input: Tensor, dim: _int | None = None) -> Tensor: ...
+def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: _bool | None = None, ignore_index: _int = -100, reduce: _bool | None = None, reduction: str = 'mean', label_smoothing: _float = 0.0) -> Tensor:
+    """nll_loss of log_softmax(input): scores [N, C, ...] (or [C]) against class numbers, or against probabilities of the scores' shape."""
 def cummax(input: Tensor, dim: _int, *, out: Sequence[Tensor] | None = None) -> _ValuesAndIndices:
     """(values, indices) of the largest so far along a dimension."""
 def cummin(input: Tensor, dim: _int, *, out: Sequence[Tensor] | None = None) -> _ValuesAndIndices:
@@ -1243,6 +1249,8 @@ def histc(input: Tensor, bins: _int = 100, min: _Number = 0, max: _Number = 0, *
     """Counts in equal intervals of [min, max]; those of the data where both are equal."""
 def hstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Joined along the second dimension (vectors along the first)."""
+def huber_loss(input: Tensor, target: Tensor, reduction: str = 'mean', delta: _float = 1.0, weight: Tensor | None = None) -> Tensor:
+    """With d = |input - target|: d^2 / 2 up to delta, delta (d - delta / 2) above; reduced."""
 def hypot(input: Tensor | _Number, other: Tensor | _Number, *, out: Tensor | None = None) -> Tensor:
     """sqrt(input^2 + other^2) without overflow."""
 def imag(input: Tensor) -> Tensor:
@@ -1283,6 +1291,8 @@ def isposinf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The element is inf."""
 def kthvalue(input: Tensor, k: _int, dim: _int = -1, keepdim: _bool = False, *, out: Sequence[Tensor] | None = None) -> _ValuesAndIndices:
     """(values, indices) of the k-th smallest along a dimension, counted from 1."""
+def l1_loss(input: Tensor, target: Tensor, size_average: _bool | None = None, reduce: _bool | None = None, reduction: str = 'mean', weight: Tensor | None = None) -> Tensor:
+    """The differences |input - target|, reduced by 'mean', 'sum' or 'none'."""
 def lcm(input: Tensor | _Number, other: Tensor | _Number, *, out: Tensor | None = None) -> Tensor:
     """The least common multiple of integers."""
 def le(input: Tensor, other: Tensor | _Number, *, out: Tensor | None = None) -> Tensor:
@@ -1383,6 +1393,8 @@ def moveaxis(input: Tensor, source: _int | Sequence[_int], destination: _int | S
     """Alias of movedim."""
 def movedim(input: Tensor, source: _int | Sequence[_int], destination: _int | Sequence[_int]) -> Tensor:
     """Dimensions moved to other places."""
+def mse_loss(input: Tensor, target: Tensor, size_average: _bool | None = None, reduce: _bool | None = None, reduction: str = 'mean', weight: Tensor | None = None) -> Tensor:
+    """The squared differences (input - target)^2, reduced by 'mean', 'sum' or 'none'."""
 def msort(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The values sorted along the first dimension."""
 def mul(input: Tensor | _Number, other: Tensor | _Number, *, out: Tensor | None = None) -> Tensor:
@@ -1416,6 +1428,8 @@ def negative_(self: Tensor) -> Tensor:
     """-input."""
 def nextafter(input: Tensor | _Number, other: Tensor | _Number, *, out: Tensor | None = None) -> Tensor:
     """The next floating-point number after input towards other."""
+def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: _bool | None = None, ignore_index: _int = -100, reduce: _bool | None = None, reduction: str = 'mean') -> Tensor:
+    """-weight[target[n]] input[n, target[n]] for log-probabilities [N, C, ...] (or [C]); targets equal to ignore_index do not count. The mean is by the sum of the weights."""
 def nonzero(input: Tensor, *, as_tuple: _bool = False) -> Any:
     """The places of nonzero elements."""
 @overload
@@ -1566,6 +1580,8 @@ def sinh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The hyperbolic sine."""
 def sinh_(self: Tensor) -> Tensor:
     """The hyperbolic sine."""
+def smooth_l1_loss(input: Tensor, target: Tensor, size_average: _bool | None = None, reduce: _bool | None = None, reduction: str = 'mean', beta: _float = 1.0) -> Tensor:
+    """With d = |input - target|: d^2 / (2 beta) below beta, d - beta / 2 above; reduced."""
 def softmax(input: Tensor, dim: _int, dtype: _DType | None = None) -> Tensor:
     """exp(input) / sum(exp(input)) along a dimension."""
 def softplus(input: Tensor, beta: _Number = 1.0, threshold: _Number = 20.0) -> Tensor:

@@ -7,7 +7,10 @@ from typing import Any
 from .. import _core
 from .._core import (
     Tensor,
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
     celu,
+    cross_entropy,
     dropout,
     elu,
     gelu,
@@ -15,16 +18,19 @@ from .._core import (
     hardsigmoid,
     hardswish,
     hardtanh,
+    huber_loss,
+    l1_loss,
     leaky_relu,
     log_sigmoid,
-    log_softmax,
     mish,
+    mse_loss,
+    nll_loss,
     relu,
     relu6,
     selu,
     sigmoid,
     silu,
-    softmax,
+    smooth_l1_loss,
     softplus,
     softshrink,
     tanh,
@@ -32,7 +38,13 @@ from .._core import (
 )
 from .._missing import missing
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .. import dtype
+
 __all__ = [
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
     "celu",
     "cross_entropy",
     "dropout",
@@ -42,6 +54,8 @@ __all__ = [
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "huber_loss",
+    "l1_loss",
     "leaky_relu",
     "linear",
     "log_softmax",
@@ -54,7 +68,9 @@ __all__ = [
     "selu",
     "sigmoid",
     "silu",
+    "smooth_l1_loss",
     "softmax",
+    "softmin",
     "softplus",
     "softshrink",
     "tanh",
@@ -64,41 +80,36 @@ __all__ = [
 logsigmoid = log_sigmoid
 
 
-def _reduced(loss: Tensor, reduction: str) -> Tensor:
-    if reduction == "none":
-        return loss
-    if reduction == "mean":
-        return loss.mean()
-    if reduction == "sum":
-        return loss.sum()
-    raise ValueError(f"{reduction} is not a valid value for reduction")
+def _softmax_dim(name: str, ndim: int) -> int:
+    """The dimension that is meant where none is given: an old habit that PyTorch warns of, too."""
+    import warnings
+
+    warnings.warn(
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
+        stacklevel=3,
+    )
+    return 0 if ndim in (0, 1, 3) else 1
 
 
-def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """The squared differences (input - target)^2, reduced by 'mean', 'sum' or 'none'."""
-    return _reduced((input - target) ** 2, reduction)
+def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None) -> Tensor:
+    """exp(input) / sum(exp(input)) along a dimension, computed in `dtype` where given."""
+    if dim is None:
+        dim = _softmax_dim("softmax", input.dim())
+    return _core.softmax(input, dim, dtype)
 
 
-def nll_loss(input: Tensor, target: Tensor, *, ignore_index: int = -100, reduction: str = "mean") -> Tensor:
-    """-input[n, target[n]] for log-probabilities [N, C] (or [C]); targets equal to `ignore_index` do not count."""
-    if input.dim() == 1:
-        input, target = input.unsqueeze(0), target.reshape(1)
-        if reduction == "none":
-            return nll_loss(input, target, ignore_index=ignore_index, reduction="none").squeeze(0)
-    keep = target != ignore_index
-    chosen = -input.gather(1, target.masked_fill(keep.logical_not(), 0).unsqueeze(1)).squeeze(1)
-    chosen = _core.where(keep, chosen, _core.zeros_like(chosen))
-    if reduction == "mean":
-        return chosen.sum() / keep.sum()
-    return _reduced(chosen, reduction)
+def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None) -> Tensor:
+    """softmax(-input)."""
+    if dim is None:
+        dim = _softmax_dim("softmin", input.dim())
+    return _core.softmax(-input, dim, dtype)
 
 
-def cross_entropy(input: Tensor, target: Tensor, *, ignore_index: int = -100, reduction: str = "mean") -> Tensor:
-    """nll_loss of log_softmax(input): class scores [N, C] (or [C]) against class numbers [N] (or none)."""
-    if target.is_floating_point():
-        loss = -(log_softmax(input, -1) * target).sum(-1)
-        return _reduced(loss, reduction)
-    return nll_loss(log_softmax(input, -1), target, ignore_index=ignore_index, reduction=reduction)
+def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None) -> Tensor:
+    """log(softmax(input)) along a dimension, without overflow."""
+    if dim is None:
+        dim = _softmax_dim("log_softmax", input.dim())
+    return _core.log_softmax(input, dim, dtype)
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
