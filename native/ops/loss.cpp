@@ -44,8 +44,9 @@ std::string size_text(const Tensor& t) { return cat("torch.Size(", str(t.sizes()
 
 void warn_of_sizes(const Tensor& x, const Tensor& y) {
   if (same(x.sizes(), y.sizes())) return;
-  warn(cat("Using a target size (", size_text(y), ") that is different to the input size (", size_text(x),
-           "). This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size."));
+  warn(
+      cat("Using a target size (", size_text(y), ") that is different to the input size (", size_text(x),
+          "). This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size."));
 }
 
 void refuse_gradient(const Tensor& t, const char* name, const char* argument) {
@@ -82,8 +83,7 @@ Tensor losses_of(Loss kind, const Tensor& x, const Tensor& y, const Tensor& pos_
       const Tensor z = abs(to(x, wide) - to(y, wide));
       return where(compare(Compare::Le, z, Scalar(p)), z * Scalar(0.5) * z, (z + Scalar(-0.5 * p)) * Scalar(p));
     }
-    case Loss::Bce:
-      return (y + Scalar(-1)) * at_least(unary(Unary::Log1p, -x), -100) - y * at_least(log(x), -100);
+    case Loss::Bce: return (y + Scalar(-1)) * at_least(unary(Unary::Log1p, -x), -100) - y * at_least(log(x), -100);
     case Loss::BceLogits: {
       const Tensor l = log_sigmoid(x);
       return rsub(y, 1) * x - (pos_weight.defined() ? (extra_weight(y, pos_weight) + Scalar(1)) * l : l);
@@ -564,8 +564,8 @@ Tensor per_class(const Tensor& weight, int ndim, int class_dim) {
   return reshape(weight, shape);
 }
 
-Tensor cross_entropy_of_probabilities(const Tensor& x, Tensor target, const Tensor& weight, Reduction r,
-                                      int class_dim, double smoothing) {
+Tensor cross_entropy_of_probabilities(const Tensor& x, Tensor target, const Tensor& weight, Reduction r, int class_dim,
+                                      double smoothing) {
   const std::int64_t classes = x.size(class_dim);
   if (weight.defined() && !(weight.ndim() == 1 && weight.numel() == classes)) {
     fail_runtime("cross_entropy: weight tensor should be defined either for all ", classes,
