@@ -118,6 +118,7 @@ class Run {
     const std::uint32_t i = lookup(n);
     return i != kNone && (needed_.empty() || needed_[i]);
   }
+  bool has_inputs() const { return !request_.inputs.empty(); }
   void call_after(PyObject* callback) { callbacks_.push_back(Object::borrow(callback)); }
 
  private:
@@ -396,6 +397,7 @@ void AccumulateGrad::apply(Tensor* in, Tensor*) {
 int backward_depth() { return depth; }
 std::uint32_t current_backward() { return running == nullptr ? 0 : running->run_number(); }
 bool will_execute(Node* n) { return running != nullptr && running->will_execute(n); }
+bool backward_has_inputs() { return running != nullptr && running->has_inputs(); }
 bool call_after_backward(PyObject* callback) {
   if (running == nullptr) return false;
   running->call_after(callback);

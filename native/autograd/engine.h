@@ -27,6 +27,8 @@ int backward_depth();
 std::uint32_t current_backward();
 /// Will that pass run the node, or deliver what arrives there?
 bool will_execute(Node* n);
+/// Are there inputs that limit that pass?
+bool backward_has_inputs();
 /// Calls `callback()` when that pass has ended; false if there is none.
 bool call_after_backward(PyObject* callback);
 

@@ -127,13 +127,22 @@ namespace {
 /// "torch.FloatTensor", as PyTorch's messages name a type.
 std::string type_string(DType d) { return cat("torch.", scalar_type_name(d), "Tensor"); }
 
+/// A node as PyTorch's message about changes in place spells it.
+std::string maker_name(const Node* n) {
+  const std::string s = n->name();
+  if (s == "CopySlices" || s == "CopyBackwards") return "torch::autograd::" + s;
+  const auto at = s.rfind("Backward");
+  if (at == std::string::npos || at + 9 != s.size()) return s;
+  return s.back() == '0' ? s.substr(0, at) : s.substr(0, at) + s.back();
+}
+
 [[noreturn, gnu::cold]] void fail_modified(Node* owner, const Tensor& t, std::uint32_t expected, std::uint32_t output) {
   std::string made, where = "later";
   if (const std::string line = change_line(t, expected, owner->sequence()); !line.empty()) where = cat("at ", line);
   if (output != 0) {
-    made = cat(", which is output ", output - 1, " of ", operator_name(owner), ",");
+    made = cat(", which is output ", output - 1, " of ", maker_name(owner), ",");
   } else if (Node* fn = t.is_leaf() ? nullptr : t->grad_fn) {
-    made = cat(", which is output ", t->output_nr, " of ", operator_name(fn), ",");
+    made = cat(", which is output ", t->output_nr, " of ", maker_name(fn), ",");
   }
   fail_runtime(
       "one of the variables needed for gradient computation has been modified by an inplace operation: [",

@@ -66,6 +66,23 @@ Object class_of(PyObject* ctx) {
   return Object::check(PyObject_GetAttr(reinterpret_cast<PyObject*>(Py_TYPE(ctx)), cls_name));
 }
 
+/// The lines that an error about what a backward returned should name.
+std::string whose_backward(const Object& cls, Node* node) {
+  std::string text = cat("\n", operator_name(node), " was called at ", describe_line(node->code(), node->instruction()));
+  const Object rule = Object::steal(PyObject_GetAttr(cls.get(), backward_name));
+  const Object code = Object::steal(rule ? PyObject_GetAttrString(rule.get(), "__code__") : nullptr);
+  if (code && PyCode_Check(code.get())) {
+    const Object file = Object::check(
+        PyObject_GetAttrString(code.get(), "co_filename"));
+    const char* name = PyUnicode_AsUTF8(file.get());
+    if (name != nullptr)
+      text += cat("; its backward is defined at ", name, ":",
+                  reinterpret_cast<PyCodeObject*>(code.get())->co_firstlineno);
+  }
+  PyErr_Clear();
+  return text + ". It must return one gradient, of the input's shape, or None for each argument of forward.";
+}
+
 void FunctionNode::apply(Tensor* in, Tensor* out) {
   PyObject* ctx = ctx_.get();
   NodeRef keep = NodeRef::borrow(this);  // the backward may drop the graph
@@ -95,7 +112,7 @@ void FunctionNode::apply(Tensor* in, Tensor* out) {
   while (n > n_args && PyTuple_GET_ITEM(result.get(), n - 1) == Py_None) --n;
   if (n != n_args) {
     fail_runtime("function ", name(), " returned an incorrect number of gradients (expected ", n_args, ", got ", n,
-                 ")");
+                 ")", whose_backward(class_of(ctx), this));
   }
   std::size_t e = 0;
   for (Py_ssize_t i = 0; i < n; ++i) {
@@ -103,14 +120,15 @@ void FunctionNode::apply(Tensor* in, Tensor* out) {
     const bool was_tensor = e < arg_of_edge_.size() && arg_of_edge_[e] == i;
     if (!was_tensor) {
       if (g != Py_None) {
-        fail_runtime("function ", name(), " returned a gradient different from None at position ", i + 1,
-                     ", but the corresponding forward input was not a Variable");
+        fail_runtime("function ", name(), " returned a gradient different than None at position ", i + 1,
+                     ", but the corresponding forward input was not a Variable", whose_backward(cls, this));
       }
       continue;
     }
     const std::size_t edge = e++;
     if (!needs(std::uint32_t(edge)) || g == Py_None) continue;
-    if (!is_tensor(g)) fail_runtime("expected Variable or None (got ", Py_TYPE(g)->tp_name, ")");
+    if (!is_tensor(g))
+      fail_runtime("expected Variable or None (got ", Py_TYPE(g)->tp_name, ")", whose_backward(cls, this));
     const InputMeta& meta = extra()->inputs[edge];
     Tensor t = Tensor::borrow(g);
     const int lead = t.ndim() - int(meta.sizes.size());
@@ -120,9 +138,7 @@ void FunctionNode::apply(Tensor* in, Tensor* out) {
     }
     if (!fits) {
       fail_runtime("Function ", name(), " returned an invalid gradient at index ", edge, " - got ", str(t.sizes()),
-                   " but expected shape compatible with ", str(meta.sizes), ".\nThe backward of ", name(), " ran at ",
-                   describe_line(code(), instruction()),
-                   ": return a gradient of the shape that the input of forward had.");
+                   " but expected shape compatible with ", str(meta.sizes), whose_backward(cls, this));
     }
     out[edge] = std::move(t);
   }

@@ -156,6 +156,16 @@ std::vector<Tensor> tensor_list(PyObject* o, const char* what) {
   return out;
 }
 
+/// What the program's source says of it; empty if nothing can be told.
+std::string where_history_ended(const Tensor& t, std::size_t position) {
+  const Object module = Object::steal(PyImport_ImportModule("rushlight.autograd._history"));
+  const Object text = Object::steal(
+      module ? PyObject_CallMethod(module.get(), "explain", "On", t.object(), Py_ssize_t(position)) : nullptr);
+  const char* s = text && PyUnicode_Check(text.get()) ? PyUnicode_AsUTF8(text.get()) : nullptr;
+  if (s == nullptr) PyErr_Clear();  // the explanation must not hide the error
+  return s == nullptr ? "" : s;
+}
+
 /// Outputs and their gradients, checked; a missing gradient of a scalar is 1.
 void set_roots(BackwardRequest& r, std::vector<Tensor> outputs, std::vector<Tensor> gradients) {
   if (gradients.empty()) gradients.resize(outputs.size());
@@ -181,7 +191,10 @@ void set_roots(BackwardRequest& r, std::vector<Tensor> outputs, std::vector<Tens
     } else if (tracked(out)) {
       g = implicit_gradient(out);
     }
-    if (!tracked(out)) fail_runtime("element ", i, " of tensors does not require grad and does not have a grad_fn");
+    if (!tracked(out)) {
+      fail_runtime("element ", i, " of tensors does not require grad and does not have a grad_fn",
+                   where_history_ended(out, i));
+    }
   }
   r.outputs = std::move(outputs);
   r.gradients = std::move(gradients);

@@ -329,6 +329,7 @@ PyObject* will_execute_op(PyObject*, PyObject* o) {
     return PyBool_FromLong(will_execute(node_argument(o)));
   });
 }
+PyObject* has_inputs_op(PyObject*, PyObject*) { return PyBool_FromLong(backward_has_inputs()); }
 PyObject* call_after_op(PyObject*, PyObject* callback) {
   return guarded([&]() -> PyObject* {
     if (!call_after_backward(callback)) fail_runtime("Final callbacks can only be installed during backward pass.");
@@ -414,6 +415,7 @@ PyMethodDef functions[] = {
     {"_get_anomaly", get_anomaly, METH_NOARGS, "(on, check_nan)"},
     {"_current_backward", current_backward_op, METH_NOARGS, "The number of the backward pass that runs; 0 if none."},
     {"_will_execute", will_execute_op, METH_O, "Will the backward pass that runs come to this node?"},
+    {"_backward_has_inputs", has_inputs_op, METH_NOARGS, "Do inputs limit the backward pass that runs?"},
     {"_call_after_backward", call_after_op, METH_O, "Calls callback() when the backward pass that runs has ended."},
     {"_edge_tensor", edge_tensor, METH_VARARGS, "_edge_tensor(node, nr, like): a tensor that stands for an edge."},
     {"_gradient_edge", gradient_edge_op, METH_O, "(node, nr) to which a tensor's gradient goes."},

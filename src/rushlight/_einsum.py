@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import _core
 from ._core import Tensor
 
 __all__ = ["einsum"]
@@ -99,3 +100,6 @@ def _pair(a: Tensor, na: list[str], b: Tensor, nb: list[str], keep: set[str]) ->
     y = arrange(b, nb, batch + summed + right, [count(batch), count(summed), count(right)])
     order = batch + left + right
     return x.bmm(y).reshape([size[n] for n in order]), order
+
+
+_core._internal(globals())

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._missing import missing
 from . import hooks
 
-__all__ = ["dlpack", "hooks"]
+if TYPE_CHECKING:
+    from . import checkpoint, dlpack
+
+__all__ = ["checkpoint", "dlpack", "hooks"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "dlpack":  # imports enum, which is not needed at every start
+    if name in ("checkpoint", "dlpack"):  # import what is not needed at every start
         import importlib
 
-        return importlib.import_module(f"{__name__}.dlpack")
+        return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(missing(f"utils.{name}"))
