@@ -120,3 +120,6 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 def __getattr__(name: str) -> Any:
     raise AttributeError(missing(f"nn.functional.{name}"))
+
+
+_core._internal(globals())
