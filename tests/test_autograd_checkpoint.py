@@ -227,10 +227,9 @@ ERRORS: dict[str, Scenario] = {
     "reentrant with keywords": lambda m: utils(m).checkpoint(Counted(), leaf(m), use_reentrant=True, k=3),
     "reentrant with debug": lambda m: utils(m).checkpoint(Counted(), leaf(m), use_reentrant=True, debug=True),
     "reentrant with grad": reentrant_with_grad,
-    "reentrant without history": lambda m: utils(m)
-    .checkpoint(lambda a: a.detach() + 0, leaf(m), use_reentrant=True)
-    .sum()
-    .backward(),
+    "reentrant without history": lambda m: (
+        utils(m).checkpoint(lambda a: a.detach() + 0, leaf(m), use_reentrant=True).sum().backward()
+    ),
     "unknown keyword": lambda m: utils(m).checkpoint_sequential([m.sin], 1, leaf(m), use_reentrant=False, k=3),
     "detach_variable": lambda m: utils(m).detach_variable([leaf(m)]),
 }

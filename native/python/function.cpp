@@ -68,16 +68,16 @@ Object class_of(PyObject* ctx) {
 
 /// The lines that an error about what a backward returned should name.
 std::string whose_backward(const Object& cls, Node* node) {
-  std::string text = cat("\n", operator_name(node), " was called at ", describe_line(node->code(), node->instruction()));
+  std::string text =
+      cat("\n", operator_name(node), " was called at ", describe_line(node->code(), node->instruction()));
   const Object rule = Object::steal(PyObject_GetAttr(cls.get(), backward_name));
   const Object code = Object::steal(rule ? PyObject_GetAttrString(rule.get(), "__code__") : nullptr);
   if (code && PyCode_Check(code.get())) {
-    const Object file = Object::check(
-        PyObject_GetAttrString(code.get(), "co_filename"));
+    const Object file = Object::check(PyObject_GetAttrString(code.get(), "co_filename"));
     const char* name = PyUnicode_AsUTF8(file.get());
     if (name != nullptr)
-      text += cat("; its backward is defined at ", name, ":",
-                  reinterpret_cast<PyCodeObject*>(code.get())->co_firstlineno);
+      text +=
+          cat("; its backward is defined at ", name, ":", reinterpret_cast<PyCodeObject*>(code.get())->co_firstlineno);
   }
   PyErr_Clear();
   return text + ". It must return one gradient, of the input's shape, or None for each argument of forward.";
@@ -111,8 +111,8 @@ void FunctionNode::apply(Tensor* in, Tensor* out) {
   Py_ssize_t n = PyTuple_GET_SIZE(result.get());
   while (n > n_args && PyTuple_GET_ITEM(result.get(), n - 1) == Py_None) --n;
   if (n != n_args) {
-    fail_runtime("function ", name(), " returned an incorrect number of gradients (expected ", n_args, ", got ", n,
-                 ")", whose_backward(class_of(ctx), this));
+    fail_runtime("function ", name(), " returned an incorrect number of gradients (expected ", n_args, ", got ", n, ")",
+                 whose_backward(class_of(ctx), this));
   }
   std::size_t e = 0;
   for (Py_ssize_t i = 0; i < n; ++i) {

@@ -92,6 +92,7 @@ SavedTensor: Any
 _FunctionBase: Any
 _assign: Any
 _attach_apply: Any
+_backward_has_inputs: Any
 _bump_version: Any
 _call_after_backward: Any
 _current_backward: Any

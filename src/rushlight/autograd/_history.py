@@ -51,7 +51,20 @@ _ENDS = {
     **{n: (f"{n}() {_INTEGER}", "use a smooth function such as sigmoid") for n in ("eq", "ne", "lt", "le", "gt", "ge")},
 }
 _COPIES = {"tensor", "as_tensor", "from_numpy", "asarray", "Tensor", "FloatTensor", "DoubleTensor"}
-_CREATE = {"ones", "zeros", "rand", "randn", "full", "empty", "arange", "linspace", "eye", "randint", "normal", "randperm"}
+_CREATE = {
+    "ones",
+    "zeros",
+    "rand",
+    "randn",
+    "full",
+    "empty",
+    "arange",
+    "linspace",
+    "eye",
+    "randint",
+    "normal",
+    "randperm",
+}
 _INTEGERS = {"int8", "int16", "int32", "int64", "uint8", "bool", "long", "int", "short"}
 _NO_GRAD = {"no_grad", "inference_mode"}
 _SEQUENCES = (ast.Tuple, ast.List)
@@ -136,26 +149,36 @@ def explain(tensor: Tensor, position: int = 0) -> str:
             search = _Search(findings)
             search.expression(root, scope, call.lineno, 0)
     if not tensor.dtype.is_floating_point and not tensor.dtype.is_complex and not findings:
-        findings.append(_Finding(file, frame.f_lineno, f"the tensor is of dtype {tensor.dtype}, which has no derivative", ""))
+        findings.append(
+            _Finding(file, frame.f_lineno, f"the tensor is of dtype {tensor.dtype}, which has no derivative", "")
+        )
     lines: list[str] = []
     surest = min((f.rank for f in findings), default=0)
     for f in findings:
         if f.rank != surest:
             continue
-        text = f"The history ended at {f.file}:{f.line}, where {f.why}." if f.rank == 0 else f"{f.why} ({f.file}:{f.line})."
+        text = (
+            f"The history ended at {f.file}:{f.line}, where {f.why}."
+            if f.rank == 0
+            else f"{f.why} ({f.file}:{f.line})."
+        )
         if f.cure:
             text += f" Cure: {f.cure}."
         if text not in lines:
             lines.append(text)
     if not _core.is_grad_enabled():
-        lines.append(f"Recording is off at {file}:{frame.f_lineno}, too: this runs under no_grad, inference_mode or the like.")
+        lines.append(
+            f"Recording is off at {file}:{frame.f_lineno}, too: this runs under no_grad, inference_mode or the like."
+        )
     return "".join("\n" + line for line in lines[:3])
 
 
 def _call(body: ast.AST, frame: FrameType) -> ast.Call | None:
     """The call that the frame is in."""
     calls = [
-        n for n in ast.walk(body) if isinstance(n, ast.Call) and n.lineno <= frame.f_lineno <= (n.end_lineno or n.lineno)
+        n
+        for n in ast.walk(body)
+        if isinstance(n, ast.Call) and n.lineno <= frame.f_lineno <= (n.end_lineno or n.lineno)
     ]
     if sys.version_info >= (3, 11):
         spots = list(frame.f_code.co_positions())
@@ -196,7 +219,12 @@ class _Search:
     def expression(self, node: ast.AST, scope: _Scope, line: int, depth: int) -> None:
         """Looks for what ends a history in an expression whose value is used at `line`."""
         self.steps += 1
-        mark = (scope.file, getattr(node, "lineno", 0), getattr(node, "col_offset", 0), getattr(node, "end_col_offset", 0))
+        mark = (
+            scope.file,
+            getattr(node, "lineno", 0),
+            getattr(node, "col_offset", 0),
+            getattr(node, "end_col_offset", 0),
+        )
         if depth > _DEPTH or self.steps > _STEPS or mark in self.seen:
             return
         self.seen.add(mark)
@@ -253,17 +281,33 @@ class _Search:
             if any(f.rank == 0 for f in self.findings[before:]):
                 return
             rank = 0 if any(isinstance(n, (ast.Name, ast.Call)) for a in node.args[:1] for n in ast.walk(a)) else 1
-            why = f"{name}(...) copies numbers into a new tensor" if rank == 0 else f"{name}(...) makes a leaf without requires_grad"
-            self.found(scope, place, why, "stack() joins tensors and keeps their history" if rank == 0 else "requires_grad=True", rank)
+            why = (
+                f"{name}(...) copies numbers into a new tensor"
+                if rank == 0
+                else f"{name}(...) makes a leaf without requires_grad"
+            )
+            self.found(
+                scope,
+                place,
+                why,
+                "stack() joins tensors and keeps their history" if rank == 0 else "requires_grad=True",
+                rank,
+            )
             return
-        elif name in _CREATE and isinstance(function, ast.Attribute) and not any(k.arg == "requires_grad" for k in node.keywords):
+        elif (
+            name in _CREATE
+            and isinstance(function, ast.Attribute)
+            and not any(k.arg == "requires_grad" for k in node.keywords)
+        ):
             self.found(scope, place, f"{name}(...) makes a leaf without requires_grad", "pass requires_grad=True", 1)
             return
         elif name in _ENDS and (isinstance(function, ast.Attribute) or isinstance(target, type(_core.exp))):
             self.found(scope, place, *_ENDS[name])
             return
         elif name in ("to", "type", "type_as", "view") and any(_is_integer_dtype(a) for a in operands[1:]):
-            self.found(scope, place, f"{name}() to an integer dtype {_INTEGER}", "convert after the loss, or not at all")
+            self.found(
+                scope, place, f"{name}() to an integer dtype {_INTEGER}", "convert after the loss, or not at all"
+            )
             return
         elif name == "requires_grad_" and any(isinstance(a, ast.Constant) and a.value is False for a in operands[1:]):
             self.found(scope, place, "requires_grad_(False) ends recording", "leave it out")
@@ -308,7 +352,9 @@ class _Search:
         body = _body(tree, code)
         if isinstance(body, ast.Module):
             return
-        values = {n: c.cell_contents for n, c in zip(code.co_freevars, target.__closure__ or (), strict=False) if _full(c)}
+        values = {
+            n: c.cell_contents for n, c in zip(code.co_freevars, target.__closure__ or (), strict=False) if _full(c)
+        }
         parameters = list(code.co_varnames[: code.co_argcount])
         if this is not None and parameters:
             values[parameters.pop(0)] = this
@@ -318,7 +364,12 @@ class _Search:
         inner = _Scope(code.co_filename, body, parents, values, target.__globals__)
         for decorator in getattr(body, "decorator_list", []):
             if _mentions(decorator, _NO_GRAD):
-                self.found(inner, decorator, f"{code.co_name}() runs without recording, as its decorator says", "leave that out")
+                self.found(
+                    inner,
+                    decorator,
+                    f"{code.co_name}() runs without recording, as its decorator says",
+                    "leave that out",
+                )
                 return
         returned = [body.body] if isinstance(body, ast.Lambda) else [
             n.value for n in _statements(body) if isinstance(n, ast.Return) and n.value is not None
@@ -333,7 +384,11 @@ class _Search:
         value = scope.value(name)
         if isinstance(value, Tensor) and value.requires_grad:
             return
-        if value is not None and name in scope.values and not isinstance(value, (Tensor, int, float, complex, list, tuple, dict)):
+        if (
+            value is not None
+            and name in scope.values
+            and not isinstance(value, (Tensor, int, float, complex, list, tuple, dict))
+        ):
             if type(value).__module__ != "numpy":
                 return
         best: Assignment | None = None
@@ -341,15 +396,26 @@ class _Search:
             if isinstance(n, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.For)) and n.lineno <= line:
                 targets = n.targets if isinstance(n, ast.Assign) else [n.target]
                 hit = any(isinstance(t, ast.Name) and t.id == name for target in targets for t in ast.walk(target))
-                if hit and (n.end_lineno or n.lineno) <= max(line, n.lineno) and (best is None or n.lineno >= best.lineno):
+                if (
+                    hit
+                    and (n.end_lineno or n.lineno) <= max(line, n.lineno)
+                    and (best is None or n.lineno >= best.lineno)
+                ):
                     best = n
             for call in _expression_calls(n):
                 # x.detach_() and x.requires_grad_(False) as statements.
                 owner = call.func.value if isinstance(call.func, ast.Attribute) else None
-                if isinstance(owner, ast.Name) and owner.id == name and call.lineno < line and isinstance(call.func, ast.Attribute):
+                if (
+                    isinstance(owner, ast.Name)
+                    and owner.id == name
+                    and call.lineno < line
+                    and isinstance(call.func, ast.Attribute)
+                ):
                     if call.func.attr == "detach_":
                         self.found(scope, call, *_ENDS["detach_"])
-                    elif call.func.attr == "requires_grad_" and any(getattr(a, "value", None) is False for a in call.args):
+                    elif call.func.attr == "requires_grad_" and any(
+                        getattr(a, "value", None) is False for a in call.args
+                    ):
                         self.found(scope, call, "requires_grad_(False) ends recording", "leave it out")
         if best is None:
             if isinstance(value, Tensor):
@@ -388,7 +454,9 @@ class _Search:
             if at is scope.body:
                 for decorator in getattr(at, "decorator_list", []):
                     if _mentions(decorator, _NO_GRAD):
-                        self.found(scope, node, f"nothing is recorded (decorator at line {decorator.lineno})", "leave that out")
+                        self.found(
+                            scope, node, f"nothing is recorded (decorator at line {decorator.lineno})", "leave that out"
+                        )
                         return True
                 return False
             at = scope.parents.get(at)
@@ -435,7 +503,8 @@ def _callable(value: Any) -> Any:
 
 def _mentions(node: ast.AST, names: set[str]) -> bool:
     return any(
-        (isinstance(n, ast.Attribute) and n.attr in names) or (isinstance(n, ast.Name) and n.id in names) for n in ast.walk(node)
+        (isinstance(n, ast.Attribute) and n.attr in names) or (isinstance(n, ast.Name) and n.id in names)
+        for n in ast.walk(node)
     )
 
 

@@ -174,7 +174,9 @@ _DETERMINISM: dict[str, Callable[[Tensor], Any]] = {"default": _shape_of, "none"
 class _Frame:
     """One call of `checkpoint`: what its forward has saved, and how to save it again."""
 
-    def __init__(self, again: Callable[..., Any], early_stop: bool, describe: Callable[[Tensor], Any], debug: bool) -> None:
+    def __init__(
+        self, again: Callable[..., Any], early_stop: bool, describe: Callable[[Tensor], Any], debug: bool
+    ) -> None:
         self.again = again
         self.early_stop = early_stop
         self.describe = describe
@@ -262,9 +264,7 @@ class _Frame:
         for place, (first, second) in enumerate(zip(self.described, described, strict=False)):
             holder = self.holders[place]()
             if holder is not None and first != second:
-                different += (
-                    f"tensor at position {place}:\nsaved metadata: {first}\nrecomputed metadata: {second}\n"
-                )
+                different += f"tensor at position {place}:\nsaved metadata: {first}\nrecomputed metadata: {second}\n"
         if different:
             raise CheckpointError(
                 "torch.utils.checkpoint: Recomputed values for the following tensors have different metadata than during the "
@@ -307,9 +307,7 @@ def _checkpointed(
     early_stop: bool,
 ) -> Iterator[None]:
     if determinism_check not in _DETERMINISM:
-        raise ValueError(
-            f"determinism_check should be one of {list(_DETERMINISM)}, but got {determinism_check}"
-        )
+        raise ValueError(f"determinism_check should be one of {list(_DETERMINISM)}, but got {determinism_check}")
     if (debug if _debug is None else _debug) and context_fn is not noop_context_fn:
         raise ValueError("debug=True is incompatible with non-default context_fn")
     forward_context, again_context = context_fn()
