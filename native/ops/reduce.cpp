@@ -1,4 +1,8 @@
 // Reductions and scans along dimensions, and softmax.
+#include <algorithm>
+#include <cmath>
+#include <complex>
+
 #include "kernels/reductions.h"
 #include "ops/binary.h"
 #include "ops/ops.h"
@@ -169,33 +173,107 @@ struct VarNode final : ReduceNode {
     v.tensor("result", y);
   }
 };
+DimVec masked_dims(std::uint64_t mask, std::size_t ndim) {
+  DimVec dims;
+  for (std::size_t i = 0; i < ndim; ++i) {
+    if (mask >> i & 1) dims.push_back(std::int64_t(i));
+  }
+  return dims;
+}
+/// The gradient of a p-norm over the masked dimensions of `s`; the norm `n` and its gradient `g` are spread to its sizes.
+Tensor norm_gradient(const Tensor& s, const Tensor& n, const Tensor& g, double p, std::uint64_t mask) {
+  if (p == 0) return zeros_like(s);
+  if (p == 1) return g * sgn(s);
+  if (p == INFINITY || p == -INFINITY) {
+    const Tensor hit = to(compare(Compare::Eq, abs(s), n), g.dtype());
+    return sgn(s) * (hit * g / (s.ndim() == 0 ? hit : sum(hit, masked_dims(mask, std::size_t(s.ndim())), true)));
+  }
+  const Tensor flat = compare(Compare::Eq, n, Scalar(0.0));
+  Tensor d;
+  if (p == 2) {
+    d = s * (g / n);
+  } else {
+    Tensor steep = pow(abs(s), Scalar(p - 1));
+    if (p < 1) steep = masked_fill(steep, compare(Compare::Eq, s, Scalar(0.0)), 0);
+    d = sgn(s) * steep * (g / pow(n, Scalar(p - 1)));
+  }
+  return where(flat, zeros_like(d), d);
+}
 struct NormNode final : ReduceNode {
   SavedTensor x, y;
   double p = 2;
   const char* name() const override { return "LinalgVectorNormBackward0"; }
   void apply(Tensor* in, Tensor* out) override {
-    const Tensor s = x.unpack(this), n = spread(y.unpack(this)), g = spread(in[0]);
-    const Tensor flat = compare(Compare::Eq, n, Scalar(0.0));
-    if (p == 0) {
-      out[0] = zeros_like(s);
-    } else if (p == 1) {
-      out[0] = g * sgn(s);
-    } else if (p == 2) {
-      const Tensor d = s * (g / n);
-      out[0] = where(flat, zeros_like(d), d);
-    } else if (p == INFINITY || p == -INFINITY) {
-      const Tensor hit = to(compare(Compare::Eq, abs(s), n), g.dtype());
-      DimVec dims;
-      for (std::size_t i = 0; i < sizes.size(); ++i) {
-        if (mask >> i & 1) dims.push_back(std::int64_t(i));
-      }
-      out[0] = sgn(s) * (hit * g / (sizes.empty() ? hit : sum(hit, dims, true)));
-    } else {
-      Tensor steep = pow(abs(s), Scalar(p - 1));
-      if (p < 1) steep = masked_fill(steep, compare(Compare::Eq, s, Scalar(0.0)), 0);
-      const Tensor d = sgn(s) * steep * (g / pow(n, Scalar(p - 1)));
-      out[0] = where(flat, zeros_like(d), d);
+    out[0] = norm_gradient(x.unpack(this), spread(y.unpack(this)), spread(in[0]), p, mask);
+  }
+  void visit(SavedVisitor& v) override {
+    v.tensor("self", x);
+    v.tensor("result", y);
+  }
+};
+/// The p-norm of a difference.
+struct DistNode final : Node {
+  SavedTensor x, other, y;
+  double p = 2;
+  const char* name() const override { return "DistBackward0"; }
+  void apply(Tensor* in, Tensor* out) override {
+    const Tensor a = x.unpack(this), b = other.unpack(this), d = a - b;
+    const Tensor g = norm_gradient(d, expand(y.unpack(this), d.sizes()), expand(in[0], d.sizes()), p, kAllDims);
+    if (needs(0)) out[0] = to(sum_to(g, a.sizes()), a.dtype());
+    if (needs(1)) out[1] = to(sum_to(-g, b.sizes()), b.dtype());
+  }
+  void visit(SavedVisitor& v) override {
+    v.tensor("self", x);
+    v.tensor("other", other);
+    v.tensor("result", y);
+  }
+};
+/// Each of the two shared evenly among ties.
+struct AminmaxNode final : ReduceNode {
+  SavedTensor x, low, high;
+  const char* name() const override { return "AminmaxBackward0"; }
+  void apply(Tensor* in, Tensor* out) override {
+    const Tensor s = x.unpack(this);
+    const auto part = [&](const Tensor& g, SavedTensor& extreme) {
+      const Tensor hit = to(compare(Compare::Eq, s, spread(extreme.unpack(this))), g.dtype());
+      return spread(g) * hit / (sizes.empty() ? hit : sum(hit, masked_dims(mask, sizes.size()), true));
+    };
+    if (in[0].defined()) out[0] = part(in[0], low);
+    if (!in[1].defined()) return;
+    const Tensor above = part(in[1], high);
+    out[0] = out[0].defined() ? out[0] + above : above;
+  }
+  void visit(SavedVisitor& v) override {
+    v.tensor("self", x);
+    v.tensor("min", low);
+    v.tensor("max", high);
+  }
+};
+Tensor logcumsumexp_of(const Tensor& t, int dim);
+/// Σ_{i>=j} g_i exp(x_j - y_i), by logarithms of the positive and the negative gradients.
+struct LogcumsumexpNode final : Node {
+  SavedTensor x, y;
+  int dim = 0;
+  const char* name() const override { return "LogcumsumexpBackward0"; }
+  void apply(Tensor* in, Tensor* out) override {
+    const Tensor g = in[0], s = x.unpack(this), r = y.unpack(this);
+    const auto from_end = [&](const Tensor& t) {
+      if (t.ndim() == 0) return t;
+      const DimVec d{dim};
+      return flip(logcumsumexp_of(flip(t, d), dim), d);
+    };
+    if (is_complex(g.dtype())) {
+      out[0] = exp(from_end(log(g) - conj(r)) + conj(s));
+      return;
     }
+    const Tensor least = full({}, g.dtype() == DType::Double ? -1.7976931348623157e308 : g.dtype() == DType::Half
+                                      ? -65504.0 : -3.3895313892515355e38, g.dtype());
+    const auto side = [&](const Tensor& h) {
+      const Tensor above = compare(Compare::Gt, h, Scalar(0.0));
+      const Tensor logarithm = where(above, log(where(above, h, ones_like(h))), least);
+      return exp(from_end(logarithm - r) + s);
+    };
+    out[0] = side(g) - side(-g);
   }
   void visit(SavedVisitor& v) override {
     v.tensor("self", x);
@@ -630,6 +708,31 @@ PyObject* var_mean_op(const OpDef& def, Args& a) {
   Tensor out = var_of(t, var_asked(t, a), def.name[0] == 's', &mean);
   return pack({std::move(out), std::move(mean)});
 }
+Tensor norm_of(const Tensor& t, const Plan& pl, bool keepdim, double p) {
+  if (reduced_count(t, pl) == 0 && (p < 0 || p == INFINITY)) {
+    if (pl.all) {
+      fail_runtime("linalg.vector_norm cannot compute the ", p,
+                   " norm on an empty tensor because the operation does not have an identity");
+    }
+    for (int i = 0; i < t.ndim(); ++i) {
+      if (!(pl.mask >> i & 1) || t.sizes()[i] != 0) continue;
+      fail_index("linalg.vector_norm cannot compute the ", p, " norm on the dimension ", i,
+                 " because this dimension is empty and the operation does not have an identity");
+    }
+  }
+  const DType d = to_real(t.dtype());
+  if (p == 0) {
+    Tensor out = empty(pl.kept, d);
+    count_nonzero(source(t), pl.mask, {out.data(), d, out.strides()});
+    return drop_dims(out, pl, keepdim);
+  }
+  const Reduce op = p == 1           ? Reduce::AbsSum
+                    : p == 2         ? Reduce::SquareSum
+                    : p == INFINITY  ? Reduce::AbsMax
+                    : p == -INFINITY ? Reduce::AbsMin
+                                     : Reduce::PowerSum;
+  return reduced(op, t, pl, keepdim, d, p);
+}
 /// (input, p, dim, keepdim, out, dtype), or as a method (…, dtype).
 PyObject* norm_op(const OpDef& def, Args& a) {
   const int dtype_slot = a.overload == 0 ? 5 : 4, out_slot = a.overload == 0 ? 4 : Args::kMax - 1;
@@ -662,32 +765,8 @@ PyObject* norm_op(const OpDef& def, Args& a) {
     t = to(t, *asked);
   }
   const Plan pl = plan(t, a.ints(2));
-  if (reduced_count(t, pl) == 0 && (p < 0 || p == INFINITY)) {
-    if (pl.all) {
-      fail_runtime("linalg.vector_norm cannot compute the ", p,
-                   " norm on an empty tensor because the operation does not have an identity");
-    }
-    for (int i = 0; i < t.ndim(); ++i) {
-      if (!(pl.mask >> i & 1) || t.sizes()[i] != 0) continue;
-      fail_index("linalg.vector_norm cannot compute the ", p, " norm on the dimension ", i,
-                 " because this dimension is empty and the operation does not have an identity");
-    }
-  }
   const bool keep = a.boolean(3);
-  const DType d = to_real(t.dtype());
-  Tensor out;
-  if (p == 0) {
-    out = empty(pl.kept, d);
-    count_nonzero(source(t), pl.mask, {out.data(), d, out.strides()});
-    drop_dims(out, pl, keep);
-  } else {
-    const Reduce op = p == 1           ? Reduce::AbsSum
-                      : p == 2         ? Reduce::SquareSum
-                      : p == INFINITY  ? Reduce::AbsMax
-                      : p == -INFINITY ? Reduce::AbsMin
-                                       : Reduce::PowerSum;
-    out = reduced(op, t, pl, keep, d, p);
-  }
+  Tensor out = norm_of(t, pl, keep, p);
   if (recording(t)) {
     auto* n = describe(record<NormNode>(out, t), t, pl, keep);
     n->x.save(t);
@@ -787,6 +866,112 @@ PyObject* cumprod_op(const OpDef& def, Args& a) {
   }
   return give(a, 3, out, def.name, tracked(t));
 }
+/// The logarithms of the running sums of complex exponentials, term by term.
+Tensor complex_logcumsumexp(const Tensor& t, int dim) {
+  Tensor out = to_contiguous(t, DType::CDouble);
+  std::int64_t outer = 1, inner = 1;
+  for (int i = 0; i < t.ndim(); ++i) (i < dim ? outer : inner) *= i == dim ? 1 : t.sizes()[i];
+  const std::int64_t n = t.sizes()[dim];
+  cdouble* p = out.data_as<cdouble>();
+  for (std::int64_t o = 0; o < outer; ++o) {
+    for (std::int64_t k = 0; k < inner; ++k) {
+      cdouble* line = p + o * n * inner + k;
+      for (std::int64_t i = 1; i < n; ++i) {
+        const std::complex<double> a(line[(i - 1) * inner].re, line[(i - 1) * inner].im);
+        const std::complex<double> b(line[i * inner].re, line[i * inner].im);
+        // Relative to the larger term, whose phase stays as it is.
+        const bool first = a.real() >= b.real();
+        const std::complex<double>&high = first ? a : b, &low = first ? b : a;
+        std::complex<double> sum = high + std::log(1.0 + std::exp(low - high));
+        if (std::isinf(high.real())) sum = high.real() > 0 || low.real() == high.real() ? std::log(std::exp(a) + std::exp(b)) : high;
+        line[i * inner] = {sum.real(), sum.imag()};
+      }
+    }
+  }
+  return t.dtype() == DType::CDouble ? out : to_contiguous(out, t.dtype());
+}
+Tensor logcumsumexp_of(const Tensor& t, int dim) {
+  Tensor out;
+  if (is_complex(t.dtype()) && t.numel() > 0 && t.ndim() > 0) {
+    out = complex_logcumsumexp(t, dim);
+  } else {
+    out = empty(t.sizes(), t.dtype());
+    if (t.ndim() == 0) {
+      copy_into(out, t);
+    } else if (t.numel() > 0) {
+      GilRelease gil(t.numel());
+      scan(Scan::Logcumsumexp, source(t), dim, {out.data(), out.dtype(), out.strides()});
+    }
+  }
+  if (recording(t)) {
+    auto* n = record<LogcumsumexpNode>(out, t);
+    n->x.save(t);
+    n->y.save_output(out);
+    n->dim = dim;
+  }
+  return out;
+}
+PyObject* logcumsumexp_op(const OpDef& def, Args& a) {
+  const Tensor t = a.tensor(0);
+  const int dim = a.dim(1, t.ndim());
+  if (!is_differentiable(t.dtype()) && t.numel() > 0) fail_unsupported("logcumsumexp_out_cpu", t.dtype());
+  return give(a, 2, logcumsumexp_of(t, dim), def.name, tracked(t));
+}
+/// (input, other, p)
+PyObject* dist_op(const OpDef& def, Args& a) {
+  const Tensor x = a.tensor(0), y = a.tensor(1);
+  const double p = a.real(2, 2);
+  Tensor out;
+  {
+    GradMode off(false);
+    const Tensor d = x - y;
+    if (!is_differentiable(d.dtype())) {
+      fail_runtime("linalg.vector_norm: Expected a floating point or complex tensor as input. Got ",
+                   scalar_type_name(d.dtype()));
+    }
+    out = norm_of(d, plan(d, {}), false, p);
+  }
+  if (recording(x, y)) {
+    auto* n = record<DistNode>(out, x, y);
+    n->x.save(x);
+    n->other.save(y);
+    n->y.save_output(out);
+    n->p = p;
+  }
+  return give(a, 3, out, def.name, tracked(x) || tracked(y));
+}
+/// (input, dim, keepdim, out)
+PyObject* aminmax_op(const OpDef& def, Args& a) {
+  const Tensor t = a.tensor(0);
+  const bool keep = a.boolean(2);
+  if (!a.has(1) && t.numel() == 0) {
+    fail_runtime("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.");
+  }
+  const Plan p = plan(t, a.has(1) ? DimVec{a.integer(1)} : DimVec());
+  if (t.ndim() > 0 && a.has(1) && t.sizes()[a.dim(1, t.ndim())] == 0) {
+    fail_index("aminmax: Expected reduction dim ", a.dim(1, t.ndim()), " to have non-zero size.");
+  }
+  if (is_complex(t.dtype())) fail_unsupported(a.has(1) ? "aminmax_cpu" : "aminmax_all", t.dtype());
+  const std::vector<Tensor> results{reduced(Reduce::Amin, t, p, keep, t.dtype()),
+                                    reduced(Reduce::Amax, t, p, keep, t.dtype())};
+  if (recording(t)) {
+    auto* n = make_node<AminmaxNode>(1);
+    const NodeRef held = NodeRef::steal(n);
+    connect(n, 0, t);
+    describe(n, t, p, keep);
+    n->set_output_count(2);
+    n->x.save(t);
+    set_history(results[0], n, 0);
+    set_history(results[1], n, 1);
+    n->low.save_output(results[0]);
+    n->high.save_output(results[1]);
+  }
+  if (!a.has(3)) return pack_named("aminmax", {"min", "max"}, {results[0], results[1]});
+  const std::vector<Tensor> outs = a.tensors(3), inputs{t};
+  if (outs.size() != 2) fail_type("aminmax(): argument 'out' must be tuple of 2 Tensors, not of ", outs.size());
+  give_all(outs, results, inputs, def.name, tracked(t));
+  return pack_named("aminmax", {"min", "max"}, {outs[0], outs[1]});
+}
 PyObject* softmax_op(const OpDef& def, Args& a) {
   Tensor t = a.tensor(0);
   if (a.has(2)) t = to(t, *a.dtype(2));
@@ -843,6 +1028,12 @@ const OpDef ops[] = {
      Kind::Comparison, "How many elements differ from 0, over all or some dimensions."},
     {"nansum", "(Tensor input, ints? dim=None, bool keepdim=False, *, dtype? dtype=None, Tensor? out=None)", nansum_op,
      kBoth, Kind::Reduction, "The sum, nan counted as 0."},
+    {"aminmax", "(Tensor input, *, int? dim=None, bool keepdim=False, Tensors? out=None)", aminmax_op, kBoth,
+     Kind::Reduction, "(min, max) of all elements or along a dimension."},
+    {"dist", "(Tensor input, Tensor other, Number p=2, *, Tensor? out=None)", dist_op, kBoth, Kind::Reduction,
+     "The p-norm of input - other."},
+    {"logcumsumexp", "(Tensor input, int dim, *, Tensor? out=None)", logcumsumexp_op, kBoth, Kind::Scan,
+     "log(cumsum(exp(input))) along a dimension, without overflow."},
     {"norm",
      "(Tensor input, any p='fro', ints? dim=None, bool keepdim=False, Tensor? out=None, dtype? dtype=None)\n(Tensor "
      "input, any p='fro', ints? dim=None, bool keepdim=False, dtype? dtype=None)",

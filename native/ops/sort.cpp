@@ -168,7 +168,7 @@ PyObject* kthvalue_op(const OpDef&, Args& a) {
   const Tensor t = a.tensor(0);
   const int dim = wrap_dim(a.integer(2, -1), t.ndim());
   need_dim(t, dim, "kthvalue");
-  need_real(t, "kthvalue_cpu");
+  if (t.ndim() > 0) need_real(t, "kthvalue_cpu");
   const std::int64_t k = a.integer(1), n = t.ndim() == 0 ? 1 : t.sizes()[dim];
   if (k < 1 || k > n) fail_runtime("kthvalue(): selected number k out of range for dimension ", dim);
   Picked p = pick_one(t, dim, a.boolean(3), "KthvalueBackward0",
@@ -196,6 +196,51 @@ PyObject* median_op(const OpDef& def, Args& a) {
   Picked p = pick_one(t, dim, a.boolean(2), ignore_nan ? "NanmedianBackward1" : "MedianBackward1",
                       [&](Picked& q) { median(source(t), dim, ignore_nan, target(q.values), target(q.indices)); });
   return give_pair(a, 3, def.name, def.name, std::move(p), tracked(t));
+}
+
+/// The commonest value of a line, the smallest of equally common ones, with the index of its last occurrence.
+PyObject* mode_op(const OpDef& def, Args& a) {
+  const Tensor t = a.tensor(0);
+  const int dim = wrap_dim(a.integer(1, -1), t.ndim());
+  need_dim(t, dim, def.name);
+  if (t.ndim() > 0) need_real(t, "mode_cpu");
+  const Tensor values = empty(t.sizes(), t.dtype()), places = empty(t.sizes(), DType::Int64);
+  Picked p = pick_one(t, dim, a.boolean(2), "ModeBackward0", [&](Picked& q) {
+    sort(source(t), dim, false, target(values), target(places));
+    std::int64_t outer = 1, inner = 1;
+    for (int i = 0; i < t.ndim(); ++i) (i < dim ? outer : inner) *= i == dim ? 1 : t.sizes()[i];
+    const std::int64_t n = t.sizes()[dim];
+    dispatch(t.dtype(), [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      if constexpr (!is_complex_v<T>) {
+        const T* v = values.data_as<T>();
+        const auto equal = [](T x, T y) {
+          if constexpr (is_half_v<T>)
+            return float(x) == float(y);
+          else
+            return x == y;
+        };
+        for (std::int64_t o = 0; o < outer; ++o) {
+          for (std::int64_t k = 0; k < inner; ++k) {
+            const std::int64_t start = o * n * inner + k;
+            std::int64_t longest = 0, end = 0;
+            for (std::int64_t i = 0, run = 0; i < n; ++i) {
+              const bool same = i > 0 && equal(v[start + i * inner], v[start + (i - 1) * inner]);
+              run = same ? run + 1 : 1;
+              if (run > longest) {
+                longest = run;
+                end = i;
+              }
+            }
+            q.values.data_as<T>()[o * inner + k] = v[start + end * inner];
+            q.indices.data_as<std::int64_t>()[o * inner + k] =
+                places.data_as<std::int64_t>()[start + end * inner];
+          }
+        }
+      }
+    });
+  });
+  return give_pair(a, 3, "mode", "mode", p, tracked(t));
 }
 
 // --- running extremes
@@ -237,10 +282,18 @@ bool wants_right(Args& a, int right, int side) {
   return s == "right";
 }
 
-Tensor search(const Tensor& sorted_, const Tensor& values, bool right, bool narrow, const Tensor& sorter,
-              const char* name) {
-  if (is_complex(sorted_.dtype()) || is_complex(values.dtype())) {
-    fail_runtime("torch.", name, "(): input tensors must be real");
+void check_search_out(const Args& a, int out, bool narrow) {
+  if (!a.has(out)) return;
+  const DType d = a.tensor(out).dtype();
+  if (d == (narrow ? DType::Int32 : DType::Int64)) return;
+  fail_runtime(
+      "torch.searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) depending on "
+      "whether out_int32 flag is True, but we got output tensor's dtype ",
+      scalar_type_name(d), " and out_int32 flag is ", narrow ? "True" : "False");
+}
+Tensor search(const Tensor& sorted_, const Tensor& values, bool right, bool narrow, const Tensor& sorter) {
+  if ((is_complex(sorted_.dtype()) || is_complex(values.dtype())) && values.numel() > 0) {
+    fail_unsupported("searchsorted_out_cpu", is_complex(values.dtype()) ? values.dtype() : sorted_.dtype());
   }
   const bool shared = sorted_.ndim() == 1;
   if (sorted_.ndim() == 0) {
@@ -286,16 +339,18 @@ Tensor search(const Tensor& sorted_, const Tensor& values, bool right, bool narr
 /// (sorted_sequence, input, out_int32, right, side, sorter, out)
 PyObject* searchsorted_op(const OpDef& def, Args& a) {
   const Tensor s = a.tensor(0);
+  check_search_out(a, 6, a.boolean(2));
   const bool number = !a.is_tensor(1);
   const Tensor v = number ? scalar_tensor(a.scalar(1), s.dtype()) : a.tensor(1);
-  return give(a, 6, search(s, v, wants_right(a, 3, 4), a.boolean(2), a.tensor(5), def.name), def.name, false);
+  return give(a, 6, search(s, v, wants_right(a, 3, 4), a.boolean(2), a.tensor(5)), def.name, false);
 }
 /// (input, boundaries, out_int32, right, out)
 PyObject* bucketize_op(const OpDef& def, Args& a) {
   const Tensor b = a.tensor(1);
+  check_search_out(a, 4, a.boolean(2));
   if (b.ndim() != 1) fail_runtime("boundaries tensor must be 1 dimension, but got dim(", b.ndim(), ")");
   const Tensor v = a.is_tensor(0) ? a.tensor(0) : scalar_tensor(a.scalar(0), b.dtype());
-  return give(a, 4, search(b, v, a.boolean(3), a.boolean(2), Tensor(), def.name), def.name, false);
+  return give(a, 4, search(b, v, a.boolean(3), a.boolean(2), Tensor()), def.name, false);
 }
 
 // --- counting
@@ -315,6 +370,8 @@ PyObject* bincount_op(const OpDef&, Args& a) {
   if (w.defined() && (w.ndim() != 1 || w.numel() != t.numel())) {
     fail_runtime("weights should be 1-d and have the same length as input");
   }
+  // Without elements PyTorch does not look at the weights.
+  if (t.numel() == 0) return zeros({{least}}, DType::Int64).release();
   const Tensor v = contiguous_as(t, DType::Int64);
   std::int64_t n = least;
   const auto* p = v.data_as<std::int64_t>();
@@ -337,6 +394,10 @@ PyObject* bincount_op(const OpDef&, Args& a) {
 PyObject* histc_op(const OpDef& def, Args& a) {
   const Tensor t = detach(a.tensor(0));
   const std::int64_t bins = a.integer(1, 100);
+  if (a.has(4) && a.tensor(4).dtype() != t.dtype()) {
+    fail_runtime("torch.histogram: input tensor and hist tensor should have the same dtype, but got input ",
+                 scalar_type_name(t.dtype()), " and hist ", scalar_type_name(a.tensor(4).dtype()));
+  }
   if (bins <= 0) fail_runtime("bins must be > 0");
   if (!is_floating(t.dtype())) fail_unsupported("histogram_cpu", t.dtype());
   double low = a.real(2, 0), high = a.real(3, 0);
@@ -429,6 +490,8 @@ const OpDef ops[] = {
      "The values sorted along the first dimension."},
     {"topk", "(Tensor input, int k, int dim=-1, bool largest=True, bool sorted=True, *, Tensors? out=None)", topk_op,
      kBoth, Kind::Movement, "(values, indices) of the k largest, or smallest, along a dimension, in order."},
+    {"mode", "(Tensor input, int dim=-1, bool keepdim=False, *, Tensors? out=None)", mode_op, kBoth, Kind::Reduction,
+     "(values, indices): the commonest value along a dimension, the smallest of equally common ones."},
     {"kthvalue", "(Tensor input, int k, int dim=-1, bool keepdim=False, *, Tensors? out=None)", kthvalue_op, kBoth,
      Kind::Reduction, "(values, indices) of the k-th smallest along a dimension, counted from 1."},
     {"median", kMedianSig, median_op, kBoth, Kind::Reduction,

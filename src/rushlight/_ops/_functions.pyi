@@ -39,18 +39,12 @@ def is_nonzero(input: Tensor) -> _bool:
     """Whether the only element differs from 0."""
 def isin(elements: Any, test_elements: Any, *, assume_unique: _bool=False, invert: _bool=False) -> Tensor:
     """Where an element is among `test_elements`."""
-def aminmax(input: Tensor, *, dim: _int | None=None, keepdim: _bool=False) -> Any:
-    """(min, max) of all elements or along a dimension."""
 def nanmean(input: Tensor, dim: Any=None, keepdim: _bool=False, *, dtype: _dtype | None=None, out: Tensor | None=None) -> Tensor:
     """The mean of what is not nan."""
-def mode(input: Tensor, dim: _int=-1, keepdim: _bool=False) -> Any:
-    """(values, indices): the commonest value along a dimension, the smallest of equally common ones."""
 def quantile(input: Tensor, q: Any, dim: _int | None=None, keepdim: _bool=False, *, interpolation: str='linear', out: Tensor | None=None) -> Tensor:
     """The q-quantiles over all elements or along a dimension; nan where there is one."""
 def nanquantile(input: Tensor, q: Any, dim: _int | None=None, keepdim: _bool=False, *, interpolation: str='linear', out: Tensor | None=None) -> Tensor:
     """The q-quantiles of what is not nan."""
-def logcumsumexp(input: Tensor, dim: _int, *, out: Tensor | None=None) -> Tensor:
-    """log(cumsum(exp(input))) along a dimension, by blocks of doubling length, without overflow."""
 def diff(input: Tensor, n: _int=1, dim: _int=-1, prepend: Tensor | None=None, append: Tensor | None=None, *, out: Tensor | None=None) -> Tensor:
     """The n-th difference along a dimension, after `prepend` and `append` were joined to it."""
 def trapezoid(y: Tensor, x: Tensor | None=None, *, dx: Any=1, dim: _int=-1) -> Tensor:
@@ -59,8 +53,6 @@ def trapz(y: Tensor, x: Tensor | None=None, *, dx: Any=1, dim: _int=-1) -> Tenso
     """The integral of sampled values along a dimension by the trapezoidal rule."""
 def cumulative_trapezoid(y: Tensor, x: Tensor | None=None, *, dx: Any=1, dim: _int=-1) -> Tensor:
     """The running integral of sampled values along a dimension by the trapezoidal rule."""
-def dist(input: Tensor, other: Tensor, p: Any=2, *, out: Tensor | None=None) -> Tensor:
-    """The p-norm of input - other."""
 def cov(input: Tensor, *, correction: _int=1, fweights: Tensor | None=None, aweights: Tensor | None=None) -> Tensor:
     """The covariance of variables (rows) over observations (columns)."""
 def corrcoef(input: Tensor) -> Tensor:

@@ -21,15 +21,6 @@ def _dims(dim: Any, ndim: int) -> list[int]:
     return [d % ndim if ndim else 0 for d in ((dim,) if isinstance(dim, int) else dim)]
 
 
-@operator("Reduction")
-def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
-    """(min, max) of all elements or along a dimension."""
-    options: dict[str, Any] = {} if dim is None else {"dim": dim, "keepdim": keepdim}
-    if dim is None and keepdim:
-        options = {"dim": list(range(input.ndim)), "keepdim": True}
-    return make("aminmax", ("min", "max"), (input.amin(**options), input.amax(**options)))
-
-
 @operator("Reduction", out=True)
 def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
     """The mean of what is not nan."""
@@ -41,30 +32,6 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dty
     total = total.sum(dims, keepdim, dtype=dtype) if dims else total.sum(dtype=dtype)
     count = (~missing).sum(dims, keepdim) if dims else (~missing).sum()
     return total / count
-
-
-@operator("Reduction")
-def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
-    """(values, indices): the commonest value along a dimension, the smallest of equally common ones."""
-    if input.ndim == 0:
-        return make("mode", ("values", "indices"), (input.clone(), core.zeros((), dtype=core.int64)))
-    if input.shape[dim] == 0:
-        raise IndexError(f"mode(): Expected reduction dim {dim} to have non-zero size.")
-    ordered, places = input.detach().movedim(dim, -1).sort(stable=True)
-    n = ordered.shape[-1]
-    starts = core.ones(ordered.shape, dtype=core.bool)
-    if n > 1:
-        starts[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
-    run = starts.cumsum(-1) - 1
-    lengths = core.zeros(ordered.shape, dtype=core.int64).scatter_add(-1, run, core.ones_like(run))
-    longest = lengths.argmax(-1, keepdim=True)
-    # The last of the run in sorted order.
-    end = (run <= longest).sum(-1, keepdim=True) - 1
-    index = places.gather(-1, end).movedim(-1, dim)
-    values = input.gather(dim, index)
-    if not keepdim:
-        index, values = index.squeeze(dim), values.squeeze(dim)
-    return make("mode", ("values", "indices"), (values, index))
 
 
 def _quantile(input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolation: str, ignore_nan: bool) -> Tensor:
@@ -145,21 +112,6 @@ def nanquantile(
     return _quantile(input, q, dim, keepdim, interpolation, True)
 
 
-@operator("Scan", out=True)
-def logcumsumexp(input: Tensor, dim: int) -> Tensor:
-    """log(cumsum(exp(input))) along a dimension, by blocks of doubling length, without overflow."""
-    if not (input.is_floating_point() or input.is_complex()):
-        raise NotImplementedError(f"\"logcumsumexp_out_cpu\" not implemented for '{input.dtype}'")
-    if input.ndim == 0 or input.numel() == 0:
-        return input.clone()
-    x, step = input.movedim(dim, -1), 1
-    n = x.shape[-1]
-    while step < n:
-        x = core.cat([x[..., :step], core.logaddexp(x[..., step:], x[..., :-step])], -1)
-        step *= 2
-    return x.movedim(-1, dim)
-
-
 @operator("Linear", out=True)
 def diff(
     input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None
@@ -212,12 +164,6 @@ def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = 1, dim
     """The running integral of sampled values along a dimension by the trapezoidal rule."""
     y, step = _spacing(y, x, dx, dim)
     return (((y[..., 1:] + y[..., :-1]) * step).cumsum(-1) / 2).movedim(-1, dim)
-
-
-@operator("Reduction", out=True)
-def dist(input: Tensor, other: Tensor, p: Any = 2) -> Tensor:
-    """The p-norm of input - other."""
-    return (input - other).norm(p)
 
 
 @operator("Other")
