@@ -180,7 +180,8 @@ DimVec masked_dims(std::uint64_t mask, std::size_t ndim) {
   }
   return dims;
 }
-/// The gradient of a p-norm over the masked dimensions of `s`; the norm `n` and its gradient `g` are spread to its sizes.
+/// The gradient of a p-norm over the masked dimensions of `s`; the norm `n` and its gradient `g` are spread to its
+/// sizes.
 Tensor norm_gradient(const Tensor& s, const Tensor& n, const Tensor& g, double p, std::uint64_t mask) {
   if (p == 0) return zeros_like(s);
   if (p == 1) return g * sgn(s);
@@ -266,8 +267,11 @@ struct LogcumsumexpNode final : Node {
       out[0] = exp(from_end(log(g) - conj(r)) + conj(s));
       return;
     }
-    const Tensor least = full({}, g.dtype() == DType::Double ? -1.7976931348623157e308 : g.dtype() == DType::Half
-                                      ? -65504.0 : -3.3895313892515355e38, g.dtype());
+    const Tensor least = full({},
+                              g.dtype() == DType::Double ? -1.7976931348623157e308
+                              : g.dtype() == DType::Half ? -65504.0
+                                                         : -3.3895313892515355e38,
+                              g.dtype());
     const auto side = [&](const Tensor& h) {
       const Tensor above = compare(Compare::Gt, h, Scalar(0.0));
       const Tensor logarithm = where(above, log(where(above, h, ones_like(h))), least);
@@ -716,8 +720,8 @@ Tensor norm_of(const Tensor& t, const Plan& pl, bool keepdim, double p) {
     }
     for (int i = 0; i < t.ndim(); ++i) {
       if (!(pl.mask >> i & 1) || t.sizes()[i] != 0) continue;
-      fail_index("linalg.vector_norm cannot compute the ", p, " norm on the dimension ", i,
-                 " because this dimension is empty and the operation does not have an identity");
+      fail_runtime("linalg.vector_norm cannot compute the ", p, " norm on the dimension ", i,
+                   "because this dimension is empty and the operation does not have an identity");
     }
   }
   const DType d = to_real(t.dtype());
@@ -883,7 +887,8 @@ Tensor complex_logcumsumexp(const Tensor& t, int dim) {
         const bool first = a.real() >= b.real();
         const std::complex<double>&high = first ? a : b, &low = first ? b : a;
         std::complex<double> sum = high + std::log(1.0 + std::exp(low - high));
-        if (std::isinf(high.real())) sum = high.real() > 0 || low.real() == high.real() ? std::log(std::exp(a) + std::exp(b)) : high;
+        if (std::isinf(high.real()))
+          sum = high.real() > 0 || low.real() == high.real() ? std::log(std::exp(a) + std::exp(b)) : high;
         line[i * inner] = {sum.real(), sum.imag()};
       }
     }

@@ -233,8 +233,7 @@ PyObject* mode_op(const OpDef& def, Args& a) {
               }
             }
             q.values.data_as<T>()[o * inner + k] = v[start + end * inner];
-            q.indices.data_as<std::int64_t>()[o * inner + k] =
-                places.data_as<std::int64_t>()[start + end * inner];
+            q.indices.data_as<std::int64_t>()[o * inner + k] = places.data_as<std::int64_t>()[start + end * inner];
           }
         }
       }

@@ -144,7 +144,13 @@ def _short(sample: Sample) -> Sample:
 
 # Calls whose result PyTorch leaves open (the order of equal elements; it differs between processors) are asked for so
 # that there is one answer alone.
-ARRANGED: dict[Any, Callable[[Sample], Sample]] = {"topk": _ranks, "kthvalue": _ranks, "mode": _short, "sort": _stable, "argsort": _stable}
+ARRANGED: dict[Any, Callable[[Sample], Sample]] = {
+    "topk": _ranks,
+    "kthvalue": _ranks,
+    "mode": _short,
+    "sort": _stable,
+    "argsort": _stable,
+}
 
 
 def _cast(have: torch.dtype, wanted: torch.dtype, t: torch.Tensor) -> torch.Tensor:
@@ -173,7 +179,9 @@ def errors(source: str | OwnSamples) -> list[Sample]:
                     item = item.sample_input
                     sample = Sample((item.input, *item.args), dict(item.kwargs))
                     # There is no tensor of more dimensions here: it fails before the operator is reached.
-                    if all(t.dim() <= MAX_DIMS for t in tensors((sample.args, sample.kwargs))):
+                    if all(
+                        t.dim() <= MAX_DIMS and t.device.type == "cpu" for t in tensors((sample.args, sample.kwargs))
+                    ):
                         found.append(sample)
     return found
 

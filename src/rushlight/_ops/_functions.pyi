@@ -63,7 +63,7 @@ def unique_consecutive(input: Tensor, return_inverse: _bool=False, return_counts
     """The elements (or slices along `dim`) without what repeats the one before; also where each went, and how often each came."""
 def unique(input: Tensor, sorted: _bool=True, return_inverse: _bool=False, return_counts: _bool=False, dim: _int | None=None) -> Any:
     """The distinct elements (or slices along `dim`) in ascending order; also where each went, and how often each came."""
-def gradient(input: Tensor, *, spacing: Any=None, dim: Any=None, edge_order: _int=1) -> list[Tensor]:
+def gradient(input: Tensor, *, spacing: Any=None, dim: Any=None, edge_order: _int=1) -> tuple[Tensor, ...]:
     """The derivative of sampled values along dimensions by central differences, one-sided at the edges."""
 def diag(input: Tensor, diagonal: _int=0, *, out: Tensor | None=None) -> Tensor:
     """A vector as a matrix's diagonal, or a matrix's diagonal as a vector."""

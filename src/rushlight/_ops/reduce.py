@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from .. import _core as core
-from ..return_types import make
-from . import FUNCTION, operator
+from . import FUNCTION, METHOD, operator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,11 +13,12 @@ if TYPE_CHECKING:
     from .._core import Tensor, dtype
 
 
-def _dims(dim: Any, ndim: int) -> list[int]:
-    """The dimensions as a list in [0, ndim); all of them where None."""
-    if dim is None:
-        return list(range(ndim))
-    return [d % ndim if ndim else 0 for d in ((dim,) if isinstance(dim, int) else dim)]
+def _dim(dim: int, ndim: int) -> int:
+    """A dimension in [0, ndim), as the core checks it."""
+    span = max(ndim, 1)
+    if not -span <= dim < span:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-span}, {span - 1}], but got {dim})")
+    return dim % span
 
 
 @operator("Reduction", out=True)
@@ -26,12 +26,9 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dty
     """The mean of what is not nan."""
     if not (input.is_floating_point() or input.is_complex()):
         raise RuntimeError(f"nanmean(): expected input to have floating point or complex dtype but got {input.dtype}")
-    missing = input.detach().isnan()
-    dims = _dims(dim, input.ndim) if dim is not None else list(range(input.ndim))
-    total = input.masked_fill(missing, 0)
-    total = total.sum(dims, keepdim, dtype=dtype) if dims else total.sum(dtype=dtype)
-    count = (~missing).sum(dims, keepdim) if dims else (~missing).sum()
-    return total / count
+    present = ~input.detach().isnan()
+    count = present.sum() if dim is None and not keepdim else present.sum(dim, keepdim)
+    return core.nansum(input, dim, keepdim, dtype=dtype) / count
 
 
 def _quantile(input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolation: str, ignore_nan: bool) -> Tensor:
@@ -55,45 +52,39 @@ def _quantile(input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolati
         raise RuntimeError("quantile() q values must be in the range [0, 1]")
     rank = input.ndim
     if dim is None:
-        ordered = input.flatten().sort().values
+        x = input.flatten()
+    elif keepdim:
+        x = input.unsqueeze(-1).transpose(_dim(dim, rank), -1)
     else:
-        ordered = (input if rank else input.reshape(1)).movedim(dim, -1).sort().values
+        x = input.movedim(_dim(dim, rank), -1) if rank else input.reshape(1)
+    ordered = x.sort().values
+    missing = ordered.detach().isnan()
+    last = ordered.shape[-1] - 1
     if ignore_nan:
-        count = (~ordered.detach().isnan()).sum(-1, keepdim=True).to(input.dtype)
-        top = (count - 1).clamp(min=0)
+        count = (~missing).sum(-1, keepdim=True).to(input.dtype)
+        place = q.reshape(-1) * (count - 1).clamp(min=0)
     else:
-        top = core.full_like(ordered[..., :1].detach(), ordered.shape[-1] - 1)
-    place = q.detach().reshape(-1) * top  # [..., number of q]
+        # A nan sorts last and makes every quantile nan.
+        place = core.where(missing[..., -1:], last, q.reshape(-1) * last)
     if interpolation == "lower":
         place = place.floor()
     elif interpolation == "higher":
         place = place.ceil()
     elif interpolation == "nearest":
         place = place.round()
-    if not ignore_nan:
-        # A nan sorts last and makes every quantile nan.
-        place = core.where(ordered[..., -1:].detach().isnan(), core.full_like(place, ordered.shape[-1] - 1), place)
-    low = place.floor()
+    place = place.contiguous()
+    fixed = place.detach()
+    low = fixed.floor()
     result = ordered.gather(-1, low.to(core.int64))
     if interpolation in ("linear", "midpoint"):
-        high = ordered.gather(-1, place.ceil().to(core.int64))
-        weight = core.full_like(place, 0.5) if interpolation == "midpoint" else place - low
+        high = ordered.gather(-1, fixed.ceil().to(core.int64))
+        weight = core.full_like(fixed, 0.5) if interpolation == "midpoint" else place - low
         result = result.lerp(high, weight)
+    if dim is None and keepdim:
+        result = result.reshape([1] * rank + [-1])
     if q.ndim == 0:
-        result = result.squeeze(-1)
-        if keepdim:
-            result = result.reshape([1] * rank) if dim is None else (result.unsqueeze(dim) if rank else result)
-    else:
-        result = result.movedim(-1, 0)
-        if keepdim:
-            result = (
-                result.reshape([-1] + [1] * rank)
-                if dim is None
-                else (result.unsqueeze(dim + 1 if dim >= 0 else dim) if rank else result)
-            )
-    if rank == 0 and dim is not None:
-        result = result.reshape(q.shape)
-    return result
+        return result.squeeze(-1)
+    return result.unsqueeze(0).transpose(0, -1).squeeze(-1)
 
 
 @operator("Reduction", out=True)
@@ -122,48 +113,83 @@ def diff(
     if n < 0:
         raise RuntimeError(f"order must be non-negative but got {n}")
     if n == 0:
-        return input.clone()
-    for name, part in (("prepend", prepend), ("append", append)):
+        return core.zeros_like(input).copy_(input)
+    for part in (prepend, append):
         if part is not None and part.ndim != input.ndim:
             raise RuntimeError("diff expects prepend or append to be the same dimension as input")
-        del name
     parts = [t for t in (prepend, input, append) if t is not None]
     x = core.cat(parts, dim) if len(parts) > 1 else input
     for _ in range(min(n, x.shape[dim])):
-        count = x.shape[dim]
-        after, before = x.narrow(dim, 1, max(count - 1, 0)), x.narrow(dim, 0, max(count - 1, 0))
+        count = max(x.shape[dim] - 1, 0)
+        after, before = x.narrow(dim, 1, count), x.narrow(dim, 0, count)
         x = after ^ before if x.dtype == core.bool else after - before
     return x
 
 
-def _spacing(y: Tensor, x: Tensor | None, dx: Any, dim: int) -> tuple[Tensor, Any]:
-    y = y.movedim(dim, -1)
+def _strips(name: str, y: Tensor, x: Tensor | None, dx: Any, dim: int) -> Tensor:
+    """Twice the areas between sampled values and 0."""
+    if y.dtype == core.bool:
+        raise RuntimeError(f"{name}: received a bool input for `y`, but bool is not supported")
+    if y.ndim == 0:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    dim = _dim(dim, y.ndim)
+    n = y.shape[dim]
+    count = max(n - 1, 0)
+    pairs = y.narrow(dim, min(1, n), count) + y.narrow(dim, 0, count)
     if x is None:
-        return y, dx
+        return pairs * dx
+    if x.dtype == core.bool:
+        raise RuntimeError(f"{name}: received a bool input for `x`, but bool is not supported")
     if x.ndim == 1:
-        if x.shape[0] != y.shape[-1]:
-            raise RuntimeError("trapezoid: There must be one `x` value for each sample point")
-        return y, x[1:] - x[:-1]
-    while x.ndim < y.ndim:
-        x = x.unsqueeze(0)
-    x = x.movedim(dim, -1)
-    return y, x[..., 1:] - x[..., :-1]
+        if x.shape[0] != n:
+            raise RuntimeError(f"{name}: There must be one `x` value for each sample point")
+        step = (x[1:] - x[:-1]).reshape([-1 if d == dim else 1 for d in range(y.ndim)])
+    else:
+        while x.ndim < y.ndim:
+            x = x.unsqueeze(0)
+        m = x.shape[dim]
+        step = x.narrow(dim, min(1, m), max(m - 1, 0)) - x.narrow(dim, 0, max(m - 1, 0))
+    return pairs * step
 
 
 @operator("Reduction", where=FUNCTION, alias="trapz")
 def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = 1, dim: int = -1) -> Tensor:
     """The integral of sampled values along a dimension by the trapezoidal rule."""
-    y, step = _spacing(y, x, dx, dim)
-    if y.shape[-1] == 0:
-        return core.zeros(y.shape[:-1], dtype=y.dtype)
-    return ((y[..., 1:] + y[..., :-1]) * step).sum(-1) / 2
+    if y.ndim and y.shape[_dim(dim, y.ndim)] == 0:
+        return core.zeros([n for d, n in enumerate(y.shape) if d != dim % y.ndim], dtype=y.dtype)
+    return _strips("trapezoid", y, x, dx, dim).sum(dim) / 2.0
 
 
 @operator("Scan", where=FUNCTION)
 def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = 1, dim: int = -1) -> Tensor:
     """The running integral of sampled values along a dimension by the trapezoidal rule."""
-    y, step = _spacing(y, x, dx, dim)
-    return (((y[..., 1:] + y[..., :-1]) * step).cumsum(-1) / 2).movedim(-1, dim)
+    return _strips("cumulative_trapezoid", y, x, dx, dim).cumsum(dim) / 2.0
+
+
+def _check_weights(name: str, kind: str, weights: Tensor, n: int, right_dtype: bool) -> None:
+    if weights.ndim > 1:
+        raise RuntimeError(
+            f"cov(): expected {name} to have one or fewer dimensions but got {name} with {weights.ndim} dimensions"
+        )
+    if not right_dtype:
+        raise RuntimeError(
+            f"cov(): expected {name} to have {kind} dtype but got {name} with {scalar_name(weights.dtype)} dtype"
+        )
+    if weights.numel() != n:
+        raise RuntimeError(
+            f"cov(): expected {name} to have the same numel as there are observations in the input but got "
+            f"{weights.numel()} != {n}"
+        )
+    if n and bool((weights < 0).any()):
+        raise RuntimeError(f"cov(): {name} cannot be negative")
+
+
+def scalar_name(d: dtype) -> str:
+    """A dtype as messages spell it: "Long"."""
+    names = {"int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte", "float32": "Float"}
+    names |= {"float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "bool": "Bool"}
+    names |= {"complex64": "ComplexFloat", "complex128": "ComplexDouble"}
+    return names[str(d).rpartition(".")[2]]
 
 
 @operator("Other")
@@ -181,8 +207,11 @@ def cov(
     n = x.shape[1]
     weights = None
     if fweights is not None:
+        integral = not (fweights.is_floating_point() or fweights.is_complex() or fweights.dtype == core.bool)
+        _check_weights("fweights", "integral", fweights, n, integral)
         weights = fweights
     if aweights is not None:
+        _check_weights("aweights", "floating point", aweights, n, aweights.is_floating_point())
         weights = aweights if weights is None else weights * aweights
     if not (x.is_floating_point() or x.is_complex()):
         x = x.to(core.get_default_dtype())
@@ -191,6 +220,8 @@ def cov(
         mean = x.mean(1, keepdim=True) if n else x.sum(1, keepdim=True)
     else:
         total = weights.sum()
+        if not bool(total != 0):
+            raise RuntimeError("cov(): weights sum to zero, can't be normalized")
         mean = (x * weights).sum(1, keepdim=True) / total
     if aweights is not None and weights is not None and correction != 0:
         scale = total - correction * (weights * aweights).sum() / total
@@ -219,7 +250,7 @@ def corrcoef(input: Tensor) -> Tensor:
     return c.clamp(-1, 1)
 
 
-@operator("Movement", out=True, inplace=True)
+@operator("Movement", out=True)
 def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     """Scales each sub-tensor along `dim` whose p-norm exceeds maxnorm down to it."""
     if input.ndim < 2:
@@ -228,9 +259,35 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
         raise RuntimeError("renorm: non-positive-norm not supported")
     if maxnorm < 0:
         raise RuntimeError(f"renorm: expected maxnorm to be >= 0 but got {maxnorm:g}")
-    dims = [d for d in range(input.ndim) if d != dim % input.ndim]
-    norm = input.norm(p, dims, keepdim=True)
-    return input * core.where(norm > maxnorm, maxnorm / (norm + 1e-7), core.ones_like(norm))
+    dim = _dim(dim, input.ndim)
+    norm = input.contiguous().norm(p, [d for d in range(input.ndim) if d != dim], keepdim=True)
+    factor = core.where(norm > maxnorm, maxnorm / (norm + 1e-7), core.ones_like(norm))
+    return input.contiguous() * factor
+
+
+@operator("Movement", where=METHOD)
+def renorm_(self: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
+    """In-place renorm."""
+    # The norm's derivative needs the values as they were.
+    result: Tensor = core._assign(self, renorm(self.clone(), p, dim, maxnorm))
+    return result
+
+
+def _check_unique(name: str, x: Tensor, dim: int | None) -> int | None:
+    """What can't be made distinct; the dimension in [0, ndim)."""
+    if x.is_complex():
+        raise NotImplementedError(f"\"{name}\" not implemented for '{scalar_name(x.dtype)}'")
+    if dim is None:
+        return None
+    if x.ndim == 0:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    dim = _dim(dim, x.ndim)
+    empty = sum(n == 0 for n in x.shape)
+    if x.shape[dim] == 0 and empty > 1:
+        raise RuntimeError("Number of zero sized dimensions is more than one, so unique cannot be applied ")
+    if x.shape[dim] != 0 and empty:
+        raise RuntimeError("There are 0 sized dimensions, and they aren't selected, so unique cannot be applied")
+    return dim
 
 
 @operator("Other")
@@ -239,6 +296,7 @@ def unique_consecutive(
 ) -> Any:
     """The elements (or slices along `dim`) without what repeats the one before; also where each went, and how often each came."""
     x = input.detach()
+    dim = _check_unique("unique", x, dim)
     if dim is None:
         flat = x.reshape(-1)
         starts = core.ones(flat.shape, dtype=core.bool)
@@ -274,6 +332,7 @@ def unique(
 ) -> Any:
     """The distinct elements (or slices along `dim`) in ascending order; also where each went, and how often each came."""
     x = input.detach()
+    dim = _check_unique("unique" if dim is None else "unique_dim", x, dim)
     if dim is None:
         ordered, places = x.reshape(-1).sort()
         values, inverse, counts = unique_consecutive(ordered, return_inverse=True, return_counts=True)
@@ -282,7 +341,7 @@ def unique(
     else:
         rows = x.movedim(dim, 0)
         n = rows.shape[0]
-        flat = rows.reshape(n, -1)
+        flat = rows.reshape(n, -1 if n else 0)
         order = core.arange(n)
         # Stable sorts by one column after the other, the last first, order the rows as tuples.
         for column in range(flat.shape[1] - 1, -1, -1):
@@ -295,61 +354,92 @@ def unique(
     return result[0] if len(result) == 1 else tuple(result)
 
 
+def _along(f: Tensor, dim: int, start: int, end: int) -> Tensor:
+    """f[..., start:end, ...] at this dimension; negative places count from its end."""
+    n = f.shape[dim]
+    start, end = start % n, end if end > 0 else n + end
+    return f.narrow(dim, start, end - start)
+
+
+def _gradient_by_number(f: Tensor, d: int, h: Any, edge_order: int) -> Tensor:
+    inner = (_along(f, d, 2, 0) - _along(f, d, 0, -2)) / (2 * h)
+    if edge_order == 1:
+        first = (_along(f, d, 1, 2) - _along(f, d, 0, 1)) / h
+        last = (_along(f, d, -1, 0) - _along(f, d, -2, -1)) / h
+    else:
+        first = (-1.5 * _along(f, d, 0, 1) + 2 * _along(f, d, 1, 2) - 0.5 * _along(f, d, 2, 3)) / h
+        last = (1.5 * _along(f, d, -1, 0) - 2 * _along(f, d, -2, -1) + 0.5 * _along(f, d, -3, -2)) / h
+    return core.cat([first, inner, last], d)
+
+
+def _gradient_by_places(f: Tensor, d: int, x: Tensor, edge_order: int) -> Tensor:
+    steps = (x[1:] - x[:-1]).reshape([-1 if k == d else 1 for k in range(f.ndim)])
+    a, b = _along(steps, d, 0, -1), _along(steps, d, 1, 0)
+    inner = (
+        _along(f, d, 2, 0) * (a / (b * (a + b)))
+        + _along(f, d, 1, -1) * ((b - a) / (a * b))
+        - _along(f, d, 0, -2) * (b / (a * (a + b)))
+    )
+    if edge_order == 1:
+        first = (_along(f, d, 1, 2) - _along(f, d, 0, 1)) / _along(steps, d, 0, 1)
+        last = (_along(f, d, -1, 0) - _along(f, d, -2, -1)) / _along(steps, d, -1, 0)
+    else:
+        a, b = _along(steps, d, 0, 1), _along(steps, d, 1, 2)
+        first = (
+            -(2 * a + b) / (a * (a + b)) * _along(f, d, 0, 1)
+            + (a + b) / (a * b) * _along(f, d, 1, 2)
+            - a / (b * (a + b)) * _along(f, d, 2, 3)
+        )
+        a, b = _along(steps, d, -2, -1), _along(steps, d, -1, 0)
+        last = (
+            b / (a * (a + b)) * _along(f, d, -3, -2)
+            - (a + b) / (a * b) * _along(f, d, -2, -1)
+            + (2 * b + a) / (b * (a + b)) * _along(f, d, -1, 0)
+        )
+    return core.cat([first, inner, last], d)
+
+
 @operator("Other", where=FUNCTION)
-def gradient(input: Tensor, *, spacing: Any = None, dim: Any = None, edge_order: int = 1) -> list[Tensor]:
+def gradient(input: Tensor, *, spacing: Any = None, dim: Any = None, edge_order: int = 1) -> tuple[Tensor, ...]:
     """The derivative of sampled values along dimensions by central differences, one-sided at the edges."""
-    dims = _dims(dim, input.ndim)
-    if spacing is None:
-        spacings: Sequence[Any] = [1] * len(dims)
-    elif isinstance(spacing, (int, float, complex)):
-        spacings = [spacing] * len(dims)
+    if dim is None:
+        dims = list(range(input.ndim))
+    else:
+        dims = [_dim(d, input.ndim) for d in ((dim,) if isinstance(dim, int) else dim)]
+    for d in dims:
+        if dims.count(d) > 1:
+            raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
+    if spacing is None or isinstance(spacing, (int, float, complex)):
+        spacings: Sequence[Any] = [1 if spacing is None else spacing] * len(dims)
     elif isinstance(spacing, core.Tensor):
         spacings = [spacing]
     else:
         spacings = list(spacing)
     if len(spacings) != len(dims):
+        if dim is None:
+            raise RuntimeError(
+                "torch.gradient expected spacing to be unspecified, a scalar, or a list of length equal to "
+                f"'self.dim() = {input.ndim}', since dim argument was not given, but got a list of length {len(spacings)}"
+            )
         raise RuntimeError(
-            f"torch.gradient expected spacing to be unspecified, a scalar or a list of length equal to 'self.dim() = {input.ndim}', "
-            f"since dim argument was not given, but got a list of length {len(spacings)}"
+            "torch.gradient expected spacing to be unspecified, a scalar or it's spacing and dim arguments to have the "
+            f"same length, but got a spacing argument of length {len(spacings)} and a dim argument of length {len(dims)}."
         )
     if edge_order not in (1, 2):
         raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
+    if input.dtype == core.uint8:
+        raise RuntimeError("torch.gradient does not support uint8 input.")
     results = []
     for d, h in zip(dims, spacings, strict=True):
-        n = input.shape[d]
-        if n < edge_order + 1:
-            raise RuntimeError(f"torch.gradient expected each dimension size to be at least {edge_order + 1}")
-        f = input.movedim(d, -1)
-        if isinstance(h, core.Tensor) and h.ndim == 1:
-            step = h[1:] - h[:-1]
-            a, b = step[:-1], step[1:]
-            inner = (
-                f[..., 2:] * (a / (b * (a + b)))
-                + f[..., 1:-1] * ((b - a) / (a * b))
-                - f[..., :-2] * (b / (a * (a + b)))
+        if isinstance(h, core.Tensor) and h.ndim > 1:
+            raise RuntimeError(
+                "torch.gradient expected each element of spacing to have one dimension, but got an element with "
+                f"{h.ndim} dimensions!"
             )
-            if edge_order == 1:
-                first = (f[..., 1:2] - f[..., :1]) / step[:1]
-                last = (f[..., -1:] - f[..., -2:-1]) / step[-1:]
-            else:
-                a, b = step[0], step[1]
-                first = (
-                    -(2 * a + b) / (a * (a + b)) * f[..., :1]
-                    + (a + b) / (a * b) * f[..., 1:2]
-                    - a / (b * (a + b)) * f[..., 2:3]
-                )
-                a, b = step[-2], step[-1]
-                last = (
-                    b / (a * (a + b)) * f[..., -3:-2]
-                    - (a + b) / (a * b) * f[..., -2:-1]
-                    + (2 * b + a) / (b * (a + b)) * f[..., -1:]
-                )
-        else:
-            inner = (f[..., 2:] - f[..., :-2]) / (2 * h)
-            if edge_order == 1:
-                first, last = (f[..., 1:2] - f[..., :1]) / h, (f[..., -1:] - f[..., -2:-1]) / h
-            else:
-                first = (-1.5 * f[..., :1] + 2 * f[..., 1:2] - 0.5 * f[..., 2:3]) / h
-                last = (1.5 * f[..., -1:] - 2 * f[..., -2:-1] + 0.5 * f[..., -3:-2]) / h
-        results.append(core.cat([first, inner, last], -1).movedim(-1, d))
-    return results
+        if input.shape[d] < edge_order + 1:
+            raise RuntimeError("torch.gradient expected each dimension size to be at least edge_order+1")
+        if isinstance(h, core.Tensor) and h.ndim and h.shape[0] < edge_order + 1:
+            raise IndexError(f"torch.gradient needs {edge_order + 1} places at least, but got {h.shape[0]}")
+        by_places = isinstance(h, core.Tensor) and h.ndim == 1
+        results.append((_gradient_by_places if by_places else _gradient_by_number)(input, d, h, edge_order))
+    return tuple(results)
