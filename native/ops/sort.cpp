@@ -376,6 +376,7 @@ PyObject* bincount_op(const OpDef&, Args& a) {
   const auto* p = v.data_as<std::int64_t>();
   for (std::int64_t i = 0; i < v.numel(); ++i) {
     if (p[i] < 0) fail_runtime("bincount only supports 1-d non-negative integral inputs.");
+    if (p[i] == std::numeric_limits<std::int64_t>::max()) fail_runtime("bincount: ", p[i], " is too large a value");
     n = std::max(n, p[i] + 1);
   }
   if (!w.defined()) {

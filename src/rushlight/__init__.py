@@ -54,6 +54,7 @@ cdouble = _core.complex128
 # What `rushlight._core` and `nn.functional` alone carry.
 _NOT_HERE = (
     "info", "operators", "Node", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
     "nll_loss", "cross_entropy",
 )  # fmt: skip
 for _name in _NOT_HERE:
