@@ -27,9 +27,9 @@ thread_local bool slots_mine = false;
 /// What a run knows of a node.
 struct NodeState {
   Node* node;
+  TensorObject* grad;     // the sum so far of the cotangent of its first output; owned
   std::uint32_t waiting;  // edges into the node that have not delivered yet
-  std::uint32_t grads;    // where its cotangents begin in Workspace::grads
-  bool ready;             // it is in the queue, or has left it
+  std::uint32_t others;   // where the cotangents of its other outputs begin in Workspace::grads
 };
 
 /// A ready node: the queue gives the highest sequence number first, as PyTorch does, so that sums have the same order.
@@ -79,6 +79,9 @@ class Run {
     }
   }
   ~Run() {
+    if (!finished_) {
+      for (const NodeState& s : states_) Py_XDECREF(reinterpret_cast<PyObject*>(s.grad));
+    }
     for (TensorObject* g : grads_) Py_XDECREF(reinterpret_cast<PyObject*>(g));
     if (own_slots_) slots_taken = slots_mine = false;
     --depth;
@@ -104,11 +107,16 @@ class Run {
     for (const EdgeRef& r : roots_) {
       if (!r.fn) continue;
       const std::uint32_t i = number_of(r.fn.get());
-      if (states_[i].waiting == 0 && !states_[i].ready) push(i);
+      // Several roots may be one node, which is to run once.
+      if (states_[i].waiting == 0) {
+        states_[i].waiting = kNone;
+        make_ready(i);
+      }
     }
     GradMode mode(request_.create_graph);
     plain_ = request_.inputs.empty() && !modes.anomaly;
-    while (!ready_.empty()) execute(pop());
+    for (std::uint32_t i; (i = take_ready()) != kNone;) execute(i);
+    finished_ = true;  // every node has run, and taken its cotangents
     for (std::size_t i = 0; i < callbacks_.size(); ++i) Object::check(PyObject_CallNoArgs(callbacks_[i].get()));
     return std::move(captured_);
   }
@@ -131,20 +139,19 @@ class Run {
     return it == table_.end() ? kNone : it->second;
   }
   std::uint32_t number_of(Node* n) {
-    const std::uint32_t known = lookup(n);
-    if (known != kNone) return known;
+    if (own_slots_ && n->run == run_) return n->number;
+    return number_new(n);
+  }
+  [[gnu::noinline]] std::uint32_t number_new(Node* n) {
     const auto i = std::uint32_t(states_.size());
-    states_.push_back({n, 0, std::uint32_t(grads_.size()), false});
-    if (n->output_count() == 1)
-      grads_.push_back(nullptr);
-    else
-      grads_.resize(grads_.size() + n->output_count(), nullptr);
     if (own_slots_) {
       n->run = run_;
       n->number = i;
-    } else {
-      table_.emplace(n, i);
+    } else if (const auto [at, fresh] = table_.try_emplace(n, i); !fresh) {
+      return at->second;
     }
+    states_.push_back({n, nullptr, 0, std::uint32_t(grads_.size())});
+    if (n->output_count() != 1) grads_.resize(grads_.size() + n->output_count() - 1, nullptr);
     return i;
   }
 
@@ -155,9 +162,9 @@ class Run {
     }
     for (std::size_t i = 0; i < states_.size(); ++i) {
       Node* n = states_[i].node;
-      Edge* edges = n->edges();
-      for (std::uint32_t e = 0; e < n->edge_count(); ++e) {
-        if (edges[e].fn != nullptr) ++states_[number_of(edges[e].fn)].waiting;
+      const Edge* edge = n->edges();
+      for (const Edge* end = edge + n->edge_count(); edge != end; ++edge) {
+        if (edge->fn != nullptr) ++states_[number_of(edge->fn)].waiting;
       }
     }
   }
@@ -204,34 +211,49 @@ class Run {
   }
 
   // --- the queue of ready nodes ----------------------------------------------------------------------------------
-  void push(std::uint32_t i) {
-    states_[i].ready = true;
+  // The node made ready last stands beside the heap: in a chain it is the next one.
+  void make_ready(std::uint32_t i) {
+    if (next_ == kNone) {
+      next_ = i;
+      return;
+    }
     ready_.push_back({states_[i].node->sequence(), i});
-    if (ready_.size() > 1) std::push_heap(ready_.begin(), ready_.end());
+    std::push_heap(ready_.begin(), ready_.end());
   }
-  std::uint32_t pop() {
-    if (ready_.size() > 1) std::pop_heap(ready_.begin(), ready_.end());
+  std::uint32_t take_ready() {
+    if (next_ != kNone && (ready_.empty() || states_[next_].node->sequence() >= ready_.front().sequence)) [[likely]]
+      return std::exchange(next_, kNone);
+    if (ready_.empty()) return kNone;
+    std::pop_heap(ready_.begin(), ready_.end());
     const std::uint32_t i = ready_.back().number;
     ready_.pop_back();
     return i;
   }
 
   // --- cotangents ----------------------------------------------------------------------------------------------------
+  TensorObject*& cotangent(std::uint32_t i, std::uint32_t nr) {
+    NodeState& s = states_[i];
+    return nr == 0 ? s.grad : grads_[s.others + nr - 1];
+  }
   void deliver(std::uint32_t i, std::uint32_t nr, Tensor&& g) {
-    TensorObject*& slot = grads_[states_[i].grads + nr];
+    TensorObject*& slot = cotangent(i, nr);
     if (slot == nullptr) {
       slot = reinterpret_cast<TensorObject*>(g.release());
       return;
     }
     Tensor sum = Tensor::steal(std::exchange(slot, nullptr));
     // In place where nobody else can see the sum so far; another dtype or layout takes the general way.
-    if (!modes.grad && exclusive(sum) && sum.is_contiguous() && g.dtype() == sum.dtype() &&
-        same(sum.sizes(), g.sizes())) {
-      accumulate(sum, g);
+    if (!modes.grad && exclusive(sum)) {
+      if (accumulate_small(sum, g)) {
+      } else if (sum.is_contiguous() && g.dtype() == sum.dtype() && same(sum.sizes(), g.sizes())) {
+        accumulate(sum, g);
+      } else {
+        sum = add(sum, g);
+      }
     } else {
       sum = add(sum, g);
     }
-    slot = reinterpret_cast<TensorObject*>(sum.release());
+    cotangent(i, nr) = reinterpret_cast<TensorObject*>(sum.release());
   }
 
   void execute(std::uint32_t i) {
@@ -251,7 +273,7 @@ class Run {
     if (n_edges > 4) out = (big_out.resize(n_edges), big_out.data());
     bool any = false;
     for (std::uint32_t k = 0; k < n_in; ++k) {
-      in[k] = Tensor::steal(std::exchange(grads_[states_[i].grads + k], nullptr));
+      in[k] = Tensor::steal(std::exchange(cotangent(i, k), nullptr));
       any |= in[k].defined();
     }
     const bool run_it = needed_.empty() || needed_[i];
@@ -290,7 +312,7 @@ class Run {
 
   /// What most nodes of most graphs need: one cotangent, at most two edges, nobody to tell.
   void execute_plain(std::uint32_t i, Node* n, std::uint32_t n_edges) {
-    Tensor in = Tensor::steal(std::exchange(grads_[states_[i].grads], nullptr));
+    Tensor in = Tensor::steal(std::exchange(states_[i].grad, nullptr));
     const bool any = in.defined();
     Tensor out[2];
     if (any) {
@@ -309,7 +331,7 @@ class Run {
       if (to == nullptr) continue;
       const std::uint32_t j = lookup(to);
       if (out[e].defined()) deliver(j, edges[e].nr, std::move(out[e]));
-      if (--states_[j].waiting == 0 && !states_[j].ready) push(j);
+      if (--states_[j].waiting == 0) make_ready(j);
     }
   }
 
@@ -338,9 +360,11 @@ class Run {
 
   BackwardRequest& request_;
   bool own_slots_ = false;
-  bool plain_ = false;        // nothing is captured: every node runs
-  std::uint32_t run_ = 0;     // the mark on the nodes' slots
-  std::uint32_t number_ = 0;  // of all passes: see note_backward
+  bool finished_ = false;
+  bool plain_ = false;           // nothing is captured: every node runs
+  std::uint32_t run_ = 0;        // the mark on the nodes' slots
+  std::uint32_t next_ = kNone;   // see make_ready
+  std::uint32_t number_ = 0;     // of all passes: see note_backward
   std::uint32_t outer_number_ = 0;
   Run* outer_ = nullptr;
   std::vector<Object> callbacks_;

@@ -10,7 +10,7 @@
 
 namespace rl {
 
-thread_local Modes modes;
+constinit thread_local Modes modes;
 
 bool modes_inference() { return modes.inference; }
 
@@ -204,9 +204,9 @@ EdgeRef gradient_edge(const Tensor& t) {
   return {NodeRef::steal(n), 0};
 }
 
-void connect_slow(Node* node, std::uint32_t i, const Tensor& t) {
+Edge edge_slow(const Tensor& t) {
   EdgeRef e = gradient_edge(t);
-  node->edges()[i] = {e.fn.release(), e.nr};
+  return {e.fn.release(), e.nr};
 }
 
 void set_history(const Tensor& out, Node* node, std::uint32_t nr) {

@@ -106,7 +106,7 @@ class Node {
 
  private:
   template <class N, class... A>
-  friend N* make_node(std::uint32_t, A&&...);
+  friend N* make_bare_node(std::uint32_t, A&&...);
   friend void release(Node*) noexcept;
   friend void release_last(Node*) noexcept;
   friend void destroy_node(Node*) noexcept;
@@ -135,9 +135,9 @@ inline void release(Node* n) noexcept {
   if (--n->refs_ == 0) release_last(n);
 }
 
-/// A node with room for `n_edges` edges (all null), holding the line that is running now. One reference.
+/// A node with room for `n_edges` edges, which are still to be set, holding the line that is running now. One reference.
 template <class N, class... A>
-N* make_node(std::uint32_t n_edges, A&&... a) {
+N* make_bare_node(std::uint32_t n_edges, A&&... a) {
   static_assert(alignof(N) <= 16 && sizeof(N) < 65536);
   constexpr std::size_t bytes = (sizeof(N) + alignof(Edge) - 1) / alignof(Edge) * alignof(Edge);
   const std::size_t block = bytes + n_edges * sizeof(Edge);
@@ -150,7 +150,21 @@ N* make_node(std::uint32_t n_edges, A&&... a) {
     n = new (p) N(std::forward<A>(a)...);
   n->bytes_ = std::uint16_t(bytes);
   n->n_edges_ = n_edges;
+  return n;
+}
+/// The same with all edges null.
+template <class N, class... A>
+N* make_node(std::uint32_t n_edges, A&&... a) {
+  N* n = make_bare_node<N>(n_edges, std::forward<A>(a)...);
   for (std::uint32_t i = 0; i < n_edges; ++i) n->edges()[i] = {nullptr, 0};
+  return n;
+}
+/// The same with these edges, whose references it takes over.
+template <class N, class... E>
+N* make_node_on(E... edge) {
+  N* n = make_bare_node<N>(sizeof...(E));
+  Edge* to = n->edges();
+  ((*to++ = edge), ...);
   return n;
 }
 
@@ -203,9 +217,9 @@ struct Modes {
   Node* evaluating = nullptr;          // whose backward runs, in anomaly mode
 };
 #if defined(__GNUC__) && !defined(__APPLE__)
-extern thread_local Modes modes __attribute__((tls_model("initial-exec")));
+extern constinit thread_local Modes modes __attribute__((tls_model("initial-exec")));
 #else
-extern thread_local Modes modes;
+extern constinit thread_local Modes modes;
 #endif
 
 /// A tensor kept for the backward pass, with the version it had.
@@ -278,17 +292,19 @@ struct EdgeRef {
   std::uint32_t nr = 0;
 };
 EdgeRef gradient_edge(const Tensor& t);
-void connect_slow(Node* node, std::uint32_t i, const Tensor& t);
-/// Puts the gradient edge of `t` into `node`'s edge `i`, if `t` is tracked.
-inline void connect(Node* node, std::uint32_t i, const Tensor& t) {
+Edge edge_slow(const Tensor& t);
+/// The gradient edge of `t`, with a reference to its node; null if `t` is not tracked.
+inline Edge edge_of(const Tensor& t) {
   const std::uint16_t flags = t->flags & (kRequiresGrad | kHasGradFn | kIsView);
-  if (flags == 0) return;
+  if (flags == 0) return {nullptr, 0};
   Node* fn = t->grad_fn;  // of a leaf: its accumulator
   if (!(flags & kRequiresGrad) || fn == nullptr || ((flags & kIsView) && t->view_version != t->version())) [[unlikely]]
-    return connect_slow(node, i, t);
+    return edge_slow(t);
   fn->retain();
-  node->edges()[i] = {fn, flags & kHasGradFn ? t->output_nr : 0};
+  return {fn, flags & kHasGradFn ? t->output_nr : 0};
 }
+/// Puts the gradient edge of `t` into `node`'s edge `i`, if `t` is tracked.
+inline void connect(Node* node, std::uint32_t i, const Tensor& t) { node->edges()[i] = edge_of(t); }
 /// Makes `out` a result of `node`, output `nr`. Takes no reference of the caller's.
 void set_history(const Tensor& out, Node* node, std::uint32_t nr = 0);
 /// The same for a new tensor, which takes the caller's reference over.
@@ -321,7 +337,9 @@ inline bool tracked(const Tensor& t) { return t.get() != nullptr && (t.requires_
 /// Is history to be recorded for an operator on these?
 template <class... T>
 bool recording(const T&... t) {
-  return modes.grad && (tracked(t) || ...);
+  // Most tensors neither require grad nor are views: one look settles that.
+  const auto flags = [](const Tensor& u) { return u.defined() ? unsigned(u->flags) : 0u; };
+  return modes.grad && ((flags(t) | ...) & (kRequiresGrad | kIsView)) != 0 && (tracked(t) || ...);
 }
 
 // --- recording
@@ -331,9 +349,7 @@ bool recording(const T&... t) {
 /// `out` its history.
 template <class N, class... T>
 N* record(const Tensor& out, const T&... inputs) {
-  N* n = make_node<N>(sizeof...(T));
-  std::uint32_t i = 0;
-  (connect(n, i++, inputs), ...);
+  N* n = make_node_on<N>(edge_of(inputs)...);
   set_history(out, n);
   rl::release(n);  // `out` holds it now
   return n;

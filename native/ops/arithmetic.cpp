@@ -195,12 +195,13 @@ struct BinaryNode final : Node {
 
   const char* name() const override { return rule->node; }
   void apply(Tensor* in, Tensor* grads) override {
-    std::uint8_t want = std::uint8_t((needs(0) ? rule->save_for_a : 0) | (needs(1) ? rule->save_for_b : 0));
-    Tensor sa, sb, so;
-    if (want & BinaryRule::A) sa = a.unpack(this);
-    if (want & BinaryRule::B) sb = b.unpack(this);
-    if (want & BinaryRule::Out) so = out.unpack(this);
-    rule->vjp(in[0], sa, sb, so, needs(0) ? &grads[0] : nullptr, needs(1) ? &grads[1] : nullptr);
+    const Edge* to = edges();
+    const bool for_a = to[0].fn != nullptr, for_b = to[1].fn != nullptr;
+    const std::uint8_t want = std::uint8_t((for_a ? rule->save_for_a : 0) | (for_b ? rule->save_for_b : 0));
+    const Tensor sa = want & BinaryRule::A ? a.unpack(this) : Tensor();
+    const Tensor sb = want & BinaryRule::B ? b.unpack(this) : Tensor();
+    const Tensor so = want & BinaryRule::Out ? out.unpack(this) : Tensor();
+    rule->vjp(in[0], sa, sb, so, for_a ? &grads[0] : nullptr, for_b ? &grads[1] : nullptr);
   }
   void visit(SavedVisitor& v) override {
     v.tensor("self", a);
@@ -217,11 +218,12 @@ struct SmallBinaryNode final : Node {
 
   const char* name() const override { return rule->node; }
   void apply(Tensor* in, Tensor* grads) override {
-    const std::uint8_t want = std::uint8_t((needs(0) ? rule->save_for_a : 0) | (needs(1) ? rule->save_for_b : 0));
-    Tensor sa, sb;
-    if (want & BinaryRule::A) sa = a.unpack(this);
-    if (want & BinaryRule::B) sb = b.unpack(this);
-    rule->vjp(in[0], sa, sb, Tensor(), needs(0) ? &grads[0] : nullptr, needs(1) ? &grads[1] : nullptr);
+    const Edge* to = edges();
+    const bool for_a = to[0].fn != nullptr, for_b = to[1].fn != nullptr;
+    const std::uint8_t want = std::uint8_t((for_a ? rule->save_for_a : 0) | (for_b ? rule->save_for_b : 0));
+    const Tensor sa = want & BinaryRule::A ? a.unpack(this) : Tensor();
+    const Tensor sb = want & BinaryRule::B ? b.unpack(this) : Tensor();
+    rule->vjp(in[0], sa, sb, Tensor(), for_a ? &grads[0] : nullptr, for_b ? &grads[1] : nullptr);
   }
   void visit(SavedVisitor& v) override {
     v.tensor("self", a);
@@ -264,33 +266,31 @@ void record_binary(const BinaryRule& rule, const Tensor& out, const Tensor& a, c
     if (rule.node[0] == '\0') return;
     fail_runtime("derivative for ", rule.name, " is not implemented");
   }
+  const Edge ea = edge_of(a), eb = edge_of(b);
+  const std::uint8_t want = std::uint8_t((ea.fn ? rule.save_for_a : 0) | (eb.fn ? rule.save_for_b : 0));
   const auto attach = [&](auto* n) {
     n->rule = &rule;
-    connect(n, 0, a);
-    connect(n, 1, b);
-    const std::uint8_t want = std::uint8_t((n->needs(0) ? rule.save_for_a : 0) | (n->needs(1) ? rule.save_for_b : 0));
     if (want & BinaryRule::A) n->a.save(a);
     if (want & BinaryRule::B) n->b.save(b);
     if (!alike && (!same(a.sizes(), out.sizes()) || !same(b.sizes(), out.sizes()) || a.dtype() != out.dtype() ||
                    b.dtype() != out.dtype())) {
       note_inputs(n, out, {&a, &b});
     }
-    if constexpr (requires { n->out; }) {
-      if (want & BinaryRule::Out) n->out.save_output(out);
-    }
     give_history(out, n);
+    if constexpr (requires { n->out; }) {
+      if ((want & BinaryRule::Out) && !out.is_leaf()) n->out.save_output(out);
+    }
   };
   if ((rule.save_for_a | rule.save_for_b) & BinaryRule::Out)
-    attach(make_node<BinaryNode>(2));
+    attach(make_node_on<BinaryNode>(ea, eb));
   else
-    attach(make_node<SmallBinaryNode>(2));
+    attach(make_node_on<SmallBinaryNode>(ea, eb));
 }
 
 void record_number(const BinaryRule& rule, const Tensor& out, const Tensor& a, const Scalar& b) {
-  auto* n = make_node<NumberNode>(1);
+  auto* n = make_node_on<NumberNode>(edge_of(a));
   n->rule = &rule;
   n->b = b;
-  connect(n, 0, a);
   if (&rule == &kPow && !b.equals(0) && !b.equals(1)) n->a.save(a);
   if (a.dtype() != out.dtype()) note_inputs(n, out, {&a});
   give_history(out, n);
@@ -303,9 +303,10 @@ DType finish_type(const BinaryRule& rule, DType common) {
   return rule.result == BinaryRule::Float && is_integral(common, true) ? default_dtype() : common;
 }
 
-Loop loop_of(const BinaryRule& rule, DType d) {
+[[gnu::always_inline]] inline Loop loop_of(const BinaryRule& rule, DType d) {
   const Loop loop = kernels->pointwise.binary[int(rule.op)][int(compute_type(d))];
-  if (loop == nullptr) fail_unsupported(rule.kernel, d);
+  if (loop == nullptr) [[unlikely]]
+    fail_unsupported(rule.kernel, d);
   return loop;
 }
 
@@ -341,12 +342,12 @@ void check_bool_sub(const BinaryRule& rule, DType a, bool b_is_bool) {
 }
 
 /// Small, and alike in every respect: neither broadcasting nor conversion nor threads.
-bool alike(const Tensor& a, const Tensor& b) {
+[[gnu::always_inline]] inline bool alike(const Tensor& a, const Tensor& b) {
   return a.dtype() == b.dtype() && (a->flags & b->flags & kContiguous) != 0 && a.numel() == b.numel() &&
          a.numel() < kGrain && same(a.sizes(), b.sizes()) && compute_type(a.dtype()) == a.dtype();
 }
 
-Tensor forward_alike(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
+[[gnu::always_inline]] inline Tensor forward_alike(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
   const Loop loop = loop_of(rule, a.dtype());
   Tensor out = empty_same(a, a.dtype());
   char* const data[3] = {out.data(), a.data(), b.data()};
@@ -358,7 +359,7 @@ Tensor forward_alike(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
   return out;
 }
 
-Tensor forward(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
+[[gnu::noinline]] Tensor forward(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
   const DType common = a.dtype() == b.dtype() ? a.dtype() : result_type(a, b);
   if (common == DType::Bool || a.dtype() == DType::Bool || b.dtype() == DType::Bool)
     check_bool_sub(rule, a.dtype(), b.dtype() == DType::Bool);
@@ -418,19 +419,17 @@ Tensor binary(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
 }
 
 Tensor scaled(const BinaryRule& rule, const Tensor& g, const Tensor& b) {
-  if (modes.grad || !exclusive(g) || g.dtype() != b.dtype() || !g.is_contiguous() || !b.is_contiguous() ||
-      !same(g.sizes(), b.sizes())) {
-    return binary(rule, g, b);
-  }
-  const DType c = compute_type(g.dtype());
-  const Loop loop = loop_of(rule, g.dtype());
-  if (g.dtype() == c && g.numel() < kGrain) [[likely]] {
+  if (modes.grad || !exclusive(g)) return binary(rule, g, b);
+  if (alike(g, b)) [[likely]] {
     char* const data[3] = {g.data(), g.data(), b.data()};
     const std::int64_t size = g.itemsize(), strides[3] = {size, size, size};
-    if (g.numel() > 0) loop(data, strides, g.numel(), nullptr);
-  } else {
-    run_loop(loop, nullptr, Operand(g, c), {Operand(g, c), Operand(b, c)});
+    if (g.numel() > 0) loop_of(rule, g.dtype())(data, strides, g.numel(), nullptr);
+    return g;
   }
+  if (g.dtype() != b.dtype() || !g.is_contiguous() || !b.is_contiguous() || !same(g.sizes(), b.sizes()))
+    return binary(rule, g, b);
+  const DType c = compute_type(g.dtype());
+  run_loop(loop_of(rule, g.dtype()), nullptr, Operand(g, c), {Operand(g, c), Operand(b, c)});
   return g;
 }
 
@@ -518,17 +517,20 @@ void binary_inplace(const BinaryRule& rule, const Tensor& a, const Scalar& b) {
   finish_inplace(a, node.get());
 }
 
+bool accumulate_small(const Tensor& a, const Tensor& b) {
+  if (!alike(a, b)) [[unlikely]]
+    return false;
+  char* const data[3] = {a.data(), a.data(), b.data()};
+  const std::int64_t size = a.itemsize(), strides[3] = {size, size, size};
+  if (a.numel() > 0) loop_of(kAdd, a.dtype())(data, strides, a.numel(), nullptr);
+  return true;
+}
+
 void accumulate(const Tensor& a, const Tensor& b) {
+  if (accumulate_small(a, b)) return;
   const DType c = compute_type(a.dtype());
   const Loop loop = loop_of(kAdd, a.dtype());
   KeepGil keep;
-  if (a.dtype() == c && b.dtype() == c && a.is_contiguous() && b.is_contiguous() && a.numel() == b.numel() &&
-      a.numel() < kGrain) {
-    char* const data[3] = {a.data(), a.data(), b.data()};
-    const std::int64_t size = a.itemsize(), strides[3] = {size, size, size};
-    if (a.numel() > 0) loop(data, strides, a.numel(), nullptr);
-    return;
-  }
   run_loop(loop, nullptr, Operand(a, c), {Operand(a, c), Operand(overlap_safe(b, a), c)});
 }
 

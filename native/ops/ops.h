@@ -30,6 +30,8 @@ Tensor maximum(const Tensor& a, const Tensor& b);
 Tensor minimum(const Tensor& a, const Tensor& b);
 /// a += b, for gradients that nobody else holds: no history, no checks, same shape or b broadcast.
 void accumulate(const Tensor& a, const Tensor& b);
+/// The same if both are small and alike in every respect; else does nothing and says so.
+bool accumulate_small(const Tensor& a, const Tensor& b);
 Tensor& add_(Tensor& a, const Tensor& b);  // with history
 Tensor& mul_(Tensor& a, const Tensor& b);
 

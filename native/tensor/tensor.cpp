@@ -152,12 +152,20 @@ void clear_references(TensorObject* t) noexcept {
 void tensor_dealloc(PyObject* self) {
   auto* t = reinterpret_cast<TensorObject*>(self);
   PyTypeObject* type = Py_TYPE(self);
-  // Python tracks a subclass's instance again before it calls this.
-  if (t->has(kCollected) || type != tensor_type) PyObject_GC_UnTrack(self);
-  if (t->weakrefs != nullptr) PyObject_ClearWeakRefs(self);
-  if (t->has(kHasGradFn) || t->grad != nullptr || t->base != nullptr || t->dict != nullptr) clear_references(t);
+  // Most have none of these; one look at all of them.
+  const auto word = [](const void* p) { return reinterpret_cast<std::uintptr_t>(p); };
+  if ((word(t->weakrefs) | word(t->grad) | word(t->base) | word(t->dict) | word(t->extra)) != 0 ||
+      t->has(kCollected) || type != tensor_type) {
+    // Python tracks a subclass's instance again before it calls this.
+    if (t->has(kCollected) || type != tensor_type) PyObject_GC_UnTrack(self);
+    if (t->weakrefs != nullptr) PyObject_ClearWeakRefs(self);
+    clear_references(t);
+    if (t->extra != nullptr) free_extra(std::exchange(t->extra, nullptr));
+  } else if (t->has(kHasGradFn)) {
+    t->flags = std::uint16_t(t->flags & ~kHasGradFn);
+    release_node(std::exchange(t->grad_fn, nullptr));
+  }
   t->grad_fn = nullptr;
-  if (t->extra != nullptr) free_extra(std::exchange(t->extra, nullptr));
   free_dims(t);
   if (type == tensor_type) {
     Storage* storage = t->storage;
@@ -241,13 +249,18 @@ namespace {
 }
 
 /// A new object on fresh memory for `n` elements; its geometry is still to be set.
-Tensor blank(std::int64_t n, DType dtype) {
+[[gnu::always_inline]] inline Tensor blank(std::int64_t n, DType dtype) {
   if (n > std::int64_t(Storage::kLargeRoom)) return blank_slow(n, dtype);
   const std::size_t bytes = std::size_t(n) * std::size_t(itemsize(dtype));
-  TensorObject* t = bytes <= Storage::kSmallRoom   ? free_small.take()
-                    : bytes <= Storage::kLargeRoom ? free_large.take()
-                                                   : nullptr;
-  if (t == nullptr) return blank_slow(n, dtype);
+  TensorObject* t;
+  if (bytes <= Storage::kSmallRoom) [[likely]]
+    t = free_small.take();
+  else if (bytes <= Storage::kLargeRoom)
+    t = free_large.take();
+  else
+    return blank_slow(n, dtype);
+  if (t == nullptr) [[unlikely]]
+    return blank_slow(n, dtype);
   t->storage->reuse(bytes);
   t->dtype = dtype;
   reset(t);
@@ -268,7 +281,7 @@ Tensor empty_same(const Tensor& like, DType dtype) {
   Tensor t = blank(like.numel(), dtype);
   t->numel = like.numel();
   t->ndim = like->ndim;
-  t->flags |= kContiguous;
+  t->flags = std::uint16_t(t->flags | kContiguous);
   std::memcpy(t->inline_dims, like->inline_dims, sizeof t->inline_dims);
   return t;
 }
