@@ -134,7 +134,11 @@ class Run {
   static constexpr std::uint32_t kNone = UINT32_MAX;
 
   std::uint32_t lookup(Node* n) const {
-    if (own_slots_) return n->run == run_ ? n->number : kNone;
+    if (own_slots_) [[likely]]
+      return n->run == run_ ? n->number : kNone;
+    return lookup_in_table(n);
+  }
+  [[gnu::noinline]] std::uint32_t lookup_in_table(Node* n) const {
     auto it = table_.find(n);
     return it == table_.end() ? kNone : it->second;
   }
@@ -213,17 +217,21 @@ class Run {
   // --- the queue of ready nodes ----------------------------------------------------------------------------------
   // The node made ready last stands beside the heap: in a chain it is the next one.
   void make_ready(std::uint32_t i) {
-    if (next_ == kNone) {
+    if (next_ == kNone) [[likely]]
       next_ = i;
-      return;
-    }
+    else
+      push_ready(i);
+  }
+  [[gnu::noinline]] void push_ready(std::uint32_t i) {
     ready_.push_back({states_[i].node->sequence(), i});
     std::push_heap(ready_.begin(), ready_.end());
   }
   std::uint32_t take_ready() {
     if (next_ != kNone && (ready_.empty() || states_[next_].node->sequence() >= ready_.front().sequence)) [[likely]]
       return std::exchange(next_, kNone);
-    if (ready_.empty()) return kNone;
+    return ready_.empty() ? kNone : pop_ready();
+  }
+  [[gnu::noinline]] std::uint32_t pop_ready() {
     std::pop_heap(ready_.begin(), ready_.end());
     const std::uint32_t i = ready_.back().number;
     ready_.pop_back();
@@ -241,29 +249,35 @@ class Run {
       slot = reinterpret_cast<TensorObject*>(g.release());
       return;
     }
-    Tensor sum = Tensor::steal(std::exchange(slot, nullptr));
     // In place where nobody else can see the sum so far; another dtype or layout takes the general way.
-    if (!modes.grad && exclusive(sum)) {
-      if (accumulate_small(sum, g)) {
-      } else if (sum.is_contiguous() && g.dtype() == sum.dtype() && same(sum.sizes(), g.sizes())) {
-        accumulate(sum, g);
-      } else {
-        sum = add(sum, g);
-      }
+    if (const Borrowed sum(reinterpret_cast<PyObject*>(slot)); !modes.grad && exclusive(sum)) {
+      if (accumulate_small(sum, g)) return;
+    }
+    add_to(slot, g);
+  }
+  [[gnu::noinline]] void add_to(TensorObject*& slot, const Tensor& g) {
+    Tensor sum = Tensor::steal(std::exchange(slot, nullptr));
+    if (!modes.grad && exclusive(sum) && sum.is_contiguous() && g.dtype() == sum.dtype() &&
+        same(sum.sizes(), g.sizes())) {
+      accumulate(sum, g);
     } else {
       sum = add(sum, g);
     }
-    cotangent(i, nr) = reinterpret_cast<TensorObject*>(sum.release());
+    slot = reinterpret_cast<TensorObject*>(sum.release());
   }
 
   void execute(std::uint32_t i) {
     if ((++executed_ & 255) == 0 && PyErr_CheckSignals() != 0) throw PythonError();
     Node* n = states_[i].node;
+    if (plain_ && n->output_count() == 1 && n->edge_count() <= 2 && n->extra() == nullptr && !n->is_accumulator())
+        [[likely]]
+      execute_plain(i, n, n->edge_count());
+    else
+      execute_any(i, n);
+  }
+
+  [[gnu::noinline]] void execute_any(std::uint32_t i, Node* n) {
     const std::uint32_t n_in = n->output_count(), n_edges = n->edge_count();
-    if (plain_ && n_in == 1 && n_edges <= 2 && n->extra() == nullptr && !n->is_accumulator()) {
-      execute_plain(i, n, n_edges);
-      return;
-    }
     // Few cotangents live on the stack; a node with many (unbind) takes a vector.
     Tensor small_in[2], small_out[4];
     std::vector<Tensor> big_in, big_out;
@@ -330,7 +344,10 @@ class Run {
       Node* to = edges[e].fn;
       if (to == nullptr) continue;
       const std::uint32_t j = lookup(to);
-      if (out[e].defined()) deliver(j, edges[e].nr, std::move(out[e]));
+      if (out[e].defined()) {
+        deliver(j, edges[e].nr, std::move(out[e]));
+        out[e] = Tensor();
+      }
       if (--states_[j].waiting == 0) make_ready(j);
     }
   }

@@ -232,7 +232,7 @@ class SavedTensor {
   SavedTensor(const SavedTensor&) = delete;
   SavedTensor& operator=(const SavedTensor&) = delete;
 
-  void save(const Tensor& input) {
+  [[gnu::always_inline]] void save(const Tensor& input) {
     tensor_ = input;
     version_ = input->version();
     if (modes.saved_hooks != nullptr) [[unlikely]]
@@ -294,7 +294,7 @@ struct EdgeRef {
 EdgeRef gradient_edge(const Tensor& t);
 Edge edge_slow(const Tensor& t);
 /// The gradient edge of `t`, with a reference to its node; null if `t` is not tracked.
-inline Edge edge_of(const Tensor& t) {
+[[gnu::always_inline]] inline Edge edge_of(const Tensor& t) {
   const std::uint16_t flags = t->flags & (kRequiresGrad | kHasGradFn | kIsView);
   if (flags == 0) return {nullptr, 0};
   Node* fn = t->grad_fn;  // of a leaf: its accumulator
@@ -334,12 +334,16 @@ inline bool stale_view(const Tensor& t) {
 }
 /// Does `t` take part in the graph? Null does not.
 inline bool tracked(const Tensor& t) { return t.get() != nullptr && (t.requires_grad() || stale_view(t)); }
+/// One look that settles it for most: false if no operator on these is to be recorded, true if perhaps.
+template <class... T>
+bool may_record(const T&... t) {
+  const auto flags = [](const Tensor& u) { return u.defined() ? unsigned(u->flags) : 0u; };
+  return modes.grad && ((flags(t) | ...) & (kRequiresGrad | kIsView)) != 0;
+}
 /// Is history to be recorded for an operator on these?
 template <class... T>
 bool recording(const T&... t) {
-  // Most tensors neither require grad nor are views: one look settles that.
-  const auto flags = [](const Tensor& u) { return u.defined() ? unsigned(u->flags) : 0u; };
-  return modes.grad && ((flags(t) | ...) & (kRequiresGrad | kIsView)) != 0 && (tracked(t) || ...);
+  return may_record(t...) && (tracked(t) || ...);
 }
 
 // --- recording

@@ -261,12 +261,14 @@ struct AddScaledBackward final : Node {
 };
 
 /// `alike`: operands and output are known to have the same sizes and dtype.
-void record_binary(const BinaryRule& rule, const Tensor& out, const Tensor& a, const Tensor& b, bool alike) {
+[[gnu::noinline]] void record_binary(const BinaryRule& rule, const Tensor& out, const Tensor& a, const Tensor& b,
+                                     bool alike) {
+  const Edge ea = edge_of(a), eb = edge_of(b);
+  if (ea.fn == nullptr && eb.fn == nullptr) return;
   if (rule.vjp == nullptr) {
     if (rule.node[0] == '\0') return;
     fail_runtime("derivative for ", rule.name, " is not implemented");
   }
-  const Edge ea = edge_of(a), eb = edge_of(b);
   const std::uint8_t want = std::uint8_t((ea.fn ? rule.save_for_a : 0) | (eb.fn ? rule.save_for_b : 0));
   const auto attach = [&](auto* n) {
     n->rule = &rule;
@@ -343,20 +345,21 @@ void check_bool_sub(const BinaryRule& rule, DType a, bool b_is_bool) {
 
 /// Small, and alike in every respect: neither broadcasting nor conversion nor threads.
 [[gnu::always_inline]] inline bool alike(const Tensor& a, const Tensor& b) {
-  return a.dtype() == b.dtype() && (a->flags & b->flags & kContiguous) != 0 && a.numel() == b.numel() &&
-         a.numel() < kGrain && same(a.sizes(), b.sizes()) && compute_type(a.dtype()) == a.dtype();
+  if (a.dtype() != b.dtype() || (a->flags & b->flags & kContiguous) == 0 || a.numel() >= kGrain ||
+      a.ndim() != b.ndim() || compute_type(a.dtype()) != a.dtype())
+    return false;
+  const std::int64_t *x = a->sizes(), *y = b->sizes();
+  for (int i = 0, n = a.ndim(); i < n; ++i) {
+    if (x[i] != y[i]) return false;
+  }
+  return true;
 }
-
-[[gnu::always_inline]] inline Tensor forward_alike(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
-  const Loop loop = loop_of(rule, a.dtype());
-  Tensor out = empty_same(a, a.dtype());
+[[gnu::always_inline]] inline void run_alike(Loop loop, const Tensor& out, const Tensor& a, const Tensor& b,
+                                             bool* zero_division = nullptr) {
   char* const data[3] = {out.data(), a.data(), b.data()};
   const std::int64_t size = out.itemsize(), strides[3] = {size, size, size};
-  bool zero_division = false;
-  if (out.numel() > 0) loop(data, strides, out.numel(), &zero_division);
-  if (zero_division) [[unlikely]]
-    fail_runtime("ZeroDivisionError");
-  return out;
+  if (out.numel() > 0) [[likely]]
+    loop(data, strides, out.numel(), zero_division);
 }
 
 [[gnu::noinline]] Tensor forward(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
@@ -364,9 +367,15 @@ void check_bool_sub(const BinaryRule& rule, DType a, bool b_is_bool) {
   if (common == DType::Bool || a.dtype() == DType::Bool || b.dtype() == DType::Bool)
     check_bool_sub(rule, a.dtype(), b.dtype() == DType::Bool);
   const DType d = finish_type(rule, common);
-  if (d == common && alike(a, b)) return forward_alike(rule, a, b);
   const DType c = compute_type(d);
   const Loop loop = loop_of(rule, d);
+  if (d == common && alike(a, b)) {
+    Tensor out = empty_same(a, d);
+    bool zero_division = false;
+    run_alike(loop, out, a, b, &zero_division);
+    if (zero_division) fail_runtime("ZeroDivisionError");
+    return out;
+  }
   Tensor out = pointwise_output({&a, &b}, d);
   run_binary(loop, Operand(out, c), Operand(a, c), Operand(b, c));
   return out;
@@ -409,21 +418,21 @@ void fail_unsupported(const char* kernel, DType d) {
 
 Tensor binary(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
   if (is_differentiable(a.dtype()) && alike(a, b)) [[likely]] {
-    Tensor out = forward_alike(rule, a, b);
-    if (recording(a, b)) record_binary(rule, out, a, b, true);
+    const Loop loop = loop_of(rule, a.dtype());
+    Tensor out = empty_same(a, a.dtype());
+    run_alike(loop, out, a, b);
+    if (may_record(a, b)) record_binary(rule, out, a, b, true);
     return out;
   }
   Tensor out = forward(rule, a, b);
-  if (recording(a, b)) record_binary(rule, out, a, b, false);
+  if (may_record(a, b)) record_binary(rule, out, a, b, false);
   return out;
 }
 
 Tensor scaled(const BinaryRule& rule, const Tensor& g, const Tensor& b) {
   if (modes.grad || !exclusive(g)) return binary(rule, g, b);
   if (alike(g, b)) [[likely]] {
-    char* const data[3] = {g.data(), g.data(), b.data()};
-    const std::int64_t size = g.itemsize(), strides[3] = {size, size, size};
-    if (g.numel() > 0) loop_of(rule, g.dtype())(data, strides, g.numel(), nullptr);
+    run_alike(loop_of(rule, g.dtype()), g, g, b);
     return g;
   }
   if (g.dtype() != b.dtype() || !g.is_contiguous() || !b.is_contiguous() || !same(g.sizes(), b.sizes()))
@@ -520,9 +529,7 @@ void binary_inplace(const BinaryRule& rule, const Tensor& a, const Scalar& b) {
 bool accumulate_small(const Tensor& a, const Tensor& b) {
   if (!alike(a, b)) [[unlikely]]
     return false;
-  char* const data[3] = {a.data(), a.data(), b.data()};
-  const std::int64_t size = a.itemsize(), strides[3] = {size, size, size};
-  if (a.numel() > 0) loop_of(kAdd, a.dtype())(data, strides, a.numel(), nullptr);
+  run_alike(loop_of(kAdd, a.dtype()), a, a, b);
   return true;
 }
 
