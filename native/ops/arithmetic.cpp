@@ -5,6 +5,32 @@
 namespace rl {
 namespace {
 
+[[gnu::always_inline]] inline Loop loop_of(const BinaryRule& rule, DType d) {
+  const Loop loop = kernels->pointwise.binary[int(rule.op)][int(compute_type(d))];
+  if (loop == nullptr) [[unlikely]]
+    fail_unsupported(rule.kernel, d);
+  return loop;
+}
+
+/// Small, and alike in every respect: neither broadcasting nor conversion nor threads.
+[[gnu::always_inline]] inline bool alike(const Tensor& a, const Tensor& b) {
+  if (a.dtype() != b.dtype() || (a->flags & b->flags & kContiguous) == 0 || a.numel() >= kGrain ||
+      a.ndim() != b.ndim() || compute_type(a.dtype()) != a.dtype())
+    return false;
+  const std::int64_t *x = a->sizes(), *y = b->sizes();
+  for (int i = 0, n = a.ndim(); i < n; ++i) {
+    if (x[i] != y[i]) return false;
+  }
+  return true;
+}
+[[gnu::always_inline]] inline void run_alike(Loop loop, const Tensor& out, const Tensor& a, const Tensor& b,
+                                             bool* zero_division = nullptr) {
+  char* const data[3] = {out.data(), a.data(), b.data()};
+  const std::int64_t size = out.itemsize(), strides[3] = {size, size, size};
+  if (out.numel() > 0) [[likely]]
+    loop(data, strides, out.numel(), zero_division);
+}
+
 // --- derivative rules; they ignore broadcasting (NOTE [Broadcast] in autograd/node.h)
 // -----------------------------------
 
@@ -20,6 +46,14 @@ void mul_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, T
   if (is_complex(g.dtype())) {
     if (ga) *ga = g * conj(b);
     if (gb) *gb = g * conj(a);
+    return;
+  }
+  if (!modes.grad && ga && gb && alike(g, a) && alike(g, b)) [[likely]] {
+    const Loop loop = loop_of(kMul, g.dtype());
+    *gb = empty_same(g, g.dtype());
+    run_alike(loop, *gb, g, a);
+    *ga = exclusive(g) ? g : empty_same(g, g.dtype());
+    run_alike(loop, *ga, g, b);
     return;
   }
   if (gb) *gb = ga ? g * a : scaled(kMul, g, a);
@@ -305,13 +339,6 @@ DType finish_type(const BinaryRule& rule, DType common) {
   return rule.result == BinaryRule::Float && is_integral(common, true) ? default_dtype() : common;
 }
 
-[[gnu::always_inline]] inline Loop loop_of(const BinaryRule& rule, DType d) {
-  const Loop loop = kernels->pointwise.binary[int(rule.op)][int(compute_type(d))];
-  if (loop == nullptr) [[unlikely]]
-    fail_unsupported(rule.kernel, d);
-  return loop;
-}
-
 /// Runs the kernel; integer division tells of a zero divisor through its parameter.
 void run_binary(Loop loop, const Operand& out, const Operand& a, const Operand& b) {
   bool zero_division = false;
@@ -341,25 +368,6 @@ void check_bool_sub(const BinaryRule& rule, DType a, bool b_is_bool) {
       "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the "
       "`~` or "
       "`logical_not()` operator instead.");
-}
-
-/// Small, and alike in every respect: neither broadcasting nor conversion nor threads.
-[[gnu::always_inline]] inline bool alike(const Tensor& a, const Tensor& b) {
-  if (a.dtype() != b.dtype() || (a->flags & b->flags & kContiguous) == 0 || a.numel() >= kGrain ||
-      a.ndim() != b.ndim() || compute_type(a.dtype()) != a.dtype())
-    return false;
-  const std::int64_t *x = a->sizes(), *y = b->sizes();
-  for (int i = 0, n = a.ndim(); i < n; ++i) {
-    if (x[i] != y[i]) return false;
-  }
-  return true;
-}
-[[gnu::always_inline]] inline void run_alike(Loop loop, const Tensor& out, const Tensor& a, const Tensor& b,
-                                             bool* zero_division = nullptr) {
-  char* const data[3] = {out.data(), a.data(), b.data()};
-  const std::int64_t size = out.itemsize(), strides[3] = {size, size, size};
-  if (out.numel() > 0) [[likely]]
-    loop(data, strides, out.numel(), zero_division);
 }
 
 [[gnu::noinline]] Tensor forward(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
@@ -469,6 +477,11 @@ void check_inplace_result(const Tensor& self, DType result, Dims shape) {
 void binary_inplace(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
   const bool record = recording(a, b);
   check_inplace(a, record);
+  if (!record && is_differentiable(a.dtype()) && alike(a, b) && (a->storage != b->storage || a.is(b))) [[likely]] {
+    run_alike(loop_of(rule, a.dtype()), a, a, b);
+    finish_inplace(a, nullptr);
+    return;
+  }
   const DType common = result_type(a, b);
   check_bool_sub(rule, a.dtype(), b.dtype() == DType::Bool);
   const DType d = finish_type(rule, common);

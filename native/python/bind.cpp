@@ -65,6 +65,8 @@ struct Param {
 struct Signature {
   std::vector<Param> params;
   int positional = 0;  // how many may be given by position
+  int required = 0;    // how many must be given, all of them before the optional ones; kMax + 1: it is not so simple
+  Type types[Args::kMax];
 };
 
 std::vector<Signature> parse(const char* text) {
@@ -108,6 +110,10 @@ std::vector<Signature> parse(const char* text) {
       s.params.push_back(std::move(p));
     }
     if (s.params.size() > std::size_t(Args::kMax)) fail_runtime("too many parameters: ", text);
+    for (std::size_t i = 0; i < s.params.size(); ++i) {
+      s.types[i] = s.params[i].type->type;
+      if (s.params[i].required) s.required = s.params[i].keyword_only ? Args::kMax + 1 : int(i) + 1;
+    }
     all.push_back(std::move(s));
   }
   return all;
@@ -215,6 +221,51 @@ struct Mismatch {
 
 class Binder {
  public:
+  /// The common calls: plain tensors and Python's own numbers where they belong. False: it takes the long way.
+  static bool bind_plain(const Signature& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, Args& out) {
+    if (n > s.positional || n < s.required) return false;
+    out.var_slot_ = -1;
+    for (Py_ssize_t i = n; i < Args::kMax; ++i) out.v[i] = nullptr;
+    for (Py_ssize_t i = 0; i < n; ++i) {
+      out.v[i] = args[i];
+      if (plain(s.types[i], args[i])) continue;
+      if (s.types[i] != Type::Size || !PyLong_CheckExact(args[i])) return false;
+      for (Py_ssize_t k = i + 1; k < n; ++k) {
+        if (!PyLong_CheckExact(args[k])) return false;
+        out.v[k] = nullptr;
+      }
+      if (n - i > 1) {
+        out.var_ = args + i;
+        out.n_var_ = n - i;
+        out.var_slot_ = int(i);
+      }
+      break;
+    }
+    if (kwnames == nullptr) return true;
+    for (Py_ssize_t k = 0, m = PyTuple_GET_SIZE(kwnames); k < m; ++k) {
+      PyObject* name = PyTuple_GET_ITEM(kwnames, k);
+      std::size_t at = 0;
+      while (at < s.params.size() && s.params[at].name != name) ++at;
+      if (at == s.params.size() || out.v[at] != nullptr || !plain(s.types[at], args[n + k])) return false;
+      out.v[at] = args[n + k];
+    }
+    return true;
+  }
+  static bool plain(Type type, PyObject* o) {
+    switch (type) {
+      case Type::Operand:
+        if (is_exact_tensor(o)) return true;
+        [[fallthrough]];
+      case Type::Number: return PyFloat_CheckExact(o) || PyLong_CheckExact(o);
+      case Type::Tensor: return is_exact_tensor(o);
+      case Type::Int:
+      case Type::Ints: return PyLong_CheckExact(o);
+      case Type::Float: return PyFloat_CheckExact(o);
+      case Type::Bool: return o == Py_True || o == Py_False;
+      default: return false;
+    }
+  }
+
   /// Tries one signature.
   static Mismatch bind(const Signature& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, Args& out) {
     const int count = int(s.params.size());
@@ -518,6 +569,10 @@ PyObject* op_call(PyObject* self, PyObject* const* args, std::size_t nargsf, PyO
     const Py_ssize_t n = PyVectorcall_NARGS(nargsf);
     if (op->signatures == nullptr)
       op->signatures = std::make_unique<std::vector<Signature>>(parse(op->def->signatures)).release();
+    Args bound;
+    const auto& all = *op->signatures;
+    if (Binder::bind_plain(all[0], args, n, kwnames, bound)) [[likely]]
+      return op->def->impl(*op->def, bound);
     const Py_ssize_t total = n + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
     for (Py_ssize_t i = 0; i < total; ++i) {
       if (!is_foreign(args[i])) continue;
@@ -526,8 +581,6 @@ PyObject* op_call(PyObject* self, PyObject* const* args, std::size_t nargsf, PyO
         break;
       }
     }
-    Args bound;
-    const auto& all = *op->signatures;
     for (std::size_t i = 0; i < all.size(); ++i) {
       if (Binder::bind(all[i], args, n, kwnames, bound).fault == Fault::None) {
         bound.overload = int(i);

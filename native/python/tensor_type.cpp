@@ -562,7 +562,8 @@ PyMemberDef members[] = {{"__weaklistoffset__", T_PYSSIZET, offsetof(TensorObjec
 template <class T>
 PyObject* list_of_row(const char* p, std::int64_t n, std::int64_t stride) {
   Object list = Object::check(PyList_New(n));
-  for (std::int64_t i = 0; i < n; ++i, p += stride) {
+  PyObject** items = reinterpret_cast<PyListObject*>(list.get())->ob_item;
+  for (PyObject** end = items + n; items != end; ++items, p += stride) {
     T v;
     std::memcpy(&v, p, sizeof v);
     PyObject* o;
@@ -572,8 +573,9 @@ PyObject* list_of_row(const char* p, std::int64_t n, std::int64_t stride) {
       o = PyFloat_FromDouble(double(v));
     else
       o = PyLong_FromLongLong(std::int64_t(v));
-    if (o == nullptr) throw PythonError();
-    PyList_SET_ITEM(list.get(), i, o);
+    if (o == nullptr) [[unlikely]]
+      throw PythonError();
+    *items = o;
   }
   return list.release();
 }
