@@ -378,10 +378,10 @@ class Run {
   BackwardRequest& request_;
   bool own_slots_ = false;
   bool finished_ = false;
-  bool plain_ = false;           // nothing is captured: every node runs
-  std::uint32_t run_ = 0;        // the mark on the nodes' slots
-  std::uint32_t next_ = kNone;   // see make_ready
-  std::uint32_t number_ = 0;     // of all passes: see note_backward
+  bool plain_ = false;          // nothing is captured: every node runs
+  std::uint32_t run_ = 0;       // the mark on the nodes' slots
+  std::uint32_t next_ = kNone;  // see make_ready
+  std::uint32_t number_ = 0;    // of all passes: see note_backward
   std::uint32_t outer_number_ = 0;
   Run* outer_ = nullptr;
   std::vector<Object> callbacks_;

@@ -135,7 +135,8 @@ inline void release(Node* n) noexcept {
   if (--n->refs_ == 0) release_last(n);
 }
 
-/// A node with room for `n_edges` edges, which are still to be set, holding the line that is running now. One reference.
+/// A node with room for `n_edges` edges, which are still to be set, holding the line that is running now. One
+/// reference.
 template <class N, class... A>
 N* make_bare_node(std::uint32_t n_edges, A&&... a) {
   static_assert(alignof(N) <= 16 && sizeof(N) < 65536);

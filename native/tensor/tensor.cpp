@@ -154,8 +154,8 @@ void tensor_dealloc(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   // Most have none of these; one look at all of them.
   const auto word = [](const void* p) { return reinterpret_cast<std::uintptr_t>(p); };
-  if ((word(t->weakrefs) | word(t->grad) | word(t->base) | word(t->dict) | word(t->extra)) != 0 ||
-      t->has(kCollected) || type != tensor_type) {
+  if ((word(t->weakrefs) | word(t->grad) | word(t->base) | word(t->dict) | word(t->extra)) != 0 || t->has(kCollected) ||
+      type != tensor_type) {
     // Python tracks a subclass's instance again before it calls this.
     if (t->has(kCollected) || type != tensor_type) PyObject_GC_UnTrack(self);
     if (t->weakrefs != nullptr) PyObject_ClearWeakRefs(self);
