@@ -1,6 +1,8 @@
 #include "kernels/gemm.h"
 
 #include <algorithm>
+#include <atomic>
+#include <optional>
 
 #include "base/alloc.h"
 #include "base/threads.h"
@@ -25,6 +27,9 @@ class Workspace {
   void* data_;
 };
 
+constexpr std::int64_t kGemvDepth = 8192;  // columns that a row of a matrix-vector product joins in lanes alone
+
+std::int64_t count_of(std::int64_t n, std::int64_t step) { return (n + step - 1) / step; }
 std::int64_t round_up(std::int64_t n, std::int64_t step) { return (n + step - 1) / step * step; }
 
 /// Bytes that one tile needs: three slivers of A, a block of B and the sums, each as the level files lay it out.
@@ -44,6 +49,73 @@ GemmArgs member(const GemmArgs& args, DType dtype, const GemmBatch& batch, std::
   return g;
 }
 
+/// y = alpha A x + beta y, y's elements `step` apart; false if A's layout has no kernel.
+template <class T>
+bool gemv(const GemmArgs& g, const Matrix& a, std::int64_t m, const T* x, std::int64_t x_step, std::int64_t step) {
+  const DType dtype = dtype_of<T>();
+  const std::int64_t k = g.k;
+  if (a.col != 1 && a.row != 1 && k != 1) return false;
+  const bool by_rows = a.col == 1 || k == 1;
+  const bool plain = g.alpha == cdouble(1) && g.beta == cdouble(0);
+  const std::int64_t blocks = count_of(k, kGemvDepth);
+  // x, and the sums where they are not y's elements as they are.
+  const std::int64_t x_bytes = x_step == 1 ? 0 : round_up(k * std::int64_t(sizeof(T)), 64);
+  const std::int64_t sum_bytes = by_rows ? m * blocks * 8 : plain && step == 1 ? 0 : m * std::int64_t(sizeof(T));
+  const std::int64_t bytes = x_bytes + sum_bytes;
+  alignas(64) char local[1024];
+  std::optional<Workspace> memory;
+  if (bytes > std::int64_t(sizeof local)) memory.emplace(std::size_t(bytes));
+  char* const start = memory ? static_cast<char*>(memory->data()) : local;
+  if (x_step != 1) {
+    T* const copy = reinterpret_cast<T*>(start);
+    for (std::int64_t p = 0; p < k; ++p) copy[p] = x[p * x_step];
+    x = copy;
+  }
+  T* const y = static_cast<T*>(g.c);
+  const T alpha = T(g.alpha.re), beta = T(g.beta.re);
+  const auto deliver = [&](std::int64_t i, double sum) {
+    T& to = y[i * step];
+    to = beta != T(0) ? T(alpha * T(sum) + beta * to) : T(alpha * T(sum));
+  };
+  if (by_rows) {
+    const Gemv v{a.data, a.row, x};
+    double* const sums = reinterpret_cast<double*>(start + x_bytes);
+    const std::int64_t groups = count_of(m, 4);  // rows are computed by four
+    const std::int64_t grain = std::max<std::int64_t>(1, 2 * kGrain / (4 * std::min(k, kGemvDepth)));
+    parallel_for(groups * blocks, grain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t t = begin; t < end;) {
+        const std::int64_t block = t / groups, first = t % groups, last = std::min(groups, first + (end - t));
+        const std::int64_t p0 = block * kGemvDepth;
+        kernels->gemm.gemv_rows[int(dtype)](v, first * 4, std::min(last * 4, m), p0, std::min(p0 + kGemvDepth, k),
+                                            sums + block * m + first * 4);
+        t += last - first;
+      }
+    });
+    for (std::int64_t i = 0; i < m; ++i) {
+      double sum = sums[i];
+      for (std::int64_t b = 1; b < blocks; ++b) sum += sums[b * m + i];
+      deliver(i, sum);
+    }
+    return true;
+  }
+  const Gemv v{a.data, a.col, x};
+  T* const sums = sum_bytes ? reinterpret_cast<T*>(start + x_bytes) : y;
+  const std::int64_t grain = std::max<std::int64_t>(64, round_up(2 * kGrain / k, 64));
+  parallel_for(m, grain, [&](std::int64_t begin, std::int64_t end) {
+    kernels->gemm.gemv_columns[int(dtype)](v, begin, end, k, sums);
+  });
+  if (sums != y)
+    for (std::int64_t i = 0; i < m; ++i) deliver(i, double(sums[i]));
+  return true;
+}
+
+template <class T>
+bool gemv_either(const GemmArgs& g) {
+  if (g.n == 1) return gemv<T>(g, g.a, g.m, static_cast<const T*>(g.b.data), g.b.row, g.ldc);
+  const Matrix turned{g.b.data, g.b.col, g.b.row};
+  return gemv<T>(g, turned, g.n, static_cast<const T*>(g.a.data), g.a.col, 1);
+}
+
 }  // namespace
 
 void gemm(DType dtype, const GemmArgs& args, const GemmBatch& batch) {
@@ -60,11 +132,32 @@ void gemm(DType dtype, const GemmArgs& args, const GemmBatch& batch) {
     });
     return;
   }
+  if (kernels->gemm.small[int(dtype)] != nullptr && g.k > 0) {
+    if (g.m == 1 || g.n == 1) {
+      std::atomic<bool> done{true};
+      const std::int64_t grain = std::max<std::int64_t>(1, std::int64_t(2 * kGrain / size));
+      parallel_for(batch.count, grain, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) {
+          const GemmArgs one = member(g, dtype, batch, i);
+          const bool fits = dtype == DType::Float ? gemv_either<float>(one) : gemv_either<double>(one);
+          if (!fits) done.store(false, std::memory_order_relaxed);  // the same for all members
+        }
+      });
+      if (done) return;
+    } else if (fits_small(g)) {
+      const std::int64_t grain = std::max<std::int64_t>(1, std::int64_t(5e5 / size));
+      const std::int64_t steps[] = {batch.a_step, batch.b_step, batch.c_step};
+      parallel_for(batch.count, grain, [&](std::int64_t begin, std::int64_t end) {
+        kernels->gemm.small[int(dtype)](member(g, dtype, batch, begin), steps, end - begin);
+      });
+      return;
+    }
+  }
   // Tiles as large as possible, but enough of them for all threads; no bit depends on where they end (NOTE [Gemm]).
   const std::int64_t threads = num_threads();
   const std::int64_t enough = size * double(batch.count) < 1e5 ? 1 : 3 * threads;
   std::int64_t rows = kGemmRows, columns = kGemmColumns;
-  const auto count = [&](std::int64_t n, std::int64_t step) { return (n + step - 1) / step; };
+  const auto count = count_of;
   const auto even = [&](std::int64_t n, std::int64_t most, std::int64_t step) {
     return round_up(count(n, count(n, most)), step);
   };

@@ -362,11 +362,168 @@ void tiny(const GemmArgs& g) {
   }
 }
 
+// ---- small products: nothing is packed; an element is the chain of NOTE [Gemm] in a single block ------------------
+
+template <class T, int Bytes>
+struct Lane {
+  typedef T type __attribute__((vector_size(Bytes)));
+};
+
+/// H rows by N vectors of V of C. Strides of A are arbitrary, B's rows and C's contiguous.
+template <class T, class V, int H, int N>
+inline void small_block(const T* __restrict a, std::int64_t row, std::int64_t col, const T* __restrict b,
+                        std::int64_t ldb, std::int64_t k, T* __restrict c, std::int64_t ldc) {
+  constexpr int L = int(sizeof(V) / sizeof(T));
+  V acc[H][N] = {};
+  for (std::int64_t p = 0; p < k; ++p, b += ldb, a += col) {
+    V v[N];
+#pragma GCC unroll 2
+    for (int n = 0; n < N; ++n) std::memcpy(&v[n], b + n * L, sizeof(V));
+#pragma GCC unroll 12
+    for (int i = 0; i < H; ++i) {
+      const V x = a[i * row] - V{};
+#pragma GCC unroll 2
+      for (int n = 0; n < N; ++n) acc[i][n] += x * v[n];
+    }
+  }
+#pragma GCC unroll 12
+  for (int i = 0; i < H; ++i) {
+#pragma GCC unroll 2
+    for (int n = 0; n < N; ++n) std::memcpy(c + i * ldc + n * L, &acc[i][n], sizeof(V));
+  }
+}
+/// All rows of N vectors' columns. What is left over is computed with rows that are done already, once more: to the
+/// same bits, and cheaper than a kernel for every height.
+template <class T, class V, int N>
+void small_columns(const GemmArgs& g, const T* a, const T* b, T* c) {
+  const std::int64_t row = g.a.row, col = g.a.col, ldb = g.b.row, m = g.m, k = g.k;
+  std::int64_t i = 0;
+  for (; i + kHeight <= m; i += kHeight)
+    small_block<T, V, kHeight, N>(a + i * row, row, col, b, ldb, k, c + i * g.ldc, g.ldc);
+  if (i + kMiddle <= m) {
+    small_block<T, V, kMiddle, N>(a + i * row, row, col, b, ldb, k, c + i * g.ldc, g.ldc);
+    i += kMiddle;
+  }
+  for (; i < m; i += kLow) {
+    if (m < kLow) {
+      for (; i < m; ++i) small_block<T, V, 1, N>(a + i * row, row, col, b, ldb, k, c + i * g.ldc, g.ldc);
+      break;
+    }
+    const std::int64_t at = least(i, m - kLow);
+    small_block<T, V, kLow, N>(a + at * row, row, col, b, ldb, k, c + at * g.ldc, g.ldc);
+  }
+}
+/// Columns from j on in vectors of V (columns done already once more, as above), if there are as many.
+template <class T, class V>
+bool small_rest(const GemmArgs& g, const T* a, const T* b, T* c, std::int64_t j) {
+  constexpr int L = int(sizeof(V) / sizeof(T));
+  if (g.n < L) return false;
+  for (; j < g.n; j += L) {
+    const std::int64_t at = least(j, g.n - L);
+    small_columns<T, V, 1>(g, a, b + at, c + at);
+  }
+  return true;
+}
+template <class T>
+void small(const GemmArgs& g, const std::int64_t* steps, std::int64_t count) {
+  using Whole = typename Lane<T, kVectorBytes>::type;
+  using Half = typename Lane<T, (kVectorBytes > 16 ? kVectorBytes / 2 : 16)>::type;
+  using Quarter = typename Lane<T, 16>::type;
+  const T* a = static_cast<const T*>(g.a.data);
+  const T* b = static_cast<const T*>(g.b.data);
+  T* c = static_cast<T*>(g.c);
+  for (; count > 0; --count, a += steps[0], b += steps[1], c += steps[2]) {
+    std::int64_t j = 0;
+    for (; j + Shape<T>::width <= g.n; j += Shape<T>::width) small_columns<T, Whole, 2>(g, a, b + j, c + j);
+    if (j == g.n || small_rest<T, Whole>(g, a, b, c, j) || small_rest<T, Half>(g, a, b, c, j)) continue;
+    small_rest<T, Quarter>(g, a, b, c, j);
+  }
+}
+
+// ---- matrix times vector: what limits it is memory -----------------------------------------------------------------
+
+/// R rows times x; a row's sum is the same for every R.
+template <class T, int R>
+inline void dot_rows(const T* a, std::int64_t lda, const T* x, std::int64_t n, double* sums) {
+  constexpr int L = Shape<T>::lanes;
+  Vec<T> acc[R][2] = {};
+  std::int64_t p = 0;
+  for (; p + 2 * L <= n; p += 2 * L) {
+    const Vec<T> x0 = load(x + p), x1 = load(x + p + L);
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) {
+      acc[r][0] += load(a + r * lda + p) * x0;
+      acc[r][1] += load(a + r * lda + p + L) * x1;
+    }
+  }
+  for (int r = 0; r < R; ++r) {
+    const T* const row = a + r * lda;
+    std::int64_t q = p;
+    if (q + L <= n) {
+      acc[r][0] += load(row + q) * load(x + q);
+      q += L;
+    }
+    T lanes[L];
+    store<T>(lanes, acc[r][0] + acc[r][1]);
+    for (int w = L / 2; w > 0; w /= 2)
+      for (int i = 0; i < w; ++i) lanes[i] += lanes[i + w];
+    T sum = lanes[0];
+    for (; q < n; ++q) sum += row[q] * x[q];
+    sums[r] = sum;
+  }
+}
+template <class T>
+void gemv_rows(const Gemv& g, std::int64_t i0, std::int64_t i1, std::int64_t p0, std::int64_t p1, double* sums) {
+  const T* a = static_cast<const T*>(g.a) + i0 * g.lda + p0;
+  const T* const x = static_cast<const T*>(g.x) + p0;
+  std::int64_t i = i0;
+  for (; i + 4 <= i1; i += 4, a += 4 * g.lda, sums += 4) dot_rows<T, 4>(a, g.lda, x, p1 - p0, sums);
+  for (; i < i1; ++i, a += g.lda, ++sums) dot_rows<T, 1>(a, g.lda, x, p1 - p0, sums);
+}
+
+/// y += up to eight columns times their elements of x; the eight are added up first, which keeps sums accurate.
+template <class T, class Columns>
+inline void add_columns(const T* a, std::int64_t lda, const T* x, Columns columns, T* y, std::int64_t n) {
+  constexpr int L = Shape<T>::lanes;
+  std::int64_t i = 0;
+  for (; i + L <= n; i += L) {
+    Vec<T> sum = load(a + i) * x[0];
+#pragma GCC unroll 8
+    for (int c = 1; c < int(columns); ++c) sum += load(a + c * lda + i) * x[c];
+    store<T>(y + i, load(y + i) + sum);
+  }
+  for (; i < n; ++i) {
+    T sum = a[i] * x[0];
+    for (int c = 1; c < int(columns); ++c) sum += a[c * lda + i] * x[c];
+    y[i] += sum;
+  }
+}
+template <class T>
+void gemv_columns(const Gemv& g, std::int64_t i0, std::int64_t i1, std::int64_t k, void* y_) {
+  constexpr std::int64_t strip = 2048;
+  const T* const x = static_cast<const T*>(g.x);
+  T* const y = static_cast<T*>(y_);
+  for (std::int64_t i = i0; i < i1; i += strip) {
+    const std::int64_t n = least(strip, i1 - i);
+    std::memset(y + i, 0, std::size_t(n) * sizeof(T));
+    const T* a = static_cast<const T*>(g.a) + i;
+    std::int64_t p = 0;
+    for (; p + 8 <= k; p += 8, a += 8 * g.lda)
+      add_columns(a, g.lda, x + p, std::integral_constant<int, 8>(), y + i, n);
+    if (p < k) add_columns(a, g.lda, x + p, int(k - p), y + i, n);
+  }
+}
+
 template <class T, class S>
 void fill(GemmTable& t) {
   constexpr int d = int(dtype_of<S>());
   t.tile[d] = tile<T, S>;
   t.tiny[d] = tiny<T, S>;
+  if constexpr (std::is_same_v<T, S> && std::is_floating_point_v<S>) {
+    t.small[d] = small<T>;
+    t.gemv_rows[d] = gemv_rows<T>;
+    t.gemv_columns[d] = gemv_columns<T>;
+  }
 }
 
 }  // namespace

@@ -377,6 +377,8 @@ void pow_loop(char* const* d, const std::int64_t* s, std::int64_t n, const void*
         if (y == T(-0.5)) return loop1<Rsqrt, T>(d, s, n, params);
         if (y == T(-1)) return loop1<Reciprocal, T>(d, s, n, params);
         if (y == T(-2)) return loop1<PowerMinus2, T>(d, s, n, params);
+        const char* in[] = {d[1], d[2]};
+        if (s[0] == sizeof(T) && s[1] == sizeof(T)) return inner2<Pow, T, false, true>(d[0], in, n, params);
       }
     }
   }

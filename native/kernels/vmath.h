@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
 #define RL_INLINE inline __attribute__((always_inline))
 
@@ -46,11 +47,16 @@ struct FloatBits<double> {
   static constexpr double magic = 0x1.8p52;
 };
 
+template <class T, std::size_t N, std::size_t... I>
+RL_INLINE T poly(T x, const T (&c)[N], std::index_sequence<I...>) {
+  T y = c[N - 1];
+  ((y = y * x + c[N - 2 - I]), ...);
+  return y;
+}
+/// Written without a loop: one that GCC does not unroll in time keeps the loop around it from being vectorised.
 template <class T, std::size_t N>
 RL_INLINE T poly(T x, const T (&c)[N]) {
-  T y = c[N - 1];
-  for (int i = int(N) - 2; i >= 0; --i) y = y * x + c[i];
-  return y;
+  return poly(x, c, std::make_index_sequence<N - 1>{});
 }
 
 /// The nearest integer (ties to even) for |x| < 2^22 or 2^51.
@@ -168,11 +174,19 @@ RL_INLINE T tanh(T x) {
   return copysign(m / (m + T(2)), x);
 }
 
-/// From e^-|x|, so that neither end overflows and the lower tail keeps its digits.
+/// 1 / (1 + e^-x). Twice half the power reaches infinity without a second factor: the result is 0 there, as in PyTorch.
 template <class T>
 RL_INLINE T sigmoid(T x) {
-  const T e = exp(-fabs(x));
-  return (x < T(0) ? e : T(1)) / (T(1) + e);
+  using C = ExpConst<T>;
+  using B = FloatBits<T>;
+  using U = typename B::U;
+  constexpr T lowest = T(2 - B::bias) / T(C::log2e);  // e^lowest adds nothing to 1
+  const T y = limit(-x, lowest, C::hi);
+  const T shifted = y * C::log2e + B::magic, k = shifted - B::magic;
+  const T r = (y - k * C::ln2_hi) - k * C::ln2_lo;
+  const T p = T(1) + (r + r * r * poly(r, C::q));
+  const T half = std::bit_cast<T>((std::bit_cast<U>(shifted) << B::mantissa) + (U(B::bias - 1) << B::mantissa));
+  return T(1) / (T(1) + (p * half) * T(2));
 }
 
 struct Split {
@@ -392,22 +406,23 @@ RL_INLINE T erfc(T x) {
 
 /// x^y for floats, by way of double; doubles ask libm.
 RL_INLINE double pow(double x, double y) { return __builtin_pow(x, y); }
-RL_INLINE float pow(float x, float y) {
-  const double a = fabs(double(x));
+RL_INLINE float pow(float base, float exponent) {
+  const double x = base, y = exponent, a = fabs(x), ay = fabs(y);
   const double l = log_edges(a, log_short(a)) * 0x1.71547652b82fep0;
-  double r = exp2_core(double(y) * l, kExpShort);
-  const double ay = fabs(double(y));
+  double r = exp2_core(y * l, kExpShort);
   // 2^24 and more are even; below, the parity shows in the fraction of y / 2.
   const double half = (ay < 0x1p24 ? ay : 0.) * 0.5;
   const double whole = round_small(half - 0.25);  // floor(half) wherever half is a multiple of 1/2
-  const bool integral = ay >= 0x1p24 || round_small(ay) == ay;
-  const bool odd = integral && half - whole == 0.5;
-  r = x < 0 && !integral && x != -kInf<float> ? kNan<double> : r;
-  r = ay == kInf<double> && a == 1 ? 1. : r;
-  const bool negative = (std::bit_cast<std::uint32_t>(x) >> 31) != 0;
-  r = odd && negative ? -r : r;
-  r = x != x || y != y ? kNan<double> : r;
-  return x == 1 || y == 0 ? 1.f : float(r);
+  // All in double, and without a branch, or the loop would not be vectorised.
+  const double fraction = ay < 0x1p24 ? fabs(round_small(ay) - ay) : 0.;  // 0: y is an integer
+  const double odd = fraction == 0 ? half - whole : 0.;                   // 1/2: it is odd
+  r = odd == 0.5 ? copysign(r, x) : r;                                    // r >= 0 or NaN
+  const double invalid = x < 0 ? fraction : 0.;
+  r = (invalid > 0) & (a != kInf<double>) ? kNan<double> : r;
+  r = (ay == kInf<double>) & (a == 1) ? 1. : r;
+  r = (x != x) | (y != y) ? kNan<double> : r;
+  r = (x == 1) | (y == 0) ? 1. : r;
+  return float(r);
 }
 
 }  // namespace rl::vm
