@@ -116,6 +116,19 @@ struct Pair {
 };
 template <class T>
 inline void copy(char* to, std::int64_t to_step, const char* from, std::int64_t from_step, std::int64_t n) {
+  constexpr std::int64_t size = sizeof(T);
+  if (to_step == -size && from_step == size && n > 0) {  // the same from the other end
+    to += (n - 1) * to_step, from += (n - 1) * from_step;
+    to_step = size, from_step = -size;
+  }
+  if (to_step == size && from_step == -size) {  // vectorised, unlike the loop below
+    for (std::int64_t i = 0; i < n; ++i) {
+      T v;
+      std::memcpy(&v, from - i * size, sizeof(T));
+      std::memcpy(to + i * size, &v, sizeof(T));
+    }
+    return;
+  }
   for (std::int64_t i = 0; i < n; ++i) {
     T v;
     std::memcpy(&v, from + i * from_step, sizeof(T));

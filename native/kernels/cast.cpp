@@ -87,8 +87,19 @@ void fill_rows(PointwiseTable& t, Types<To...>) {
   (fill_row<To>(t.cast[int(dtype_of<To>())], All{}), ...);
 }
 
+bool outside(const std::int64_t* p, std::int64_t n, std::int64_t low, std::int64_t size) {
+  // An integer below `low` or too large sets the highest bit of one of two differences.
+  std::uint64_t found = 0;
+  const std::uint64_t first = std::uint64_t(low), last = std::uint64_t(low + size - 1);
+  for (std::int64_t i = 0; i < n; ++i) found |= (std::uint64_t(p[i]) - first) | (last - std::uint64_t(p[i]));
+  return std::int64_t(found) < 0;
+}
+
 }  // namespace
 
-void fill_cast(PointwiseTable& t) { fill_rows(t, All{}); }
+void fill_cast(PointwiseTable& t) {
+  fill_rows(t, All{});
+  t.outside = outside;
+}
 
 }  // namespace rl

@@ -51,7 +51,12 @@ using GemvRows = void (*)(const Gemv& g, std::int64_t i0, std::int64_t i1, std::
 /// y = A x in rows [i0, i1), for A of k contiguous columns; y is contiguous.
 using GemvColumns = void (*)(const Gemv& g, std::int64_t i0, std::int64_t i1, std::int64_t k, void* y);
 
+/// to[i * to_step + j] = from[j * from_step + i] for i < rows, j < columns; steps in elements.
+using Transpose = void (*)(const void* from, std::int64_t from_step, void* to, std::int64_t to_step, std::int64_t rows,
+                           std::int64_t columns);
+
 struct GemmTable {
+  Transpose transpose4, transpose8;  // elements of four and eight bytes
   GemmTile tile[kDTypes];
   GemmWhole tiny[kDTypes];  // plain loops, without a workspace
   GemmSmall small[kDTypes];  // this and what follows: Float and Double only, else null

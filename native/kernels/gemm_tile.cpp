@@ -131,6 +131,23 @@ void transpose(const T* src, std::int64_t src_stride, T* dst, std::int64_t dst_s
   for (int i = 0; i < L; ++i) store<T>(dst + i * dst_stride, v[i]);
 }
 
+template <class T>
+void transpose_all(const void* from_, std::int64_t from_step, void* to_, std::int64_t to_step, std::int64_t rows,
+                   std::int64_t columns) {
+  constexpr int L = Shape<T>::lanes;
+  const T* const from = static_cast<const T*>(from_);
+  T* const to = static_cast<T*>(to_);
+  std::int64_t i = 0;
+  for (; i + L <= rows; i += L) {
+    std::int64_t j = 0;
+    for (; j + L <= columns; j += L) transpose<T>(from + j * from_step + i, from_step, to + i * to_step + j, to_step);
+    for (; j < columns; ++j)
+      for (int r = 0; r < L; ++r) to[(i + r) * to_step + j] = from[j * from_step + i + r];
+  }
+  for (; i < rows; ++i)
+    for (std::int64_t j = 0; j < columns; ++j) to[i * to_step + j] = from[j * from_step + i];
+}
+
 enum Part { kReal, kImag, kNegImag };
 
 template <class T, class S>
@@ -382,7 +399,6 @@ inline void small_block(const T* __restrict a, std::int64_t row, std::int64_t co
 #pragma GCC unroll 12
     for (int i = 0; i < H; ++i) {
       const V x = a[i * row] - V{};
-#pragma GCC unroll 2
       for (int n = 0; n < N; ++n) acc[i][n] += x * v[n];
     }
   }
@@ -488,7 +504,6 @@ inline void add_columns(const T* a, std::int64_t lda, const T* x, Columns column
   std::int64_t i = 0;
   for (; i + L <= n; i += L) {
     Vec<T> sum = load(a + i) * x[0];
-#pragma GCC unroll 8
     for (int c = 1; c < int(columns); ++c) sum += load(a + c * lda + i) * x[c];
     store<T>(y + i, load(y + i) + sum);
   }
@@ -529,6 +544,8 @@ void fill(GemmTable& t) {
 }  // namespace
 
 void fill_gemm(GemmTable& t) {
+  t.transpose4 = transpose_all<std::uint32_t>;
+  t.transpose8 = transpose_all<std::uint64_t>;
   fill<float, float>(t);
   fill<double, double>(t);
   fill<float, half_t>(t);

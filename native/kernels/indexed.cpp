@@ -1,6 +1,7 @@
 #include "kernels/indexed.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <type_traits>
 
@@ -85,13 +86,42 @@ void split(const IndexedMove& m, int itemsize, bool meet, F&& run) {
                [&](std::int64_t b, std::int64_t e) { each_run(m, nest, itemsize, cut, b, e, run); });
 }
 
+/// Calls `run` for all runs, checking indices as indexed.h says.
+template <class F>
+bool split_checked(const IndexedMove& m, int itemsize, bool meet, std::int64_t limit, F&& run) {
+  if (limit == 0) {
+    split(m, itemsize, meet, run);
+    return true;
+  }
+  std::atomic<bool> good{true};
+  split(m, itemsize, meet, [&](const Run& r) {
+    constexpr std::int64_t stretch = 2048;  // within the L1 cache
+    for (std::int64_t at = 0; at < r.n; at += stretch) {
+      Run part = r;
+      part.n = std::min(stretch, r.n - at);
+      part.table += at * r.table_stride * itemsize;
+      part.list += at * r.list_stride * itemsize;
+      part.index += at * r.index_stride;
+      bool fits = true;
+      if (r.index_stride == 1)
+        fits = misfit(part.index, part.n, 0, limit) < 0;
+      else
+        for (std::int64_t j = 0; j < (r.index_stride == 0 ? 1 : part.n); ++j)
+          fits &= std::uint64_t(part.index[j * r.index_stride]) < std::uint64_t(limit);
+      if (!fits) return good.store(false, std::memory_order_relaxed);
+      run(part);
+    }
+  });
+  return good.load(std::memory_order_relaxed);
+}
+
 struct Sixteen {
   std::uint64_t a, b;
 };
 
 /// Moves elements of one size; their type is of no matter.
 template <class F>
-void by_size(int size, F&& f) {
+bool by_size(int size, F&& f) {
   switch (size) {
     case 1: return f(std::uint8_t{});
     case 2: return f(std::uint16_t{});
@@ -126,8 +156,8 @@ void sum(E& x, E v) {
 
 }  // namespace
 
-void move_from_table(int itemsize, const IndexedMove& m) {
-  by_size(itemsize, [&](auto e) {
+bool move_from_table(int itemsize, const IndexedMove& m, std::int64_t limit) {
+  return by_size(itemsize, [&](auto e) {
     using E = decltype(e);
     const auto run = [](const Run& r) {
       if (r.index_stride == 0) {
@@ -144,12 +174,12 @@ void move_from_table(int itemsize, const IndexedMove& m) {
       for (std::int64_t j = 0; j < r.n; ++j)
         list[j * r.list_stride] = table[j * r.table_stride + r.index[j * r.index_stride] * r.step];
     };
-    split(m, itemsize, false, run);
+    return split_checked(m, itemsize, false, limit, run);
   });
 }
 
-void move_to_table(int itemsize, const IndexedMove& m) {
-  by_size(itemsize, [&](auto e) {
+bool move_to_table(int itemsize, const IndexedMove& m, std::int64_t limit) {
+  return by_size(itemsize, [&](auto e) {
     using E = decltype(e);
     const auto run = [](const Run& r) {
       if (r.index_stride == 0 && r.table_stride != 0) {
@@ -166,11 +196,12 @@ void move_to_table(int itemsize, const IndexedMove& m) {
       for (std::int64_t j = 0; j < r.n; ++j)
         table[j * r.table_stride + r.index[j * r.index_stride] * r.step] = list[j * r.list_stride];
     };
-    split(m, itemsize, true, run);
+    return split_checked(m, itemsize, true, limit, run);
   });
 }
 
-void add_to_table(DType dtype, const IndexedMove& m) {
+bool add_to_table(DType dtype, const IndexedMove& m, std::int64_t limit) {
+  bool good = true;
   const Loop add = dtype == DType::Bool ? nullptr : kernels->pointwise.binary[int(Binary::Add)][int(dtype)];
   dispatch(dtype, [&](auto tag) {
     using E = typename decltype(tag)::type;
@@ -191,28 +222,19 @@ void add_to_table(DType dtype, const IndexedMove& m) {
       for (std::int64_t j = 0; j < r.n; ++j)
         sum(table[j * r.table_stride + r.index[j * r.index_stride] * r.step], list[j * r.list_stride]);
     };
-    split(m, int(sizeof(E)), true, run);
+    good = split_checked(m, int(sizeof(E)), true, limit, run);
   });
+  return good;
 }
 
 std::int64_t misfit(const std::int64_t* index, std::int64_t n, std::int64_t low, std::int64_t size) {
-  typedef std::uint64_t Lanes __attribute__((vector_size(32)));
   constexpr std::int64_t block = 1024;
   const auto at = [&](std::int64_t i) { return index[i] < low || index[i] >= size; };
   for (std::int64_t first = 0; first < n; first += block) {
     const std::int64_t end = std::min(n, first + block);
-    // An index below `low` or from `size` on sets the highest bit of one of two differences.
-    Lanes found{};
-    std::int64_t i = first;
-    for (; i + 4 <= end; i += 4) {
-      Lanes v;
-      std::memcpy(&v, index + i, sizeof v);
-      found |= (v - std::uint64_t(low)) | (std::uint64_t(size - 1) - v);
-    }
-    bool bad = std::int64_t(found[0] | found[1] | found[2] | found[3]) < 0;
-    for (; i < end; ++i) bad |= at(i);
+    const bool bad = kernels->pointwise.outside(index + first, end - first, low, size - low);
     if (!bad) continue;
-    for (i = first; i < end; ++i)
+    for (std::int64_t i = first; i < end; ++i)
       if (at(i)) return i;
   }
   return -1;

@@ -23,12 +23,14 @@ struct IndexedMove {
   Dims list_strides;
 };
 
-/// list = table. The list's elements must not overlap.
-void move_from_table(int itemsize, const IndexedMove& move);
+/// list = table. The list's elements must not overlap. `limit`: unless 0, the indices have not been checked yet; each
+/// stretch of them is, just before it is used, and if one does not lie in [0, limit) the result is false and the move
+/// half done. That is for results that nobody sees then; it saves a pass over the indices.
+bool move_from_table(int itemsize, const IndexedMove& move, std::int64_t limit = 0);
 /// table = list, the last of several winning; += list, in the order of positions. The table's elements must not
 /// overlap.
-void move_to_table(int itemsize, const IndexedMove& move);
-void add_to_table(DType dtype, const IndexedMove& move);
+bool move_to_table(int itemsize, const IndexedMove& move, std::int64_t limit = 0);
+bool add_to_table(DType dtype, const IndexedMove& move, std::int64_t limit = 0);
 
 /// The first of n indices that does not lie in [low, size), or -1.
 std::int64_t misfit(const std::int64_t* index, std::int64_t n, std::int64_t low, std::int64_t size);

@@ -4,6 +4,10 @@
 
 #include <limits>
 
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
 #include "kernels/loop.h"
 
 namespace rl {
@@ -55,6 +59,44 @@ inline T fold_lanes(V v, F join) {
   for (int w = n / 2; w > 0; w /= 2)
     for (int i = 0; i < w; ++i) a[i] = join(a[i], a[i + w]);
   return a[0];
+}
+
+/// a > b ? a : b, and so b where one of them is nan: one instruction, which GCC does not find by itself.
+/// (All lanes by a mask: GCC 12 warns of its own header's plain form.)
+template <class T, class V>
+inline V lane_max(V a, V b) {
+  constexpr bool single = sizeof(T) == 4;
+#if defined(__AVX512F__)
+  if constexpr (sizeof(V) == 64 && single) return V(_mm512_maskz_max_ps(__mmask16(-1), __m512(a), __m512(b)));
+  if constexpr (sizeof(V) == 64 && !single) return V(_mm512_maskz_max_pd(__mmask8(-1), __m512d(a), __m512d(b)));
+#endif
+#if defined(__AVX__)
+  if constexpr (sizeof(V) == 32 && single) return V(_mm256_max_ps(__m256(a), __m256(b)));
+  if constexpr (sizeof(V) == 32 && !single) return V(_mm256_max_pd(__m256d(a), __m256d(b)));
+#endif
+#if defined(__SSE2__)
+  if constexpr (sizeof(V) == 16 && single) return V(_mm_max_ps(__m128(a), __m128(b)));
+  if constexpr (sizeof(V) == 16 && !single) return V(_mm_max_pd(__m128d(a), __m128d(b)));
+#endif
+  return a > b ? a : b;
+}
+/// Likewise a < b ? a : b.
+template <class T, class V>
+inline V lane_min(V a, V b) {
+  constexpr bool single = sizeof(T) == 4;
+#if defined(__AVX512F__)
+  if constexpr (sizeof(V) == 64 && single) return V(_mm512_maskz_min_ps(__mmask16(-1), __m512(a), __m512(b)));
+  if constexpr (sizeof(V) == 64 && !single) return V(_mm512_maskz_min_pd(__mmask8(-1), __m512d(a), __m512d(b)));
+#endif
+#if defined(__AVX__)
+  if constexpr (sizeof(V) == 32 && single) return V(_mm256_min_ps(__m256(a), __m256(b)));
+  if constexpr (sizeof(V) == 32 && !single) return V(_mm256_min_pd(__m256d(a), __m256d(b)));
+#endif
+#if defined(__SSE2__)
+  if constexpr (sizeof(V) == 16 && single) return V(_mm_min_ps(__m128(a), __m128(b)));
+  if constexpr (sizeof(V) == 16 && !single) return V(_mm_min_pd(__m128d(a), __m128d(b)));
+#endif
+  return a < b ? a : b;
 }
 
 /// e^x for a vector, within one unit in the last place; nan stays nan, results below the normal range are subnormal.

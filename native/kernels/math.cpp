@@ -264,7 +264,12 @@ RL_INLINE double normal_cdf(double x) {
   const double t = vm::erfc_as<T>(x * -0x1.6a09e667f3bcdp-1);
   return 0.5 * t;
 }
-RL_OP1(Gelu, { return T(a * normal_cdf<T>(a)); })
+RL_OP1(Gelu, {
+  if constexpr (std::is_same_v<T, float>)
+    return a * vm::normal_parts(a).cdf;
+  else
+    return T(a * normal_cdf<T>(a));
+})
 template <class T>
 RL_INLINE T gelu_tanh_arg(T x) {  // twice tanh's argument, for 1 + tanh u = 2 sigmoid 2u
   return T(0x1.9884533d43651p0) * (x + T(0.044715) * x * x * x);
@@ -305,6 +310,10 @@ RL_OP2(MishBackward, {
   return a * (t + b * vm::sigmoid(b) * (T(4) * (n + T(1)) / m / m));
 })
 RL_OP2(GeluBackward, {
+  if constexpr (std::is_same_v<T, float>) {
+    const vm::NormalParts n = vm::normal_parts(b);
+    return a * (n.cdf + b * (n.density * 0x1.9884533d43651p-2f));
+  }
   const double x = b, density = 0x1.9884533d43651p-2 * vm::exp_core(-0.5 * x * x, vm::ExpConst<double>::q);
   return T(a * (normal_cdf<T>(x) + x * density));
 })

@@ -418,8 +418,16 @@ struct Where {
   static RL_INLINE T f(bool c, T a, T b) {
     if constexpr (is_complex_v<T>)
       return T(c ? a.re : b.re, c ? a.im : b.im);
-    else
-      return c ? a : b;
+    else if constexpr (is_bool<T>)
+      return (c & a) | (!c & b);
+    else {
+      // By bits: GCC would make a branch of the choice, and conditions are hard to predict.
+      using U = std::conditional_t<sizeof(T) == 8, std::uint64_t,
+                                   std::conditional_t<sizeof(T) == 4, std::uint32_t,
+                                                      std::conditional_t<sizeof(T) == 2, std::uint16_t, std::uint8_t>>>;
+      const U mask = U(U(0) - U(c)), x = std::bit_cast<U>(a), y = std::bit_cast<U>(b);
+      return std::bit_cast<T>(U((x & mask) | (y & U(~mask))));
+    }
   }
 };
 struct Addcmul {
@@ -447,6 +455,26 @@ struct Clamp {
     return is_nan(x) ? x : y;
   }
 };
+/// Bounds that are numbers, the usual case: two comparisons.
+template <class T>
+void clamp_loop(char* const* d, const std::int64_t* s, std::int64_t n, const void* params) {
+  if (n > 0 && s[0] == sizeof(T) && s[1] == sizeof(T) && s[2] == 0 && s[3] == 0) {
+    T low, high;
+    std::memcpy(&low, d[2], sizeof(T));
+    std::memcpy(&high, d[3], sizeof(T));
+    if (!is_nan(low) && !is_nan(high)) {
+      T* const o = reinterpret_cast<T*>(d[0]);
+      const T* const a = reinterpret_cast<const T*>(d[1]);
+#pragma GCC ivdep
+      for (std::int64_t i = 0; i < n; ++i) {
+        const T x = a[i] < low ? low : a[i];
+        o[i] = x > high ? high : x;
+      }
+      return;
+    }
+  }
+  loop3<Clamp, T>(d, s, n, params);
+}
 struct Lerp {
   template <class T>
   static RL_INLINE T f(T a, T b, T w) {
@@ -454,6 +482,10 @@ struct Lerp {
   }
 };
 
+template <class... T>
+void fill_clamp(Loop* row, Types<T...>) {
+  ((row[int(dtype_of<T>())] = clamp_loop<T>), ...);
+}
 template <class... T>
 void fill_where(Loop* row, Types<T...>) {
   ((row[int(dtype_of<T>())] = loop3<Where, T, bool>), ...);
@@ -559,7 +591,7 @@ void fill_pointwise(PointwiseTable& t) {
   fill([&](auto types) { fill_where(t.ternary[int(Ternary::Where)], types); }, b, i, f, z);
   fill([&](auto types) { fill3<Addcmul>(t.ternary[int(Ternary::Addcmul)], types); }, i, f, z);
   fill([&](auto types) { fill3<Addcdiv>(t.ternary[int(Ternary::Addcdiv)], types); }, f, z);
-  fill([&](auto types) { fill3<Clamp>(t.ternary[int(Ternary::Clamp)], types); }, i, f);
+  fill([&](auto types) { fill_clamp(t.ternary[int(Ternary::Clamp)], types); }, i, f);
   fill([&](auto types) { fill3<Lerp>(t.ternary[int(Ternary::Lerp)], types); }, f, z);
 }
 

@@ -73,6 +73,8 @@ struct PointwiseTable {
   /// cast[to][from], all twelve types; also the plain strided copy where both are equal. A scalar source (stride 0)
   /// fills.
   Loop cast[kDTypes][kDTypes];
+  /// Does one of n integers not lie in [low, low + size)?
+  bool (*outside)(const std::int64_t* p, std::int64_t n, std::int64_t low, std::int64_t size);
 };
 
 }  // namespace rl

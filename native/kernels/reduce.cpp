@@ -11,6 +11,7 @@ using std::int64_t;
 
 inline constexpr int64_t kBlock = 2048;  // elements joined in lanes alone
 inline constexpr int64_t kRowBlock = 8;  // rows that a column loop joins in lanes
+inline constexpr int64_t kNarrow = 1024;  // columns at most of rows that are joined one after another
 inline constexpr int64_t kTile = 64;     // columns that a strided block is gathered by
 
 template <class T>
@@ -88,6 +89,9 @@ using SumOut = std::conditional_t<std::is_integral_v<T>, int64_t, T>;
 
 template <class T>
 struct SumOp : Additive<T, SumLane<T>, typename Wide<SumLane<T>>::type, SumOut<T>> {};
+/// 16-bit floats, widened on the way; the result is a float.
+template <class T>
+struct HalfSumOp : Additive<T, float, double, float> {};
 template <class T>
 struct NanSumOp : Additive<T, T, typename Wide<T>::type, T> {
   template <class V>
@@ -107,6 +111,11 @@ struct ProdOp : Base<T, SumLane<T>, SumLane<T>, SumOut<T>> {
 };
 template <class T>
 struct MaxOp : Base<T, T> {
+  static constexpr bool quick = std::is_floating_point_v<T>;  // see Quick
+  template <class V>
+  static V pick(V a, V b) {  // b where one is nan
+    return lane_max<T>(a, b);
+  }
   static T identity() { return kLowest<T>; }
   template <class V>
   static V join(V a, V b) {
@@ -119,6 +128,11 @@ struct MaxOp : Base<T, T> {
 };
 template <class T>
 struct MinOp : Base<T, T> {
+  static constexpr bool quick = std::is_floating_point_v<T>;  // see Quick
+  template <class V>
+  static V pick(V a, V b) {  // b where one is nan
+    return lane_min<T>(a, b);
+  }
   static T identity() { return kHighest<T>; }
   template <class V>
   static V join(V a, V b) {
@@ -183,19 +197,88 @@ typename Op::Lane map_one(typename Op::In x, double p) {
   else
     return Op::map(typename Op::Lane(x), p);
 }
+template <int N>
+inline Lanes<float, N> widen(const bfloat16_t* p) {
+#if defined(__AVX512F__)
+  if constexpr (N == 16) {
+    const __m512i wide = _mm512_maskz_cvtepu16_epi32(__mmask16(-1), load_lanes<__m256i>(p));
+    return Lanes<float, N>(_mm512_maskz_slli_epi32(__mmask16(-1), wide, 16));
+  }
+#endif
+  const auto bits = __builtin_convertvector(load_lanes<Lanes<std::uint16_t, N>>(p), Lanes<std::uint32_t, N>) << 16;
+  Lanes<float, N> v;
+  __builtin_memcpy(&v, &bits, sizeof v);
+  return v;
+}
+template <int N>
+inline Lanes<float, N> widen(const half_t* p) {
+#if defined(__AVX512F__)
+  if constexpr (N == 16) return Lanes<float, N>(_mm512_maskz_cvtph_ps(__mmask16(-1), load_lanes<__m256i>(p)));
+#endif
+#if defined(__F16C__)
+  if constexpr (N == 8) return Lanes<float, N>(_mm256_cvtph_ps(load_lanes<__m128i>(p)));
+#endif
+  Lanes<float, N> v;
+  for (int i = 0; i < N; ++i) v[i] = float(p[i]);
+  return v;
+}
+
 template <class Op, int N = kLanes<typename Op::Lane>>
 inline Lanes<typename Op::Lane, N> map_lanes(const typename Op::In* in, double p) {
+  if constexpr (is_half_v<typename Op::In>) return Op::map(widen<N>(in), p);
+  else {
   const auto v = load_lanes<Lanes<typename Op::In, N>>(in);
   if constexpr (std::is_same_v<typename Op::In, typename Op::Lane>)
     return Op::map(v, p);
   else
     return Op::map(__builtin_convertvector(v, Lanes<typename Op::Lane, N>), p);
+  }
+}
+
+/// The extremes of floats: a single instruction picks the larger, and a sum of zeros, nan where an element was nan or
+/// infinite, says whether to look again with more care.
+template <class Op>
+concept Quick = Op::vector && requires { requires Op::quick; };
+template <class Op>
+inline bool all_zero(Lanes<typename Op::Lane> v) {
+  using L = typename Op::Lane;
+  return fold_lanes<L>(v, [](L x, L y) { return x + y; }) == L(0);
+}
+template <class Op>
+inline bool join_quickly(const typename Op::In* in, int64_t n, double p, typename Op::Lane& result) {
+  using L = typename Op::Lane;
+  constexpr int64_t w = kLanes<L>;
+  using V = Lanes<L>;
+  V best[4], zero[4];
+  for (int j = 0; j < 4; ++j) best[j] = map_lanes<Op>(in + j * w, p), zero[j] = best[j] * L(0);
+  int64_t i = 4 * w;
+  for (; i + 4 * w <= n; i += 4 * w)
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) {
+      const V x = map_lanes<Op>(in + i + j * w, p);
+      best[j] = Op::pick(best[j], x);
+      zero[j] += x * L(0);
+    }
+  for (; i + w <= n; i += w) {
+    const V x = map_lanes<Op>(in + i, p);
+    best[0] = Op::pick(best[0], x);
+    zero[0] += x * L(0);
+  }
+  if (!all_zero<Op>((zero[0] + zero[1]) + (zero[2] + zero[3]))) return false;
+  const V all = Op::pick(Op::pick(best[0], best[1]), Op::pick(best[2], best[3]));
+  result = fold_lanes<L>(all, [](L x, L y) { return Op::join(x, y); });
+  for (; i < n; ++i) result = Op::join(result, map_one<Op>(in[i], p));
+  return true;
 }
 
 /// Joins n contiguous elements, at most kBlock.
 template <class Op>
 inline typename Op::Lane join_block(const typename Op::In* in, int64_t n, double p) {
   using L = typename Op::Lane;
+  if constexpr (Quick<Op>) {
+    L result;
+    if (n >= 4 * kLanes<L> && join_quickly<Op>(in, n, p, result)) return result;
+  }
   int64_t i = 0;
   L result = Op::identity();
   if constexpr (Op::vector) {
@@ -266,22 +349,73 @@ struct Joined {
       }
     }
   }
+  /// Joins a vector of lanes to as many accumulators.
+  template <bool kQuick, class V>
+  static void merge_lanes(Acc* a, V s) {
+    if constexpr (std::is_same_v<Acc, Lane>) {
+      const V old = load_lanes<V>(a);
+      if constexpr (kQuick)
+        store_lanes(a, Op::pick(s, old));
+      else
+        store_lanes(a, Op::join(old, s));
+    } else {  // sums
+      constexpr int w = kLanes<Lane>;
+      using Wider = Lanes<Acc, w>;
+      store_lanes(a, load_lanes<Wider>(a) + __builtin_convertvector(s, Wider));
+    }
+  }
+  /// Whole vectors of columns; false if Quick must look again: joining an extreme once more does no harm.
+  template <bool kQuick, class Rows>
+  static bool join_columns(const In* in, Rows n, int64_t step, int64_t k, Acc* a, double p) {
+    using V = Lanes<Lane>;
+    constexpr int64_t w = kLanes<Lane>;
+    V zero{};
+    const auto join = [&](V s, V x) {
+      if constexpr (kQuick) {
+        zero += x * Lane(0);
+        return Op::pick(s, x);
+      } else {
+        return Op::join(s, x);
+      }
+    };
+    const auto first = [&](V x) {
+      if constexpr (kQuick) zero += x * Lane(0);
+      return x;
+    };
+    if (step == k && k <= kNarrow) {
+      // Short rows one after another: in the order of memory, which the hardware foresees.
+      Lane sums[kNarrow];
+      for (int64_t j = 0; j + w <= k; j += w) store_lanes(sums + j, first(map_lanes<Op>(in + j, p)));
+      for (int64_t i = 1; i < n; ++i) {
+        asm volatile("" ::: "memory");  // or GCC would take several rows at once again
+        for (int64_t j = 0; j + w <= k; j += w)
+          store_lanes(sums + j, join(load_lanes<V>(sums + j), map_lanes<Op>(in + i * step + j, p)));
+      }
+      for (int64_t j = 0; j + w <= k; j += w) merge_lanes<kQuick>(a + j, load_lanes<V>(sums + j));
+    } else {
+      for (int64_t j = 0; j + w <= k; j += w) {
+        // Rows that share a page look like no stream to the hardware.
+        if constexpr (!std::is_same_v<Rows, int64_t>)
+          for (int64_t i = 0; i < n; ++i) __builtin_prefetch(in + (n + i) * step + j);
+        V s = first(map_lanes<Op>(in + j, p));
+        for (int64_t i = 1; i < n; ++i) s = join(s, map_lanes<Op>(in + i * step + j, p));
+        merge_lanes<kQuick>(a + j, s);
+      }
+    }
+    if constexpr (kQuick) return all_zero<Op>(zero);
+    return true;
+  }
   /// At most kRowBlock rows of k contiguous columns.
   template <class Rows>
   static void join_rows(const In* in, Rows n, int64_t step, int64_t k, Acc* a, double p) {
     int64_t j = 0;
-    if constexpr (Op::vector) {
-      constexpr int64_t w = kLanes<Lane>;
-      for (; j + w <= k; j += w) {
-        // Rows that share a page look like no stream to the hardware.
-        if constexpr (!std::is_same_v<Rows, int64_t>)
-          for (int64_t i = 0; i < n; ++i) __builtin_prefetch(in + (n + i) * step + j);
-        auto s = map_lanes<Op>(in + j, p);
-        for (int64_t i = 1; i < n; ++i) s = Op::join(s, map_lanes<Op>(in + i * step + j, p));
-        Lane lanes[w];
-        __builtin_memcpy(lanes, &s, sizeof s);
-        for (int64_t l = 0; l < w; ++l) a[j + l] = Op::merge(a[j + l], Op::lift(lanes[l]));
+    if constexpr (Op::vector && !is_complex_v<Acc>) {
+      if constexpr (Quick<Op>) {
+        if (!join_columns<true>(in, n, step, k, a, p)) join_columns<false>(in, n, step, k, a, p);
+      } else {
+        join_columns<false>(in, n, step, k, a, p);
       }
+      j = k / kLanes<Lane> * kLanes<Lane>;
     }
     for (; j < k; ++j) {
       Lane s = map_one<Op>(in[j], p);
@@ -1043,6 +1177,10 @@ void fill_reduce(ReduceTable& t) {
   f.reals<double>(DType::Double, 1);
   f.numbers<cfloat>(DType::CFloat);
   f.numbers<cdouble>(DType::CDouble);
+#if defined(__F16C__)
+  t.reduce[int(Reduce::Sum)][int(DType::Half)] = joined<HalfSumOp<half_t>>();
+#endif
+  t.reduce[int(Reduce::Sum)][int(DType::BFloat16)] = joined<HalfSumOp<bfloat16_t>>();
   t.reduce[int(Reduce::Prod)][int(DType::Int64)] = joined<ProdOp<int64_t>>();
   t.scan[int(Scan::Cumsum)][int(DType::Int64)] = scanned<CumsumOp<int64_t>>();
   t.scan[int(Scan::Cumprod)][int(DType::Int64)] = scanned<CumprodOp<int64_t>>();

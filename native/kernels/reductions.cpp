@@ -269,7 +269,10 @@ bool reduce_small(const ReduceKernel& kernel, DType type, const Source& in, std:
 }  // namespace
 
 void reduce(Reduce op, const Source& in, std::uint64_t dims, const Target& out, const Target& second, double p) {
-  const DType type = read_type(op, in.dtype, out.data ? out.dtype : in.dtype);
+  DType type = read_type(op, in.dtype, out.data ? out.dtype : in.dtype);
+  // 16-bit floats that a kernel reads as they are.
+  if (type == DType::Float && compute_type(in.dtype) == type && kernels->reduce.reduce[int(op)][int(in.dtype)].rows)
+    type = in.dtype;
   const ReduceKernel& kernel = kernels->reduce.reduce[int(op)][int(type)];
   if (!kernel.rows) fail_runtime("this reduction is not defined for ", scalar_type_name(in.dtype));
   if (reduce_small(kernel, type, in, dims, out, second, p)) return;

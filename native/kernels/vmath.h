@@ -404,12 +404,39 @@ RL_INLINE T erfc(T x) {
   return T(erfc_as<T>(x));
 }
 
+// erfc(x) e^(x^2) / (2 t) in t = 1 / (1 + 0.3 x), for floats; 2e-8.
+inline constexpr float kTail[] = {0x1.5a7f4a0p-4f,  0x1.5d9f4a0p-4f,  0x1.2fd0860p-4f, 0x1.b81d200p-4f,
+                                  -0x1.8375aa0p-5f, 0x1.18651e0p-2f,  -0x1.0641900p-2f, 0x1.f1307c0p-3f,
+                                  -0x1.0940960p-4f};
+struct NormalParts {
+  float cdf, density;  // the density times sqrt(2 pi)
+};
+/// Of the standard normal distribution; the relative error grows with x^2 in the lower tail alone.
+RL_INLINE NormalParts normal_parts(float x) {
+  using C = ExpConst<float>;
+  using B = FloatBits<float>;
+  const float a = fabs(x), t = 1 / (1 + a * float(0.3 * 0x1.6a09e667f3bcdp-1));
+  float y = a * a * -0.5f;
+  y = y < -87.f ? -87.f : y;
+  const float shifted = y * C::log2e + B::magic, k = shifted - B::magic;
+  const float r = (y - k * C::ln2_hi) - k * C::ln2_lo;
+  const float p = 1 + (r + r * r * poly(r, C::q));
+  const float e = p * std::bit_cast<float>((std::bit_cast<std::uint32_t>(shifted) << B::mantissa) +
+                                           (std::uint32_t(B::bias) << B::mantissa));
+  const float tail = e * (t * poly(t, kTail)), upper = 1 - tail;
+  return {x < 0 ? tail : upper, e};
+}
+
 /// x^y for floats, by way of double; doubles ask libm.
 RL_INLINE double pow(double x, double y) { return __builtin_pow(x, y); }
 RL_INLINE float pow(float base, float exponent) {
   const double x = base, y = exponent, a = fabs(x), ay = fabs(y);
-  const double l = log_edges(a, log_short(a)) * 0x1.71547652b82fep0;
-  double r = exp2_core(y * l, kExpShort);
+  double l = log_short(a) * 0x1.71547652b82fep0;
+  l = a <= std::numeric_limits<double>::max() ? l : a;
+  l = a == 0 ? -kInf<double> : l;
+  // Far beyond what a float holds, and still within the normal doubles: the conversion rounds at either end.
+  const double z = limit(y * l, -300., 300.), k = round_small(z), f = (z - k) * ExpConst<double>::ln2;
+  double r = (1 + (f + f * f * poly(f, kExpShort))) * pow2(k);
   // 2^24 and more are even; below, the parity shows in the fraction of y / 2.
   const double half = (ay < 0x1p24 ? ay : 0.) * 0.5;
   const double whole = round_small(half - 0.25);  // floor(half) wherever half is a multiple of 1/2
@@ -420,7 +447,6 @@ RL_INLINE float pow(float base, float exponent) {
   const double invalid = x < 0 ? fraction : 0.;
   r = (invalid > 0) & (a != kInf<double>) ? kNan<double> : r;
   r = (ay == kInf<double>) & (a == 1) ? 1. : r;
-  r = (x != x) | (y != y) ? kNan<double> : r;
   r = (x == 1) | (y == 0) ? 1. : r;
   return float(r);
 }

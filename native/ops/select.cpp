@@ -94,11 +94,8 @@ DimVec without(const Tensor& t, int dim, std::size_t n) {
   return strides;
 }
 
-void move_to(const Tensor& dst, const IndexedMove& m, Collide how) {
-  if (how == Collide::Set)
-    move_to_table(dst.itemsize(), m);
-  else
-    add_to_table(dst.dtype(), m);
+bool move_to(const Tensor& dst, const IndexedMove& m, Collide how, std::int64_t limit = 0) {
+  return how == Collide::Set ? move_to_table(dst.itemsize(), m, limit) : add_to_table(dst.dtype(), m, limit);
 }
 
 /// dst[…, index, …] = or += src, along `dim`; raw. The elements of `dst` must not overlap.
@@ -106,8 +103,9 @@ void scatter_raw(const Tensor& dst, int dim, const Tensor& index64, const Tensor
   if (index64.numel() == 0) return;
   const bool scalar = dst.ndim() == 0;
   const std::int64_t size = scalar ? 1 : dst.sizes()[dim];
-  // All indices are checked first, so that a wrong one leaves everything as it was.
-  const Tensor index = fitting(index64, 0, size, dim);
+  // All indices are checked first, so that a wrong one leaves everything as it was, unless nobody sees `dst` then.
+  const bool fresh = is_fresh(dst.get());
+  const Tensor index = fresh ? contiguous_as(index64, DType::Int64) : fitting(index64, 0, size, dim);
   const Tensor values = src.dtype() == dst.dtype() ? src : to_contiguous(src, dst.dtype());
   const DimVec one(index.sizes().size(), 0), table = without(dst, dim, index.sizes().size());
   const IndexedMove m{index.sizes(),
@@ -118,8 +116,12 @@ void scatter_raw(const Tensor& dst, int dim, const Tensor& index64, const Tensor
                       index.strides(),
                       values.data(),
                       values.ndim() == 0 ? Dims(one) : values.strides()};
-  GilRelease gil(index.numel(), is_fresh(dst.get()));
-  move_to(dst, m, how);
+  bool good;
+  {
+    GilRelease gil(index.numel(), fresh);
+    good = move_to(dst, m, how, fresh ? size : 0);
+  }
+  if (!good) fitting(index, 0, size, dim);
 }
 
 Tensor gather_raw(const Tensor& t, int dim, const Tensor& index64) {
@@ -127,14 +129,18 @@ Tensor gather_raw(const Tensor& t, int dim, const Tensor& index64) {
   if (out.numel() == 0) return out;
   const bool scalar = t.ndim() == 0;
   const std::int64_t size = scalar ? 1 : t.sizes()[dim];
-  const Tensor index = fitting(index64, 0, size, dim);
+  const Tensor index = contiguous_as(index64, DType::Int64);
   DimVec table = without(t, dim, index.sizes().size());
   table.resize(index.sizes().size());
   const IndexedMove m{
       index.sizes(),   t.data(),   table,        scalar ? 0 : t.strides()[dim], index.data_as<std::int64_t>(),
       index.strides(), out.data(), out.strides()};
-  GilRelease gil(out.numel());
-  move_from_table(t.itemsize(), m);
+  bool good;
+  {
+    GilRelease gil(out.numel());
+    good = move_from_table(t.itemsize(), m, size);
+  }
+  if (!good) fitting(index, 0, size, dim);
   return out;
 }
 
@@ -850,6 +856,17 @@ Tensor clamped(const Tensor& t, Args& a, int low, int high) {
   const DType d = p.result();
   GradMode off(false);
   Tensor r = to(t, d);
+  const Loop loop = kernels->pointwise.ternary[int(Ternary::Clamp)][int(compute_type(d))];
+  if (a.has(low) && a.has(high) && loop != nullptr) {  // both at once
+    alignas(16) char bounds[2][16];
+    a.scalar(low).store(bounds[0], d);
+    a.scalar(high).store(bounds[1], d);
+    Operand least(bounds[0], d), most(bounds[1], d);
+    least.want = most.want = compute_type(d);
+    const Tensor out = pointwise_output({&r}, d);
+    run_loop(loop, nullptr, Operand(out, compute_type(d)), {Operand(r, compute_type(d)), least, most});
+    return out;
+  }
   if (a.has(low)) r = maximum(r, scalar_tensor(a.scalar(low), d));
   if (a.has(high)) r = minimum(r, scalar_tensor(a.scalar(high), d));
   return r.is(t) ? clone(t) : r;

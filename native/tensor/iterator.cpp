@@ -66,6 +66,70 @@ struct Piece {
   }
 };
 
+/// NOTE [Tiles]: an operand that is contiguous along the second dimension of the loop, as one of a transposed matrix
+/// is, would be read a cache line for each element. Such operands are transposed by tiles into L1 first, or, where all
+/// that is wanted is the copy, straight into the output.
+constexpr std::int64_t kTileRows = 16, kTileBytes = 1024;  // a tile: 16 rows of 1 KiB
+
+struct Turned {
+  bool any = false, copy = false;
+  bool operand[kMaxOperands] = {};
+
+  Turned(const Piece& piece, const Operand* const* ops, int n_dims, const std::int64_t* shape,
+         const std::int64_t (*strides)[kMaxOperands]) {
+    if (n_dims < 2 || shape[0] < kTileRows || shape[1] < kTileRows || strides[0][0] != itemsize(ops[0]->have)) return;
+    for (int k = 1; k < piece.n_ops; ++k) {
+      const std::int64_t size = itemsize(ops[k]->have), step = strides[0][k];
+      operand[k] = (size == 4 || size == 8) && strides[1][k] == size && step != size && step != 0 && step % size == 0;
+      any |= operand[k];
+    }
+    const int type = int(ops[0]->have);
+    copy = any && piece.n_ops == 2 && ops[1]->have == ops[0]->have && piece.loop == kernels->pointwise.cast[type][type];
+  }
+};
+
+void run_tiles(const Piece& piece, const Turned& turned, const Operand* const* ops, int n_dims,
+               const std::int64_t* shape, const std::int64_t (*strides)[kMaxOperands]) {
+  std::int64_t sizes[kMaxOperands], width = kTileBytes / 4, outer = 1;
+  for (int k = 0; k < piece.n_ops; ++k) {
+    sizes[k] = itemsize(ops[k]->have);
+    if (turned.operand[k]) width = std::min(width, kTileBytes / sizes[k]);
+  }
+  for (int d = 2; d < n_dims; ++d) outer *= shape[d];
+  const std::int64_t down = (shape[1] + kTileRows - 1) / kTileRows, across = (shape[0] + width - 1) / width;
+  parallel_for(outer * down * across, kGrain / (kTileRows * width), [&](std::int64_t begin, std::int64_t end) {
+    alignas(64) char tile[kMaxOperands][kTileRows * kTileBytes];
+    for (std::int64_t t = begin; t < end; ++t) {
+      const std::int64_t i = t % down * kTileRows, j = t / down % across * width;
+      const std::int64_t rows = std::min(kTileRows, shape[1] - i), columns = std::min(width, shape[0] - j);
+      char* ptr[kMaxOperands];
+      std::int64_t step[kMaxOperands], down_step[kMaxOperands];
+      for (int k = 0; k < piece.n_ops; ++k) {
+        ptr[k] = ops[k]->data + i * strides[1][k] + j * strides[0][k];
+        step[k] = strides[0][k], down_step[k] = strides[1][k];
+      }
+      std::int64_t rest = t / (down * across);
+      for (int d = 2; d < n_dims; ++d) {
+        for (int k = 0; k < piece.n_ops; ++k) ptr[k] += rest % shape[d] * strides[d][k];
+        rest /= shape[d];
+      }
+      for (int k = 1; k < piece.n_ops; ++k) {
+        if (!turned.operand[k]) continue;
+        const auto transpose = sizes[k] == 4 ? kernels->gemm.transpose4 : kernels->gemm.transpose8;
+        char* const to = turned.copy ? ptr[0] : tile[k];
+        const std::int64_t to_step = turned.copy ? down_step[0] / sizes[k] : width;
+        transpose(ptr[k], step[k] / sizes[k], to, to_step, rows, columns);
+        ptr[k] = tile[k], step[k] = sizes[k], down_step[k] = width * sizes[k];
+      }
+      if (turned.copy) continue;
+      for (std::int64_t r = 0; r < rows; ++r) {
+        piece.run(ptr, step, columns);
+        for (int k = 0; k < piece.n_ops; ++k) ptr[k] += down_step[k];
+      }
+    }
+  });
+}
+
 }  // namespace
 
 void run_loop(Loop loop, const void* params, const Operand& out, std::initializer_list<Operand> inputs) {
@@ -169,6 +233,8 @@ void run_loop(Loop loop, const void* params, const Operand& out, std::initialize
     }
   };
   GilRelease gil(total, out.tensor != nullptr && is_fresh(out.tensor));
+  const Turned turned(piece, ops, n_dims, shape, strides);
+  if (turned.any) return run_tiles(piece, turned, ops, n_dims, shape, strides);
   parallel_for(total, kGrain, range);
 }
 
