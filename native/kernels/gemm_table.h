@@ -58,7 +58,7 @@ using Transpose = void (*)(const void* from, std::int64_t from_step, void* to, s
 struct GemmTable {
   Transpose transpose4, transpose8;  // elements of four and eight bytes
   GemmTile tile[kDTypes];
-  GemmWhole tiny[kDTypes];  // plain loops, without a workspace
+  GemmWhole tiny[kDTypes];   // plain loops, without a workspace
   GemmSmall small[kDTypes];  // this and what follows: Float and Double only, else null
   GemvRows gemv_rows[kDTypes];
   GemvColumns gemv_columns[kDTypes];

@@ -523,8 +523,7 @@ void gemv_columns(const Gemv& g, std::int64_t i0, std::int64_t i1, std::int64_t 
     std::memset(y + i, 0, std::size_t(n) * sizeof(T));
     const T* a = static_cast<const T*>(g.a) + i;
     std::int64_t p = 0;
-    for (; p + 8 <= k; p += 8, a += 8 * g.lda)
-      add_columns(a, g.lda, x + p, std::integral_constant<int, 8>(), y + i, n);
+    for (; p + 8 <= k; p += 8, a += 8 * g.lda) add_columns(a, g.lda, x + p, std::integral_constant<int, 8>(), y + i, n);
     if (p < k) add_columns(a, g.lda, x + p, int(k - p), y + i, n);
   }
 }

@@ -9,10 +9,10 @@ namespace {
 
 using std::int64_t;
 
-inline constexpr int64_t kBlock = 2048;  // elements joined in lanes alone
-inline constexpr int64_t kRowBlock = 8;  // rows that a column loop joins in lanes
+inline constexpr int64_t kBlock = 2048;   // elements joined in lanes alone
+inline constexpr int64_t kRowBlock = 8;   // rows that a column loop joins in lanes
 inline constexpr int64_t kNarrow = 1024;  // columns at most of rows that are joined one after another
-inline constexpr int64_t kTile = 64;     // columns that a strided block is gathered by
+inline constexpr int64_t kTile = 64;      // columns that a strided block is gathered by
 
 template <class T>
 struct RealOf {
@@ -225,13 +225,14 @@ inline Lanes<float, N> widen(const half_t* p) {
 
 template <class Op, int N = kLanes<typename Op::Lane>>
 inline Lanes<typename Op::Lane, N> map_lanes(const typename Op::In* in, double p) {
-  if constexpr (is_half_v<typename Op::In>) return Op::map(widen<N>(in), p);
+  if constexpr (is_half_v<typename Op::In>)
+    return Op::map(widen<N>(in), p);
   else {
-  const auto v = load_lanes<Lanes<typename Op::In, N>>(in);
-  if constexpr (std::is_same_v<typename Op::In, typename Op::Lane>)
-    return Op::map(v, p);
-  else
-    return Op::map(__builtin_convertvector(v, Lanes<typename Op::Lane, N>), p);
+    const auto v = load_lanes<Lanes<typename Op::In, N>>(in);
+    if constexpr (std::is_same_v<typename Op::In, typename Op::Lane>)
+      return Op::map(v, p);
+    else
+      return Op::map(__builtin_convertvector(v, Lanes<typename Op::Lane, N>), p);
   }
 }
 

@@ -405,9 +405,8 @@ RL_INLINE T erfc(T x) {
 }
 
 // erfc(x) e^(x^2) / (2 t) in t = 1 / (1 + 0.3 x), for floats; 2e-8.
-inline constexpr float kTail[] = {0x1.5a7f4a0p-4f,  0x1.5d9f4a0p-4f,  0x1.2fd0860p-4f, 0x1.b81d200p-4f,
-                                  -0x1.8375aa0p-5f, 0x1.18651e0p-2f,  -0x1.0641900p-2f, 0x1.f1307c0p-3f,
-                                  -0x1.0940960p-4f};
+inline constexpr float kTail[] = {0x1.5a7f4a0p-4f, 0x1.5d9f4a0p-4f,  0x1.2fd0860p-4f, 0x1.b81d200p-4f, -0x1.8375aa0p-5f,
+                                  0x1.18651e0p-2f, -0x1.0641900p-2f, 0x1.f1307c0p-3f, -0x1.0940960p-4f};
 struct NormalParts {
   float cdf, density;  // the density times sqrt(2 pi)
 };
@@ -446,7 +445,7 @@ RL_INLINE float pow(float base, float exponent) {
   r = odd == 0.5 ? copysign(r, x) : r;                                    // r >= 0 or NaN
   const double invalid = x < 0 ? fraction : 0.;
   r = (invalid > 0) & (a != kInf<double>) ? kNan<double> : r;
-  r = (ay == kInf<double>) & (a == 1) ? 1. : r;
+  r = (ay == kInf<double>)&(a == 1) ? 1. : r;
   r = (x == 1) | (y == 0) ? 1. : r;
   return float(r);
 }
