@@ -1,6 +1,8 @@
 // Reductions: each is a small record of what lanes, accumulators and results are; two loops (rows, columns) serve all.
 // Elements are joined in lanes within blocks of fixed length, blocks in accumulators (double for float sums), so that
 // the error grows with the number of blocks and not of elements, and depends on nothing but the shape.
+#include <utility>
+
 #include "kernels/lanes.h"
 #include "kernels/level.h"
 
@@ -360,10 +362,16 @@ struct Joined {
       else
         store_lanes(a, Op::join(old, s));
     } else {  // sums
-      constexpr int w = kLanes<Lane>;
-      using Wider = Lanes<Acc, w>;
-      store_lanes(a, load_lanes<Wider>(a) + __builtin_convertvector(s, Wider));
+      static_assert(sizeof(Acc) == 2 * sizeof(Lane));
+      add_half<0>(a, s, std::make_index_sequence<kLanes<Acc>>{});
+      add_half<kLanes<Acc>>(a, s, std::make_index_sequence<kLanes<Acc>>{});
     }
+  }
+  template <int kFirst, class V, std::size_t... I>
+  static void add_half(Acc* a, V s, std::index_sequence<I...>) {
+    using Wider = Lanes<Acc>;
+    const auto half = __builtin_shufflevector(s, s, (kFirst + int(I))...);
+    store_lanes(a + kFirst, load_lanes<Wider>(a + kFirst) + __builtin_convertvector(half, Wider));
   }
   /// Whole vectors of columns; false if Quick must look again: joining an extreme once more does no harm.
   template <bool kQuick, class Rows>
