@@ -31,7 +31,8 @@ void convert_inner(char* out, const char* const* in, std::int64_t n, const void*
   if constexpr (std::is_same_v<To, float> && std::is_same_v<From, bfloat16_t>) {
     std::int64_t i = 0;
     for (; i + 16 <= n; i += 16) {
-      const __m512i wide = _mm512_maskz_cvtepu16_epi32(__mmask16(-1), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(a + i)));
+      const __m512i wide =
+          _mm512_maskz_cvtepu16_epi32(__mmask16(-1), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(a + i)));
       _mm512_storeu_si512(o + i, _mm512_maskz_slli_epi32(__mmask16(-1), wide, 16));
     }
     for (; i < n; ++i) o[i] = float(a[i]);

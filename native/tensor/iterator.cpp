@@ -33,7 +33,7 @@ struct Piece {
       loop(data, strides, n, params);
       return;
     }
-    alignas(64) char scratch[kMaxOperands][kChunk * 16];
+    alignas(64) char scratch[kMaxOperands][kChunk * 16 + 320];  // apart by no multiple of 4 KiB
     char* at[kMaxOperands];
     for (int k = 0; k < n_ops; ++k) at[k] = data[k];
     for (std::int64_t done = 0; done < n; done += kChunk) {
