@@ -181,11 +181,15 @@ def test_set_item(shape: tuple[int, ...], items: tuple[Any, ...], value: tuple[i
     results = []
     for lib in (rl, torch):
         x = numbers(lib, shape)
+        before = seen(x)
         # One value for all: which of several writes to one place is last is nobody's promise.
         _, error = run(
             lambda x=x, lib=lib: x.__setitem__(index_for(lib, items), lib.full(value, -7.0, dtype=lib.float64))
         )
-        results.append((error, seen(x)))
+        if error is not None and lib is rl:
+            assert seen(x) == before
+        # PyTorch may have written a part when it meets an index that does not fit.
+        results.append((error, None if error is not None else seen(x)))
     assert results[0] == results[1]
 
 

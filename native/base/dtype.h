@@ -222,6 +222,8 @@ constexpr DType compute_type(DType d) { return d == DType::Half || d == DType::B
 const char* dtype_name(DType d);
 /// PyTorch's scalar type name, as its messages spell it: "Float", "ComplexDouble", "Long", …
 const char* scalar_type_name(DType d);
+/// The C++ type's name, as yet other messages spell it: "float", "c10::Half", "long int", …
+const char* cpp_type_name(DType d);
 /// The common type of two tensors of equal category (`torch.promote_types`).
 DType promote(DType a, DType b);
 

@@ -69,6 +69,26 @@ struct RepeatNode final : Node {
   }
 };
 
+struct RollNode final : Node {
+  DimList shifts, dims;
+  const char* name() const override { return "RollBackward0"; }
+  void apply(Tensor* in, Tensor* out) override;
+};
+
+/// Are the strides those of channels_last (four dimensions) or channels_last_3d (five)?
+bool channels_last(const Tensor& t) {
+  if (t.ndim() != 4 && t.ndim() != 5) return false;
+  if (t.strides()[1] == 0) return false;
+  std::int64_t least = 0;
+  for (int i = 0; i < t.ndim(); ++i) {
+    const int d = i == 0 ? 1 : i + 1 == t.ndim() ? 0 : t.ndim() - i;
+    const std::int64_t n = t.sizes()[d], step = t.strides()[d];
+    if (n == 0 || step < least || (d == 0 && least == t.strides()[1])) return false;
+    least = n > 1 ? step * n : step;
+  }
+  return true;
+}
+
 template <class N>
 N* record_all(const Tensor& out, std::span<const Tensor> inputs) {
   N* n = make_node<N>(std::uint32_t(inputs.size()));
@@ -113,7 +133,21 @@ Tensor concat(std::span<const Tensor> tensors, int dim) {
     }
     sizes[dim] += t.sizes()[dim];
   }
-  Tensor out = empty(sizes, d);
+  // Channels stay last where they are in every tensor.
+  const bool last = std::all_of(tensors.begin(), tensors.end(), channels_last);
+  Tensor out;
+  if (last) {
+    DimVec strides(sizes.size(), 1);
+    std::int64_t step = sizes[1];
+    for (int k = int(sizes.size()) - 1; k >= 2; --k) {
+      strides[std::size_t(k)] = step;
+      step *= sizes[std::size_t(k)];
+    }
+    strides[0] = step;
+    out = empty_strided(sizes, strides, d);
+  } else {
+    out = empty(sizes, d);
+  }
   std::int64_t at = 0;
   for (const Tensor& t : tensors) {
     if (joins_anything(t)) continue;
@@ -195,26 +229,51 @@ Tensor flip(const Tensor& t, Dims dims) {
 
 namespace {
 
-Tensor roll(const Tensor& t, Dims shifts, Dims dims) {
-  if (shifts.empty()) fail_runtime("`shifts` required");
-  if (dims.empty() && shifts.size() == 1) {
+Tensor roll_raw(const Tensor& t, Dims shifts, Dims dims) {
+  if (dims.empty()) {
     const std::int64_t n = t.numel();
-    return reshape(roll(reshape(t, {{n}}), shifts, DimVec{0}), t.sizes());
-  }
-  if (dims.size() != shifts.size()) {
-    fail_runtime("shifts and dimensions must align. shifts: ", shifts.size(), ", dims:", dims.size());
+    return reshape(roll_raw(reshape(t, {{n}}), shifts, DimVec{0}), t.sizes());
   }
   Tensor from = t;
   for (std::size_t i = 0; i < dims.size(); ++i) {
-    const int d = wrap_dim(dims[i], t.ndim());
-    const std::int64_t n = t.ndim() == 0 ? 1 : from.sizes()[d];
-    if (n == 0 || t.ndim() == 0) continue;
+    const int d = int(dims[i]);
+    const std::int64_t n = from.sizes()[d];
+    if (n == 0) continue;
     const std::int64_t s = ((shifts[i] % n) + n) % n;
     if (s == 0) continue;
     const Tensor parts[2] = {slice(from, d, n - s, n), slice(from, d, 0, n - s)};
     from = concat(parts, d);
   }
-  return from.is(t) ? clone(t) : from;
+  return from.is(t) || !from.is_contiguous() ? to_contiguous(from, t.dtype()) : from;
+}
+
+Tensor roll(const Tensor& t, Dims shifts, Dims dims) {
+  if (shifts.empty()) fail_runtime("`shifts` required");
+  if (dims.size() != shifts.size() && !(dims.empty() && shifts.size() == 1))
+    fail_runtime("shifts and dimensions must align. shifts: ", shifts.size(), ", dims:", dims.size());
+  DimVec wrapped;
+  for (auto d : t.numel() == 0 && dims.size() == 1 ? Dims() : dims) {
+    const int k = wrap_dim(d, t.ndim());
+    if (t.ndim() == 0) fail_index("Dimension specified as ", d, " but tensor has no dimensions");
+    wrapped.push_back(k);
+  }
+  Tensor out;
+  {
+    const GradMode off(false);
+    out = t.numel() == 0 ? to_contiguous(t, t.dtype()) : roll_raw(t, shifts, wrapped);
+    if (out->has(kIsView)) out = alias(out, out.sizes(), out.strides(), out->offset);
+  }
+  if (recording(t)) {
+    auto* n = record<RollNode>(out, t);
+    n->shifts.assign(shifts);
+    n->dims.assign(dims);
+  }
+  return out;
+}
+void RollNode::apply(Tensor* in, Tensor* out) {
+  DimVec back{Dims(shifts)};
+  for (auto& s : back) s = -s;
+  out[0] = roll(in[0], back, dims);
 }
 
 /// The joined tensors, or out= with them in it.

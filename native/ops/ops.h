@@ -75,6 +75,8 @@ inline Tensor operator-(const Tensor& t) { return neg(t); }
 // --- choosing (select.cpp)
 // ---------------------------------------------------------------------------------------------------
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
+/// Raises where a complex number is to be stored in a tensor that is not.
+void check_convertible(const Scalar& value, DType d);
 Tensor masked_fill(const Tensor& t, const Tensor& mask, const Scalar& value);
 Tensor gather(const Tensor& t, int dim, const Tensor& index);
 Tensor scatter_add(const Tensor& t, int dim, const Tensor& index, const Tensor& src);
@@ -102,6 +104,14 @@ Tensor permute(const Tensor& t, Dims dims);
 Tensor transpose(const Tensor& t, int a, int b);
 /// The last two dimensions swapped.
 Tensor matrix_transpose(const Tensor& t);
+/// t(): of a matrix; a vector or number itself.
+Tensor short_transpose(const Tensor& t);
+/// What nobody else holds, in another shape: no view, so that it may be changed in place like any result.
+Tensor unsafe_view(const Tensor& t, Dims shape);
+/// The same without a dimension of size 1.
+Tensor squeeze_result(const Tensor& t, int dim);
+/// The sizes that expand(t, sizes) has; throws its errors.
+DimVec expand_sizes(const Tensor& t, Dims sizes);
 Tensor squeeze(const Tensor& t, Dims dims);
 Tensor unsqueeze(const Tensor& t, int dim);
 /// Elements start, start+step, … before end; 0 <= start <= end <= size, step > 0.

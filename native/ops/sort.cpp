@@ -471,6 +471,30 @@ PyObject* triangle_op(const OpDef& def, Args& a) {
   return give(a, 2, triangle(t, a.integer(1, 0), def.name[3] == 'u'), def.name, tracked(t), OutRule::Same);
 }
 
+PyObject* triangle_op_(const OpDef& def, Args& a) {
+  Tensor t = a.tensor(0);
+  const bool upper = def.name[3] == 'u', record = recording(t);
+  const std::int64_t diagonal = a.integer(1, 0);
+  check_inplace(t, record);
+  Tensor result;
+  {
+    const GradMode off(false);
+    result = triangle(t, diagonal, upper);
+  }
+  check_no_overlap(t);
+  NodeRef node;
+  if (record && is_differentiable(t.dtype())) {
+    auto* n = make_node<TriangleNode>(1);
+    node = NodeRef::steal(n);
+    connect(n, 0, t);
+    n->diagonal = diagonal;
+    n->upper = upper;
+  }
+  copy_into(t, result);
+  finish_inplace(t, node.get());
+  return t.release();
+}
+
 constexpr const char* kMedianSig = "(Tensor input)\n(Tensor input, int dim, bool keepdim=False, *, Tensors? out=None)";
 constexpr const char* kCumSig = "(Tensor input, int dim, *, Tensors? out=None)";
 constexpr const char* kTriangleSig = "(Tensor input, int diagonal=0, *, Tensor? out=None)";
@@ -512,6 +536,8 @@ const OpDef ops[] = {
      Kind::Comparison, "Counts in equal intervals of [min, max]; those of the data where both are equal."},
     {"tril", kTriangleSig, triangle_op, kBoth, Kind::Linear,
      "The lower triangle of matrices: elements above the diagonal become 0."},
+    {"tril_", "(Tensor self, int diagonal=0)", triangle_op_, kMethod, Kind::Linear, "In-place tril."},
+    {"triu_", "(Tensor self, int diagonal=0)", triangle_op_, kMethod, Kind::Linear, "In-place triu."},
     {"triu", kTriangleSig, triangle_op, kBoth, Kind::Linear,
      "The upper triangle of matrices: elements below the diagonal become 0."},
 };

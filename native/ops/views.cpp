@@ -84,6 +84,32 @@ struct AsStridedNode final : Node {
     out[0] = back;
   }
 };
+struct UnfoldNode final : Node {
+  DimList input_sizes;
+  int dim = 0;
+  std::int64_t size = 0, step = 1;
+  const char* name() const override { return "UnfoldBackward0"; }
+  void apply(Tensor* in, Tensor* out) override {
+    if (input_sizes.empty()) {
+      out[0] = reshape(sum(in[0]), {});
+      return;
+    }
+    // The windows one after the other along their dimension, each element added to where it was read.
+    const std::int64_t windows = in[0].sizes()[dim];
+    DimVec order, sizes{Dims(input_sizes)};
+    for (int d = 0; d + 1 < in[0].ndim(); ++d) {
+      order.push_back(d);
+      if (d == dim) order.push_back(in[0].ndim() - 1);
+    }
+    sizes[std::size_t(dim)] = windows * size;
+    Tensor index = empty({{windows * size}}, DType::Int64);
+    auto* p = index.data_as<std::int64_t>();
+    for (std::int64_t w = 0; w < windows; ++w) {
+      for (std::int64_t k = 0; k < size; ++k) *p++ = w * step + k;
+    }
+    out[0] = index_add(zeros(input_sizes, in[0].dtype()), dim, index, reshape(permute(in[0], order), sizes));
+  }
+};
 struct UnbindNode final : Node {
   int dim = 0;
   DimList part;
@@ -172,15 +198,34 @@ Tensor reshape(const Tensor& t, Dims shape) {
   });
 }
 
-Tensor expand(const Tensor& t, Dims sizes) {
+Tensor unsafe_view(const Tensor& t, Dims shape) {
+  const DimVec full = infer_shape(shape, t.numel());
+  return finish<ReshapeNode>(t, alias(t, full, contiguous_strides(full), t->offset), [&](ReshapeNode* n) {
+    n->sizes.assign(t.sizes());
+    n->title = "UnsafeViewBackward0";
+  });
+}
+Tensor squeeze_result(const Tensor& t, int dim) {
+  DimVec sizes(t.sizes()), strides(t.strides());
+  sizes.erase(std::size_t(dim));
+  strides.erase(std::size_t(dim));
+  return finish<ReshapeNode>(t, alias(t, sizes, strides, t->offset), [&](ReshapeNode* n) {
+    n->sizes.assign(t.sizes());
+    n->title = "SqueezeBackward4";
+  });
+}
+
+namespace {
+/// Sizes and strides of `t` expanded to `sizes`.
+void expand_geometry(const Tensor& t, Dims sizes, DimVec& shape, DimVec& strides) {
   const int n = int(sizes.size()), own = t.ndim();
   if (n < own) {
-    fail_runtime("expand(", "torch.", dtype_name(t.dtype()), "{", str(t.sizes()), "}, size=", str(sizes),
+    fail_runtime("expand(torch.", scalar_type_name(t.dtype()), "Tensor{", str(t.sizes()), "}, size=", str(sizes),
                  "): the number of sizes provided (", n,
                  ") must be greater or equal to the number of dimensions in the tensor (", own, ")");
   }
-  DimVec shape(sizes), strides;
-  strides.resize(n);
+  shape.assign(sizes);
+  strides.resize(std::size_t(n));
   for (int i = n - 1; i >= 0; --i) {
     const int k = i - (n - own);
     const std::int64_t have = k >= 0 ? t.sizes()[k] : 1, step = k >= 0 ? t.strides()[k] : 0;
@@ -190,8 +235,7 @@ Tensor expand(const Tensor& t, Dims sizes) {
       shape[i] = have;
     }
     if (shape[i] == have) {
-      strides[i] = k >= 0 ? step : (i + 1 < n ? shape[i + 1] * strides[i + 1] : 1);
-      if (k < 0) strides[i] = 0;
+      strides[i] = step;
     } else if (have == 1 && shape[i] >= 0) {
       strides[i] = 0;
     } else {
@@ -200,8 +244,21 @@ Tensor expand(const Tensor& t, Dims sizes) {
                    ".  Tensor sizes: ", str(t.sizes()));
     }
   }
+}
+}  // namespace
+
+DimVec expand_sizes(const Tensor& t, Dims sizes) {
+  DimVec shape, strides;
+  expand_geometry(t, sizes, shape, strides);
+  return shape;
+}
+
+Tensor expand(const Tensor& t, Dims sizes) {
+  DimVec shape, strides;
+  expand_geometry(t, sizes, shape, strides);
+  checked_numel(shape);
   return finish<ExpandNode>(t, make_view(t, shape, strides, t->offset),
-                            [&](ExpandNode* n_) { n_->sizes.assign(t.sizes()); });
+                            [&](ExpandNode* n) { n->sizes.assign(t.sizes()); });
 }
 
 Tensor permute(const Tensor& t, Dims dims) {
@@ -251,7 +308,13 @@ Tensor transpose(const Tensor& t, int a, int b) {
 }
 Tensor matrix_transpose(const Tensor& t) { return transpose(t, -2, -1); }
 
-Tensor squeeze(const Tensor& t, Dims dims) {
+Tensor short_transpose(const Tensor& t) {
+  if (t.ndim() > 2) fail_runtime("t() expects a tensor with <= 2 dimensions, but self is ", t.ndim(), "D");
+  return swapped(t, 0, t.ndim() == 2 ? 1 : 0, "TBackward0");
+}
+
+namespace {
+Tensor squeeze_as(const Tensor& t, Dims dims, const char* title) {
   const int n = t.ndim();
   std::uint64_t mask = dims.data() == nullptr ? ~std::uint64_t(0) : 0;
   for (auto d : dims) mask |= std::uint64_t(1) << wrap_dim(d, n);
@@ -261,7 +324,12 @@ Tensor squeeze(const Tensor& t, Dims dims) {
     sizes.push_back(t.sizes()[i]);
     strides.push_back(t.strides()[i]);
   }
-  return reshaped(t, sizes, strides, dims.data() == nullptr ? "SqueezeBackward0" : "SqueezeBackward1");
+  return reshaped(t, sizes, strides, title);
+}
+}  // namespace
+
+Tensor squeeze(const Tensor& t, Dims dims) {
+  return squeeze_as(t, dims, dims.data() == nullptr ? "SqueezeBackward0" : "SqueezeBackward1");
 }
 
 Tensor unsqueeze(const Tensor& t, int dim) {
@@ -384,7 +452,7 @@ Tensor flatten(const Tensor& t, int start, int end) {
 }
 
 std::vector<Tensor> unbind(const Tensor& t, int dim) {
-  if (t.ndim() == 0) fail_runtime("Dimension specified as ", dim, " but tensor has no dimensions");
+  if (t.ndim() == 0) fail_index("Dimension specified as ", dim, " but tensor has no dimensions");
   dim = wrap_dim(dim, t.ndim());
   DimVec sizes(t.sizes()), strides(t.strides());
   const std::int64_t count = sizes[dim], step = strides[dim] * t.itemsize();
@@ -549,16 +617,13 @@ PyObject* transpose_op(const OpDef&, Args& a) {
   const Tensor t = a.tensor(0);
   return swapped(t, a.dim(1, t.ndim()), a.dim(2, t.ndim()), "TransposeBackward0").release();
 }
-Tensor short_transpose(const Tensor& t) {
-  if (t.ndim() > 2) fail_runtime("t() expects a tensor with <= 2 dimensions, but self is ", t.ndim(), "D");
-  return swapped(t, 0, t.ndim() == 2 ? 1 : 0, "TBackward0");
-}
 PyObject* t_op(const OpDef&, Args& a) { return short_transpose(a.tensor(0)).release(); }
 PyObject* squeeze_op(const OpDef&, Args& a) {
   const Tensor t = a.tensor(0);
-  if (a.overload == 0) return squeeze(t, Dims()).release();
+  if (a.overload == 0) return squeeze_as(t, Dims(), "SqueezeBackward0").release();
   const DimVec dims = a.ints(1);
-  return squeeze(t, Dims(dims.data(), dims.size())).release();
+  const bool one = !PyTuple_Check(a.v[1]) && !PyList_Check(a.v[1]);
+  return squeeze_as(t, Dims(dims.data(), dims.size()), one ? "SqueezeBackward1" : "SqueezeBackward2").release();
 }
 PyObject* unsqueeze_op(const OpDef&, Args& a) {
   const Tensor t = a.tensor(0);
@@ -568,6 +633,7 @@ PyObject* narrow_op(const OpDef&, Args& a) {
   const Tensor t = a.tensor(0);
   if (t.ndim() == 0) fail_runtime("narrow() cannot be applied to a 0-dim tensor.");
   const int dim = a.dim(1, t.ndim());
+  if (a.overload == 1) fail_runtime("start must be an 0-dim integral Tensor.");
   std::int64_t start = a.integer(2), length = a.integer(3);
   const std::int64_t size = t.sizes()[dim];
   if (length < 0) fail_runtime("narrow(): length must be non-negative.");
@@ -604,12 +670,13 @@ PyObject* unflatten_op(const OpDef&, Args& a) {
 }
 PyObject* unbind_op(const OpDef&, Args& a) {
   const Tensor t = a.tensor(0);
-  if (t.ndim() == 0) fail_runtime("Dimension specified as ", a.integer(1, 0), " but tensor has no dimensions");
+  if (t.ndim() == 0) fail_index("Dimension specified as ", a.integer(1, 0), " but tensor has no dimensions");
   return pack(unbind(t, wrap_dim(a.integer(1, 0), t.ndim())));
 }
 std::vector<std::int64_t> numbers(const DimVec& v) { return {v.begin(), v.end()}; }
 PyObject* split_op(const OpDef&, Args& a) {
   const Tensor t = a.tensor(0);
+  if (t.ndim() == 0) fail_runtime("split expects at least a 1-dimensional tensor");
   const int dim = wrap_dim(a.integer(2, 0), t.ndim());
   if (a.overload == 0) return pack(split_every(t, a.integer(1), dim, "SplitBackward0"));
   return pack(split_sizes(t, numbers(a.ints(1)), dim));
@@ -640,7 +707,14 @@ PyObject* unfold_op(const OpDef&, Args& a) {
   }
   sizes.push_back(size);
   strides.push_back(stride);
-  return as_strided(t, sizes, strides, t.storage_offset()).release();
+  return finish<UnfoldNode>(t, make_view(t, sizes, strides, t->offset),
+                            [&](UnfoldNode* n) {
+                              n->input_sizes.assign(t.sizes());
+                              n->dim = dim;
+                              n->size = size;
+                              n->step = step;
+                            })
+      .release();
 }
 PyObject* movedim_op(const OpDef&, Args& a) {
   const Tensor t = a.tensor(0);
@@ -653,13 +727,15 @@ PyObject* movedim_op(const OpDef&, Args& a) {
   DimVec order;
   order.resize(n, -1);
   std::uint64_t used = 0;
+  bool twice = false;
   for (std::size_t i = 0; i < from.size(); ++i) {
     const int s = wrap_dim(from[i], n), d = wrap_dim(into[i], n);
-    if (order[d] >= 0) fail_runtime("movedim: repeated dim in `destination` (", str(into), ")");
     if (used >> s & 1) fail_runtime("movedim: repeated dim in `source` (", str(from), ")");
+    if (order[d] >= 0) twice = true;
     order[d] = s;
     used |= std::uint64_t(1) << s;
   }
+  if (twice) fail_runtime("movedim: repeated dim in `destination` (", str(into), ")");
   int next = 0;
   for (auto& d : order) {
     if (d >= 0) continue;
@@ -690,7 +766,7 @@ const OpDef ops[] = {
     {"squeeze", "(Tensor input)\n(Tensor input, ints dim)", squeeze_op, kBoth, Kind::View,
      "Without dimensions of size 1: all of them, or the given ones."},
     {"unsqueeze", "(Tensor input, int dim)", unsqueeze_op, kBoth, Kind::View, "With a new dimension of size 1."},
-    {"narrow", "(Tensor input, int dim, int start, int length)", narrow_op, kBoth, Kind::View,
+    {"narrow", "(Tensor input, int dim, int start, int length)\n(Tensor input, int dim, Tensor start, int length)", narrow_op, kBoth, Kind::View,
      "`length` elements from `start` on along a dimension."},
     {"select", "(Tensor input, int dim, int index)", select_op, kBoth, Kind::View,
      "One slice along a dimension, which goes."},

@@ -1115,15 +1115,6 @@ Tensor give_into(Tensor out, const Tensor& result, const char* name, bool tracke
 
 namespace {
 
-/// A C++ type as PyTorch's messages spell it.
-const char* cpp_name(DType d) {
-  static constexpr const char* names[kDTypes] = {
-      "bool",  "unsigned char", "signed char",         "short int",
-      "int",   "long int",      "c10::Half",           "c10::BFloat16",
-      "float", "double",        "c10::complex<float>", "c10::complex<double>"};
-  return names[int(d)];
-}
-
 void check_out_dtype(DType result, DType out, OutRule rule) {
   switch (rule) {
     case OutRule::Any: return;
@@ -1133,7 +1124,7 @@ void check_out_dtype(DType result, DType out, OutRule rule) {
       return;
     case OutRule::Same:
       if (out != result)
-        fail_runtime("Expected out tensor to have dtype ", cpp_name(result), ", but got ", cpp_name(out), " instead");
+        fail_runtime("Expected out tensor to have dtype ", cpp_type_name(result), ", but got ", cpp_type_name(out), " instead");
       return;
     default:
       if (!can_cast(result, out)) {
@@ -1198,7 +1189,7 @@ std::optional<DType> dtype_or_out(const Args& a, int dtype_slot, int out_slot) {
   if (!a.has(out_slot)) return a.dtype(dtype_slot);
   const DType out = a.tensor(out_slot).dtype();
   if (a.has(dtype_slot) && *a.dtype(dtype_slot) != out) {
-    fail_runtime("Expected out tensor to have dtype ", cpp_name(*a.dtype(dtype_slot)), ", but got ", cpp_name(out),
+    fail_runtime("Expected out tensor to have dtype ", cpp_type_name(*a.dtype(dtype_slot)), ", but got ", cpp_type_name(out),
                  " instead");
   }
   return out;

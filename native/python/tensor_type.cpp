@@ -491,6 +491,7 @@ PyObject* get_t(PyObject* o, void*) {
 }
 PyObject* get_mt(PyObject* o, void*) {
   return unary_call(o, "t", [](const Tensor& t) {
+    if (t.ndim() == 0) return Tensor(t).release();
     if (t.ndim() < 2)
       fail_runtime("tensor.mT is only supported on matrices or batches of matrices. Got ", t.ndim(), "-D tensor.");
     return matrix_transpose(t).release();

@@ -309,6 +309,10 @@ Tensor overlap_safe(const Tensor& t, const Tensor& out) {
   if (t.data() == out.data() && t.dtype() == out.dtype() && same(t.sizes(), out.sizes()) &&
       same(t.strides(), out.strides()))
     return t;
+  return separate(t, out);
+}
+
+Tensor separate(const Tensor& t, const Tensor& out) {
   const auto [a0, a1] = span_of(t);
   const auto [b0, b1] = span_of(out);
   if (a1 <= b0 || b1 <= a0) return t;

@@ -34,6 +34,8 @@ Tensor pointwise_output(std::initializer_list<const Tensor*> inputs, DType dtype
 
 /// `t` itself, or a copy if it overlaps the memory of `out` other than element by element.
 Tensor overlap_safe(const Tensor& t, const Tensor& out);
+/// `t` itself, or a copy if it overlaps the memory of `out` at all.
+Tensor separate(const Tensor& t, const Tensor& out);
 /// Throws if two elements of `t` share memory and it is to be written.
 void check_no_overlap(const Tensor& t);
 /// Throws if `input` shares some but not all of its elements with `out`, which is to be written. Only what the ends of

@@ -417,6 +417,11 @@ class _Methods:
         return self.shape == other.shape
 
     @_interceptable
+    def where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
+        """This tensor's elements where the condition holds, else those of `other` (a tensor or a number)."""
+        return _core.where(condition, self, other)
+
+    @_interceptable
     def split(self: Tensor, split_size: int | Sequence[int] | Tensor, dim: int = 0) -> tuple[Tensor, ...]:
         """Views of consecutive parts along `dim`.
 

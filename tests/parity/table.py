@@ -173,6 +173,9 @@ def _sizes(*more: Sample) -> tuple[Sample, ...]:
     )  # fmt: skip
 
 
+OVERLAP = "in place on an expanded tensor PyTorch's result depends on the order of its writes; rushlight refuses, as elsewhere"
+
+
 def unary(names: str, **kwargs: object) -> list[Row]:
     return [Row(name, "fmio", **kwargs) for name in names.split()]  # type: ignore[arg-type]
 
@@ -269,7 +272,8 @@ TABLE: tuple[Row, ...] = (
     *several("cov corrcoef dist", "fm"),
     Row("renorm", "fmio", unlike={"node": "composed of others: the node is that of the last product"}),
     # views and shapes
-    *several("reshape permute transpose squeeze unsqueeze narrow select diagonal as_strided unbind split chunk", "fm"),
+    *several("reshape permute transpose squeeze unsqueeze narrow select diagonal as_strided unbind chunk", "fm"),
+    Row("split", "fm", unlike={"errors": "what is no tensor is a TypeError; PyTorch's function is Python and finds no method"}),
     *several("view expand unfold view_as expand_as reshape_as", "m"),
     *several("flatten ravel movedim t broadcast_to", "fm"),
     Row("unflatten", "fm"),
@@ -279,14 +283,15 @@ TABLE: tuple[Row, ...] = (
     own("__setitem__", "m", _setitem, grad=False),
     *several("tile flip roll", "fm"),
     Row("repeat", "m"),
-    *several("tril triu", "fmio"),
+    *several("tril triu", "fmio", unlike={"strided": OVERLAP}),
     *several("broadcast_tensors meshgrid", "f"),
     # join
     *several("cat stack hstack vstack", "fo"),
     # selection
     Row("where", "fm", _where),
     Row("masked_fill", "fmi"),
-    *several("masked_select index_select take_along_dim gather", "fmo"),
+    *several("masked_select index_select gather", "fmo"),
+    Row("take_along_dim", "fmo", accepts="without a dimension PyTorch refuses inputs that are not contiguous"),
     *several("scatter scatter_add index_add", "fmio"),
     *several("index_fill index_copy", "fmi"),
     Row("index_put", "fmi"),
@@ -294,7 +299,13 @@ TABLE: tuple[Row, ...] = (
     Row("argwhere", "fm", grad=False),
     # contraction
     *several("matmul mm bmm mv dot", "fmo"),
-    *several("addmm baddbmm addmv", "fmio"),
+    Row("addmm", "fmio"),
+    Row("baddbmm", "fmio", unlike={"strided": OVERLAP}),
+    Row("addmv", "fmio", unlike={"strided": OVERLAP, "shapes": "with a 0-dim input and a matrix without columns, PyTorch's result is 0-dim"}),
+    Row("addbmm", "fmio", tolerance={"float32": (1e-5, 1e-4)}, reason="sums of 25 products that nearly cancel, in another order",
+        unlike=dict.fromkeys(("inplace", "strided", "grad"), "PyTorch's addbmm_ takes a tensor into which the result does not fit")),
+    Row("addr", "fmio"),
+    Row("inner", "fmo"),
     Row("outer", "fmo"),
     Row("einsum", "f"),
     Row("nn.functional.linear", "f"),

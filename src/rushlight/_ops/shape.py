@@ -113,7 +113,11 @@ def trace(input: Tensor) -> Tensor:
 
 
 def _tensors(tensors: tuple[Any, ...]) -> Sequence[Tensor]:
-    return tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+    given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+    for i, t in enumerate(given):
+        if not isinstance(t, core.Tensor):
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}")
+    return given
 
 
 def _each(function: Any, tensors: tuple[Any, ...]) -> Any:
@@ -228,7 +232,6 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> Any:
     shape = [t.numel() for t in given]
     grids = [t.reshape([-1 if i == k else 1 for k in range(len(given))]).expand(shape) for i, t in enumerate(given)]
     if swap:
-        grids = [g.transpose(0, 1) for g in grids]
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)
 
@@ -438,32 +441,6 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     return flat.index_put_((index.reshape(-1),), source.reshape(-1), accumulate=accumulate).reshape(input.shape)
 
 
-@operator("Movement", inplace=True, out=True)
-def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
-    """A copy of input with slices of `source` written at indices of a dimension."""
-    dim = _wrap(dim, input.ndim)
-    if input.ndim == 0:
-        return source.reshape(()).clone()
-    result = input.clone()
-    result[(slice(None),) * dim + (index.reshape(-1),)] = source if source.ndim == input.ndim else source.unsqueeze(dim)
-    return result
-
-
-@operator("Movement", inplace=True)
-def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
-    """A copy of input with one value written at indices of a dimension."""
-    dim = _wrap(dim, input.ndim)
-    if isinstance(value, core.Tensor) and value.ndim > 0:
-        raise RuntimeError(
-            f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
-        )
-    result = input.clone()
-    if input.ndim == 0:
-        return result.fill_(value) if index.numel() else result
-    result[(slice(None),) * dim + (index.reshape(-1),)] = value
-    return result
-
-
 @operator("Movement", inplace=True)
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """A copy of input whose elements under the mask are the first ones of `source`, in order."""
@@ -489,12 +466,6 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
 
 def _type_name(t: Tensor) -> str:
     return str(t.dtype).removeprefix("torch.").capitalize()
-
-
-@operator("Comparison")
-def argwhere(input: Tensor) -> Tensor:
-    """The indices of all elements that differ from 0, as rows."""
-    return input.detach().nonzero()
 
 
 # --- copies of one kind or another --------------------------------------------------------------------------------------
@@ -591,14 +562,6 @@ def _count(t: Tensor, dims: Sequence[int]) -> int:
 def vdot(input: Tensor, other: Tensor) -> Tensor:
     """The dot product of two vectors, the first conjugated."""
     return core.dot(input.conj(), other)
-
-
-@operator("Contraction", out=True, inplace=True)
-def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
-    """beta * input + alpha * the sum over batches of batch1 @ batch2."""
-    product = core.bmm(batch1, batch2).sum(0)
-    product = product if alpha == 1 else product * alpha
-    return product.clone() if beta == 0 else product + (input if beta == 1 else input * beta)
 
 
 @operator("Contraction", where=FUNCTION, out=True)

@@ -21,6 +21,7 @@ from .._core import (
     huber_loss,
     l1_loss,
     leaky_relu,
+    linear,
     log_sigmoid,
     mish,
     mse_loss,
@@ -110,12 +111,6 @@ def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dty
     if dim is None:
         dim = _softmax_dim("log_softmax", input.dim())
     return _core.log_softmax(input, dim, dtype)
-
-
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """input @ weight.T + bias."""
-    out = input @ weight.t()
-    return out if bias is None else out + bias
 
 
 def __getattr__(name: str) -> Any:
