@@ -273,7 +273,7 @@ TABLE: tuple[Row, ...] = (
     Row("renorm", "fmio", unlike={"node": "composed of others: the node is that of the last product"}),
     # views and shapes
     *several("reshape permute transpose squeeze unsqueeze narrow select diagonal as_strided unbind chunk", "fm"),
-    Row("split", "fm", unlike={"errors": "what is no tensor is a TypeError; PyTorch's function is Python and finds no method"}),
+    Row("split", "fm"),
     *several("view expand unfold view_as expand_as reshape_as", "m"),
     *several("flatten ravel movedim t broadcast_to", "fm"),
     Row("unflatten", "fm"),
