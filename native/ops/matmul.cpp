@@ -610,7 +610,9 @@ PyObject* product_op(const OpDef& def, Args& a) {
       fail_runtime("addmv input tensors must have the same dtype, but got ", scalar_type_name(out), ", ",
                    scalar_type_name(x.dtype()), ", and ", scalar_type_name(y.dtype()));
   }
-  const OutRule rule = f == outer ? OutRule::Cast : OutRule::Same;
+  // outer, and inner of a number, are pointwise.
+  const bool pointwise = f == outer || (f == inner && (x.ndim() == 0 || y.ndim() == 0));
+  const OutRule rule = pointwise ? OutRule::Cast : OutRule::Same;
   return give(a, 2, std::move(result), def.name, tracked(x) || tracked(y), rule);
 }
 constexpr const char* kAddSig =

@@ -173,6 +173,7 @@ def _sizes(*more: Sample) -> tuple[Sample, ...]:
     )  # fmt: skip
 
 
+COMPOSED = "composed of other operators, of which the last one names the node"
 OVERLAP = "in place on an expanded tensor PyTorch's result depends on the order of its writes; rushlight refuses, as elsewhere"
 
 
@@ -287,6 +288,11 @@ TABLE: tuple[Row, ...] = (
     *several("broadcast_tensors meshgrid", "f"),
     # join
     *several("cat stack hstack vstack", "fo"),
+    Row("dstack", "fo"),
+    *several("fliplr flipud", "fm"),
+    *several("atleast_1d atleast_2d atleast_3d cartesian_prod", "f"),
+    *several("trace diagflat diag_embed", "fm", unlike={"node": COMPOSED}),
+    Row("vdot", "fmo", unlike={"node": COMPOSED}),
     # selection
     Row("where", "fm", _where),
     Row("masked_fill", "fmi"),

@@ -44,13 +44,12 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
         raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     n = input.shape[-1] + abs(offset)
     sizes = [*input.shape[:-1], n, n]
+    del sizes[-2:]
+    for dim in sorted((first, second)):
+        sizes.insert(dim, n)
     whole = core.zeros(sizes, dtype=input.dtype)
-    whole.diagonal(offset, -2, -1).copy_(input)
-    if first > second:
-        # Seen from the other side, the offset changes its sign.
-        whole = whole.transpose(-2, -1)
-        first, second = second, first
-    return whole.movedim((-2, -1), (first, second))
+    whole.diagonal(offset, first, second).copy_(input)
+    return whole
 
 
 @operator("Linear")
@@ -105,7 +104,7 @@ def as_strided_scatter(input: Tensor, src: Tensor, size: Any, stride: Any, stora
 def trace(input: Tensor) -> Tensor:
     """The sum of a matrix's diagonal."""
     if input.ndim != 2:
-        raise RuntimeError("trace: expected a matrix")
+        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.ndim}")
     return input.diagonal().sum()
 
 
@@ -156,6 +155,8 @@ def atleast_3d(*tensors: Any) -> Any:
 @operator("Movement", where=FUNCTION, out=True)
 def column_stack(tensors: Sequence[Tensor]) -> Tensor:
     """Joins along the second dimension, vectors as columns."""
+    if not tensors:
+        raise RuntimeError("column_stack expects a non-empty TensorList")
     return core.cat([t.reshape(t.numel(), 1) if t.ndim <= 1 else t for t in tensors], 1)
 
 
@@ -163,7 +164,7 @@ def column_stack(tensors: Sequence[Tensor]) -> Tensor:
 def block_diag(*tensors: Tensor) -> Tensor:
     """Matrices along the diagonal of one, zeros elsewhere."""
     blocks = []
-    for i, t in enumerate(tensors):
+    for i, t in enumerate(_tensors(tensors)):
         if t.ndim > 2:
             raise RuntimeError(
                 f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {t.ndim} dimensions"
@@ -307,7 +308,7 @@ def _long_name(t: Tensor) -> str:
 def _split_along(name: str, dim: int, least: int, input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     if input.ndim < least:
         raise RuntimeError(
-            f"torch.{name} requires a tensor with at least {least} dimension{'s' if least > 1 else ''}, but got a tensor with "
+            f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with "
             f"{input.ndim} dimensions!"
         )
     if isinstance(indices_or_sections, int):
@@ -432,8 +433,10 @@ def take(input: Tensor, index: Tensor) -> Tensor:
 @operator("Movement", inplace=True)
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """A copy of input with `source` written (or added) at places of the flattened tensor."""
+    if index.dtype != core.int64:
+        raise RuntimeError(f"put_(): Expected a long tensor for index, but got {_long_name(index)}")
     if index.numel() != source.numel():
-        raise RuntimeError(
+        raise IndexError(
             f"put_(): Expected source and index to have the same number of elements, but got source.numel() = {source.numel()}, "
             f"index.numel() = {index.numel()}"
         )
@@ -532,7 +535,12 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     if len(over_a) != len(over_b):
         raise RuntimeError("both dimension lists should have same length")
     for i, j in zip(over_a, over_b, strict=True):
-        if a.shape[i] != b.shape[j]:
+        # A dimension of size 1 is stretched; then the other one is just summed.
+        if a.shape[i] == 1 and b.shape[j] != 1:
+            b = b.sum(j, keepdim=True, dtype=b.dtype)
+        elif b.shape[j] == 1 and a.shape[i] != 1:
+            a = a.sum(i, keepdim=True, dtype=a.dtype)
+        elif a.shape[i] != b.shape[j]:
             raise RuntimeError(
                 f"contracted dimensions need to match, but first has size {a.shape[i]} in dim {i} and second has size {b.shape[j]} in dim {j}"
             )
