@@ -20,8 +20,9 @@ const char* scalar_type_name(DType d) {
 
 const char* cpp_type_name(DType d) {
   static constexpr const char* names[kDTypes] = {
-      "bool",          "unsigned char", "signed char", "short int", "int",                 "long int", "c10::Half",
-      "c10::BFloat16", "float",         "double",      "c10::complex<float>", "c10::complex<double>"};
+      "bool",  "unsigned char", "signed char",         "short int",
+      "int",   "long int",      "c10::Half",           "c10::BFloat16",
+      "float", "double",        "c10::complex<float>", "c10::complex<double>"};
   return names[int(d)];
 }
 

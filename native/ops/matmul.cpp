@@ -398,8 +398,8 @@ DimVec checked_shape(AddProduct kind, const Tensor& input, const Tensor& a, cons
       if (a.sizes()[0] != b.sizes()[0])
         fail_runtime("batch1 and batch2 must have same number of batches, got ", a.sizes()[0], " and ", b.sizes()[0]);
       if (a.sizes()[2] != b.sizes()[1])
-        fail_runtime("Incompatible matrix sizes for bmm (", a.sizes()[1], "x", a.sizes()[2], " and ", b.sizes()[1],
-                     "x", b.sizes()[2], ")");
+        fail_runtime("Incompatible matrix sizes for bmm (", a.sizes()[1], "x", a.sizes()[2], " and ", b.sizes()[1], "x",
+                     b.sizes()[2], ")");
       if (a.dtype() != b.dtype() || input.dtype() != b.dtype())
         fail_runtime(a.dtype() != b.dtype() ? "mat1" : "self", " and mat2 must have the same dtype, but got ",
                      scalar_type_name(a.dtype() != b.dtype() ? a.dtype() : input.dtype()), " and ",
@@ -434,8 +434,8 @@ void add_into(AddProduct kind, const Tensor& out, const Tensor& a, const Tensor&
     multiply(out, select(a, 0, i), select(b, 0, i), alpha, factor, fresh);
     factor = 1;
   }
-  if (a.sizes()[0] == 0) multiply(out, empty({{out.sizes()[0], 0}}, a.dtype()), empty({{0, out.sizes()[1]}}, a.dtype()),
-                                  alpha, beta, fresh);
+  if (a.sizes()[0] == 0)
+    multiply(out, empty({{out.sizes()[0], 0}}, a.dtype()), empty({{0, out.sizes()[1]}}, a.dtype()), alpha, beta, fresh);
 }
 
 AddProductNode* add_product_node(AddProduct kind, const Tensor& input, const Tensor& a, const Tensor& b,
@@ -524,8 +524,7 @@ void add_product_inplace(AddProduct kind, const Tensor& self, const Tensor& a, c
     check_convertible(alpha, self.dtype());
   }
   NodeRef node;
-  if (record && is_differentiable(self.dtype()))
-    node = NodeRef::steal(add_product_node(kind, self, a, b, beta, alpha));
+  if (record && is_differentiable(self.dtype())) node = NodeRef::steal(add_product_node(kind, self, a, b, beta, alpha));
   if (kind == AddProduct::Outer) {
     copy_into(self, result);
   } else if (self.is_contiguous()) {

@@ -364,7 +364,8 @@ namespace {
 /// Checks what scatter and its like want of their arguments. `src`: null where a number is written.
 void check_scatter(const Tensor& t, int dim, const Tensor& index, const Tensor* src) {
   check_index_type(index, "scatter");
-  if (src != nullptr && t.dtype() != src->dtype()) fail_runtime("scatter(): Expected self.dtype to be equal to src.dtype");
+  if (src != nullptr && t.dtype() != src->dtype())
+    fail_runtime("scatter(): Expected self.dtype to be equal to src.dtype");
   check_scatter_shapes(t, dim, index, src);
 }
 Tensor scattered_raw(const Tensor& t, int dim, const Tensor& index, const Tensor& src, Collide how) {
@@ -466,8 +467,9 @@ void check_index_add(const Tensor& t, int dim, const Tensor& index, const Tensor
     b.erase(std::size_t(dim));
   }
   if (!same(a, b))
-    fail_runtime("source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = ",
-                 str(t.sizes()), " source.shape = ", str(source.sizes()));
+    fail_runtime(
+        "source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = ",
+        str(t.sizes()), " source.shape = ", str(source.sizes()));
   check_convertible(alpha, t.dtype());
 }
 
@@ -547,9 +549,8 @@ void check_index_copy(const Tensor& t, int dim, const Tensor& index, const Tenso
       for (std::size_t i = 0; i < v.size(); ++i) text += cat(i > 0 ? " " : "", v[i]);
       return text;
     };
-    fail_runtime(
-        "index_copy_(): Source/destination tensor must have same slice shapes. Destination slice shape: ", plain(a),
-        " at dimension ", dim, " and source slice shape: ", plain(b), " at dimension 0.");
+    fail_runtime("index_copy_(): Source/destination tensor must have same slice shapes. Destination slice shape: ",
+                 plain(a), " at dimension ", dim, " and source slice shape: ", plain(b), " at dimension 0.");
   }
   if (source.ndim() != 0 && n != source.sizes()[dim])
     fail_index("index_copy_(): Number of indices (", n, ") should be equal to source.size(dim) (", source.sizes()[dim],
@@ -621,8 +622,8 @@ void index_fill_raw(const Tensor& dst, int dim, const Tensor& index, const Scala
   for (std::int64_t i = 0; i < n; ++i) rows.data_as<std::int64_t>()[i] = p[i] < 0 ? p[i] + size : p[i];
   const Tensor one = scalar_tensor(value, dst.dtype());
   const DimVec table = without(dst, dim, steps.size());
-  const IndexedMove m{sizes, dst.data(), table, dst.strides()[dim], rows.data_as<std::int64_t>(), steps, one.data(),
-                      none};
+  const IndexedMove m{sizes, dst.data(), table, dst.strides()[dim], rows.data_as<std::int64_t>(),
+                      steps, one.data(), none};
   GilRelease gil(product(sizes), is_fresh(dst.get()));
   move_to_table(dst.itemsize(), m);
 }
@@ -808,7 +809,8 @@ Key take_apart(const Tensor& t, PyObject* key) {
       put(dim++, index);
     } else if (PyUnicode_Check(o)) {
       // To PyTorch a key that is text is a tuple of its letters.
-      if (n == 1 && PyUnicode_GET_LENGTH(o) > t.ndim()) fail_index("too many indices for tensor of dimension ", t.ndim());
+      if (n == 1 && PyUnicode_GET_LENGTH(o) > t.ndim())
+        fail_index("too many indices for tensor of dimension ", t.ndim());
       fail_type("new(): invalid data type 'str'");
     } else if (is_tensor(o) || PyList_Check(o) || PyTuple_Check(o) || PyObject_CheckBuffer(o)) {
       if (PyBytes_Check(o))
@@ -1373,7 +1375,7 @@ PyObject* index_add_op(const OpDef& def, Args& a) {
   const Scalar alpha = a.scalar(4, 1);
   const int dim = a.dim(1, t.ndim());
   if (!in_place(def)) {
-      return give(a, 5, index_add(t, dim, index, source, alpha), def.name, tracked(t) || tracked(source));
+    return give(a, 5, index_add(t, dim, index, source, alpha), def.name, tracked(t) || tracked(source));
   }
   const bool record = recording(t, source);
   check_inplace(t, record);
@@ -1487,8 +1489,7 @@ PyObject* take_along_op(const OpDef& def, Args& a) {
     const auto* p = given.data_as<std::int64_t>();
     if (misfit(p, given.numel(), 0, size) >= 0) {
       Tensor wrapped = empty(given.sizes(), DType::Int64);
-      for (std::int64_t i = 0; i < given.numel(); ++i)
-        wrapped.data_as<std::int64_t>()[i] = (p[i] % size + size) % size;
+      for (std::int64_t i = 0; i < given.numel(); ++i) wrapped.data_as<std::int64_t>()[i] = (p[i] % size + size) % size;
       index = wrapped;
     }
   }
@@ -1557,10 +1558,10 @@ const OpDef ops[] = {
     {"where", "(Tensor condition, Operand input, Operand other, *, Tensor? out=None)\n(Tensor condition)", where_op,
      kFunction, Kind::Pointwise,
      "input where the condition holds, else other; with one argument, the places where it holds."},
-    {"masked_fill", "(Tensor input, Tensor mask, Tensor value)\n(Tensor input, Tensor mask, Number value)", masked_fill_op, kBoth, Kind::Pointwise,
-     "value where the mask holds, else input."},
-    {"masked_fill_", "(Tensor self, Tensor mask, Tensor value)\n(Tensor self, Tensor mask, Number value)", masked_fill_op_, kMethod, Kind::Pointwise,
-     "In-place masked_fill."},
+    {"masked_fill", "(Tensor input, Tensor mask, Tensor value)\n(Tensor input, Tensor mask, Number value)",
+     masked_fill_op, kBoth, Kind::Pointwise, "value where the mask holds, else input."},
+    {"masked_fill_", "(Tensor self, Tensor mask, Tensor value)\n(Tensor self, Tensor mask, Number value)",
+     masked_fill_op_, kMethod, Kind::Pointwise, "In-place masked_fill."},
     {"clamp", kClampSig, clamp_op, kBoth, Kind::Pointwise, "input, cut to [min, max]."},
     {"clamp_", "(Tensor self, Operand? min=None, Operand? max=None)", clamp_op_, kMethod, Kind::Pointwise,
      "In-place clamp."},

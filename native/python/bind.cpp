@@ -1124,7 +1124,8 @@ void check_out_dtype(DType result, DType out, OutRule rule) {
       return;
     case OutRule::Same:
       if (out != result)
-        fail_runtime("Expected out tensor to have dtype ", cpp_type_name(result), ", but got ", cpp_type_name(out), " instead");
+        fail_runtime("Expected out tensor to have dtype ", cpp_type_name(result), ", but got ", cpp_type_name(out),
+                     " instead");
       return;
     default:
       if (!can_cast(result, out)) {
@@ -1189,8 +1190,8 @@ std::optional<DType> dtype_or_out(const Args& a, int dtype_slot, int out_slot) {
   if (!a.has(out_slot)) return a.dtype(dtype_slot);
   const DType out = a.tensor(out_slot).dtype();
   if (a.has(dtype_slot) && *a.dtype(dtype_slot) != out) {
-    fail_runtime("Expected out tensor to have dtype ", cpp_type_name(*a.dtype(dtype_slot)), ", but got ", cpp_type_name(out),
-                 " instead");
+    fail_runtime("Expected out tensor to have dtype ", cpp_type_name(*a.dtype(dtype_slot)), ", but got ",
+                 cpp_type_name(out), " instead");
   }
   return out;
 }
