@@ -119,14 +119,8 @@ def take(input: Tensor, index: Tensor, *, out: Tensor | None=None) -> Tensor:
     """Elements of the flattened input at these places."""
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: _bool=False) -> Tensor:
     """A copy of input with `source` written (or added) at places of the flattened tensor."""
-def index_copy(input: Tensor, dim: _int, index: Tensor, source: Tensor, *, out: Tensor | None=None) -> Tensor:
-    """A copy of input with slices of `source` written at indices of a dimension."""
-def index_fill(input: Tensor, dim: _int, index: Tensor, value: Any) -> Tensor:
-    """A copy of input with one value written at indices of a dimension."""
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """A copy of input whose elements under the mask are the first ones of `source`, in order."""
-def argwhere(input: Tensor) -> Tensor:
-    """The indices of all elements that differ from 0, as rows."""
 def narrow_copy(input: Tensor, dim: _int, start: _int, length: _int) -> Tensor:
     """A copy of narrow(dim, start, length)."""
 def adjoint(input: Tensor) -> Tensor:
@@ -137,8 +131,6 @@ def tensordot(a: Tensor, b: Tensor, dims: Any=2, *, out: Tensor | None=None) -> 
     """Sums products over the last `dims` dimensions of a and the first of b, or over two lists of dimensions."""
 def vdot(input: Tensor, other: Tensor, *, out: Tensor | None=None) -> Tensor:
     """The dot product of two vectors, the first conjugated."""
-def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any=1, alpha: Any=1, out: Tensor | None=None) -> Tensor:
-    """beta * input + alpha * the sum over batches of batch1 @ batch2."""
 def chain_matmul(*matrices: Tensor, out: Tensor | None=None) -> Tensor:
     """The product of matrices."""
 def cross(input: Tensor, other: Tensor, dim: _int | None=None, *, out: Tensor | None=None) -> Tensor:
