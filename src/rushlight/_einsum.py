@@ -30,7 +30,7 @@ def einsum(*args: Any) -> Tensor:
     else:
         equation, operands = args[0], args[1:]
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
-        operands = operands[0]
+        operands = tuple(operands[0])
     if not isinstance(equation, str):
         raise TypeError(f"einsum(): argument 'equation' (position 1) must be str, not {type(equation).__name__}")
     for i, t in enumerate(operands):
@@ -208,7 +208,9 @@ def _pair(a: Tensor, b: Tensor, kept: int, uses: list[int]) -> Tensor:
         b = b.sum(only[1], True)
     if not over:
         return a * b
-    batch, left, right = [], [], []
+    batch: list[int] = []
+    left: list[int] = []
+    right: list[int] = []
     for d in range(a.dim()):
         if d in over:
             continue
