@@ -114,7 +114,7 @@ class Run {
       }
     }
     GradMode mode(request_.create_graph);
-    plain_ = request_.inputs.empty() && !modes.anomaly;
+    plain_ = request_.inputs.empty() && !modes.anomaly && !profiling;
     for (std::uint32_t i; (i = take_ready()) != kNone;) execute(i);
     finished_ = true;  // every node has run, and taken its cotangents
     for (std::size_t i = 0; i < callbacks_.size(); ++i) Object::check(PyObject_CallNoArgs(callbacks_[i].get()));
@@ -312,7 +312,7 @@ class Run {
       const bool leaf = n->is_accumulator();
       if (!leaf || request_.inputs.empty()) {
         if (!captured_here || has_needed_successor(n)) {
-          if (modes.anomaly) [[unlikely]]
+          if (modes.anomaly || profiling) [[unlikely]]
             apply_watched(n, in, out);
           else
             n->apply(in, out);

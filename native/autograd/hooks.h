@@ -23,7 +23,10 @@ struct SavedHooks {
 };
 /// In anomaly mode: the Python stack, as metadata of the node that is being made.
 void remember_stack(Node* n);
-/// In anomaly mode: runs the node's backward, says where the node was made if it fails, and looks for nan.
+/// A profile runs: nodes are events.
+extern bool profiling;
+/// In anomaly mode and in profiles: runs the node's backward, says where the node was made if it fails, and looks for
+/// nan.
 void apply_watched(Node* n, Tensor* in, Tensor* out);
 
 /// leaf.grad += g, taking `g` over where possible.

@@ -929,6 +929,19 @@ const char* kind_name(Kind k) {
   return names[int(k)];
 }
 
+vectorcallfunc plain_call(PyObject* op) {
+  return reinterpret_cast<OpObject*>(op)->python != nullptr ? python_call : op_call;
+}
+const char* operator_label(PyObject* op) { return reinterpret_cast<OpObject*>(op)->def->name; }
+void watch_operators(vectorcallfunc call) {
+  Py_ssize_t at = 0;
+  PyObject *name, *o;
+  while (PyDict_Next(op_table, &at, &name, &o)) {
+    auto* op = reinterpret_cast<OpObject*>(o);
+    if (op->def->kind != Kind::Query) op->call = call != nullptr ? call : plain_call(o);
+  }
+}
+
 PyObject* op_object(const char* name) { return PyDict_GetItemString(op_table, name); }
 
 void add_operators(PyObject* module) {

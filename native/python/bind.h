@@ -159,6 +159,11 @@ DType unwrap_dtype(PyObject* o);
 Tensor tensor_from_data(PyObject* data, std::optional<DType> dtype);
 /// The callable of an operator, by name; null if there is none. Borrowed.
 PyObject* op_object(const char* name);
+/// Exchanges what calling an operator runs, for all of them but queries; null puts back what was there.
+void watch_operators(vectorcallfunc call);
+/// What calling this operator runs when nothing watches.
+vectorcallfunc plain_call(PyObject* op);
+const char* operator_label(PyObject* op);
 /// If some argument overrides `__torch_function__`: its result (a new reference), or null with an exception; else
 /// nullopt.
 std::optional<PyObject*> intercept(PyObject* func, PyObject* const* args, Py_ssize_t n, PyObject* kwnames);

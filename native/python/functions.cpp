@@ -6,6 +6,7 @@
 #include "ops/generator.h"
 #include "python/bind.h"
 #include "python/node_object.h"
+#include "python/profiler.h"
 #include "python/tensor_type.h"
 
 namespace rl {
@@ -394,6 +395,7 @@ PyMODINIT_FUNC PyInit__core() {
     init_tensor_type(module.get());
     init_node_type(module.get());
     init_saved(module.get());
+    init_profiler(module.get());
     init_function_type(module.get());
     init_generator(module.get());
     init_functions(module.get());

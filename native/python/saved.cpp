@@ -4,6 +4,7 @@
 #include "autograd/hooks.h"
 #include "python/bind.h"
 #include "python/node_object.h"
+#include "python/profiler.h"
 
 namespace rl {
 namespace {
@@ -510,6 +511,18 @@ void remember_stack(Node* n) {
 }
 
 void apply_watched(Node* n, Tensor* in, Tensor* out) {
+  const std::string name = n->is_accumulator() ? cat("torch::autograd::", n->name()) : n->name();
+  const auto number = n->is_accumulator() ? -1 : std::int64_t(n->sequence());
+  ProfileSpan outer(profiling ? "autograd::engine::evaluate_function: " + name : "", nullptr, 0, number);
+  ProfileSpan inner(name, nullptr, 0, number);
+  const auto count_results = [&] {
+    for (std::uint32_t i = 0; profiling && i < n->edge_count(); ++i) inner.result(out[i]);
+  };
+  if (!modes.anomaly) {
+    n->apply(in, out);
+    count_results();
+    return;
+  }
   // Held here, what comes in is not written over.
   Object given = tensors(in, n->output_count());
   struct Evaluating {

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from . import anomaly_mode as anomaly_mode
     from . import functional as functional
     from . import graph as graph
+    from . import profiler as profiler
     from . import variable as variable
     from .anomaly_mode import detect_anomaly, set_detect_anomaly
     from .gradcheck import gradcheck, gradgradcheck
@@ -36,6 +37,7 @@ __all__ = [
     "gradgradcheck",
     "inference_mode",
     "no_grad",
+    "profiler",
     "set_detect_anomaly",
     "set_grad_enabled",
     "set_multithreading_enabled",
@@ -206,7 +208,7 @@ _LAZY = {
     "gradcheck": "gradcheck",
     "gradgradcheck": "gradcheck",
 }
-_SUBMODULES = ("anomaly_mode", "functional", "graph", "variable")
+_SUBMODULES = ("anomaly_mode", "functional", "graph", "profiler", "variable")
 
 
 def __getattr__(name: str) -> Any:

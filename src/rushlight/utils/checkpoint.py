@@ -9,6 +9,7 @@ recording and a backward of its own.
 from __future__ import annotations
 
 import itertools
+import threading
 import traceback
 import warnings
 import weakref
@@ -20,14 +21,18 @@ from .. import _core
 from .._core import Tensor
 from ..autograd.function import Function
 from ..autograd.graph import saved_tensors_hooks
+from ._selective import CheckpointPolicy, SelectiveCheckpointContext, create_selective_checkpoint_contexts
 
 __all__ = [
     "CheckpointError",
     "CheckpointFunction",
+    "CheckpointPolicy",
     "DefaultDeviceType",
+    "SelectiveCheckpointContext",
     "check_backward_validity",
     "checkpoint",
     "checkpoint_sequential",
+    "create_selective_checkpoint_contexts",
     "detach_variable",
     "get_device_states",
     "noop_context_fn",
@@ -171,6 +176,19 @@ def _shape_of(t: Tensor) -> dict[str, Any]:
 _DETERMINISM: dict[str, Callable[[Tensor], Any]] = {"default": _shape_of, "none": lambda _: None}
 
 
+class _Running(threading.local):
+    """What `create_selective_checkpoint_contexts` must know of the run that is on in this thread.
+
+    frame: in forward, the call's frame; again: in the second run, what takes a saved tensor.
+    """
+
+    frame: Any = None
+    again: Any = None
+
+
+_running = _Running()
+
+
 class _Frame:
     """One call of `checkpoint`: what its forward has saved, and how to save it again."""
 
@@ -186,6 +204,7 @@ class _Frame:
         self.complete = False
         self.done: set[int] = set()
         self.debug = debug
+        self.noting: list[Tensor] | None = None
         self.first_stacks: list[str] = []
         self.again_stacks: list[str] = []
 
@@ -193,6 +212,8 @@ class _Frame:
         holder = _Holder()
         self.holders.append(weakref.ref(holder))
         self.described.append(self.describe(t))
+        if self.noting is not None:
+            self.noting.append(t)
         if self.debug:
             self.first_stacks.append(_stack())
         return holder
@@ -248,6 +269,8 @@ class _Frame:
                 raise _Stop
             return t.detach()
 
+        outer = _running.again
+        _running.again = pack
         try:
             with saved_tensors_hooks(pack, lambda t: t), _core.enable_grad():
                 self.again(*args)
@@ -260,6 +283,8 @@ class _Frame:
                     f"recomputation.\nNumber of tensors saved during forward: {total}\nNumber of tensors saved during "
                     f"recomputation: {count}.\n{self._tip()}"
                 )
+        finally:
+            _running.again = outer
         different = ""
         for place, (first, second) in enumerate(zip(self.described, described, strict=False)):
             holder = self.holders[place]()
@@ -328,8 +353,12 @@ def _checkpointed(
         with forward_context:
             yield
         return
-    with saved_tensors_hooks(frame.pack, frame.unpack), forward_context:
-        yield
+    outer_frame, _running.frame = _running.frame, frame
+    try:
+        with saved_tensors_hooks(frame.pack, frame.unpack), forward_context:
+            yield
+    finally:
+        _running.frame = outer_frame
     frame.complete = True
 
 
