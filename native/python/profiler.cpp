@@ -107,9 +107,11 @@ void ProfileSpan::result(PyObject* o) {
 
 namespace {
 
-// --- operators ----------------------------------------------------------------------------------------------------------
+// --- operators
+// ----------------------------------------------------------------------------------------------------------
 
-// What Python code of this thread watches its operators: a callable (op, args, kwargs) that runs them. Off while it runs.
+// What Python code of this thread watches its operators: a callable (op, args, kwargs) that runs them. Off while it
+// runs.
 thread_local PyObject* watcher = nullptr;
 thread_local bool watching = false;
 
@@ -144,7 +146,8 @@ PyObject* timed_call(PyObject* self, PyObject* const* args, std::size_t nargsf, 
   }
 }
 
-// --- slots --------------------------------------------------------------------------------------------------------------
+// --- slots
+// --------------------------------------------------------------------------------------------------------------
 
 constexpr int kCompare = 21, kGetItem = 22;
 
@@ -239,7 +242,8 @@ void use_exchanged(bool on) {
   }
 }
 
-// --- from Python --------------------------------------------------------------------------------------------------------
+// --- from Python
+// --------------------------------------------------------------------------------------------------------
 
 /// _profile_start(record_shapes)
 PyObject* start(PyObject*, PyObject* args) {
@@ -303,7 +307,8 @@ PyObject* leave(PyObject*, PyObject* handle) {
   end(index, outer, of_session);
   Py_RETURN_NONE;
 }
-/// _watch(callable): from now on callable(op, args, kwargs) runs this thread's operators; None ends it. Gives the old one.
+/// _watch(callable): from now on callable(op, args, kwargs) runs this thread's operators; None ends it. Gives the old
+/// one.
 PyObject* watch(PyObject*, PyObject* callable) {
   PyObject* old = std::exchange(watcher, callable == Py_None ? nullptr : Py_NewRef(callable));
   if (watcher != nullptr && old == nullptr) use_exchanged(true);
