@@ -155,7 +155,16 @@ def edge_cannot_be_materialized(m: Any) -> Any:
     return m.autograd.grad(z.sum(), [m.autograd.graph.get_gradient_edge(x)], materialize_grads=True)
 
 
+def edge_as_an_input_of_the_method(m: Any) -> Any:
+    x, z = leaf(m), leaf(m)
+    edge = m.autograd.graph.get_gradient_edge(x)
+    (x * z).sum().backward(inputs=edge)
+    (x * z).sum().backward(inputs=[edge, z])
+    return x.grad, z.grad
+
+
 EDGES: list[Scenario] = [
+    edge_as_an_input_of_the_method,
     edge_as_output, edge_of_a_scalar, edge_needs_a_scalar, edges_as_inputs, edge_outlives_its_tensor, edge_in_backward,
     edge_of_nothing, edge_of_one_of_several_outputs, edge_cannot_be_materialized,
 ]  # fmt: skip
@@ -445,6 +454,15 @@ def any_gradient(m: Any) -> Any:
     return seen
 
 
+def callback(m: Any) -> Any:
+    seen: list[str] = []
+    x = leaf(m)
+    queue = m.autograd.Variable._execution_engine.queue_callback
+    x.register_hook(lambda g: (seen.append("hook"), queue(lambda: seen.append("end")))[:0] or None)
+    (x * x).sum().backward()
+    return seen
+
+
 def unknown_mode(m: Any) -> Any:
     m.autograd.graph.register_multi_grad_hook([leaf(m)], print, mode="some")
 
@@ -475,6 +493,7 @@ def version_is_seen_by_backward(m: Any) -> Any:
         hook_replaces,
         all_gradients,
         any_gradient,
+        callback,
         unknown_mode,
         versions,
         versions_of_a_number,

@@ -143,11 +143,18 @@ std::vector<Tensor> tensor_list(PyObject* o, const char* what) {
     out.push_back(Tensor::borrow(o));
     return out;
   }
-  Object seq = Object::check(PySequence_Fast(o, what));
+  // A single graph.GradientEdge is a tuple, too.
+  const bool edge = PyTuple_Check(o) && !PyTuple_CheckExact(o) && PyObject_HasAttrString(o, "ownership_token");
+  Object seq = Object::check(edge ? PyTuple_Pack(1, o) : PySequence_Fast(o, what));
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(seq.get()); ++i) {
     PyObject* item = PySequence_Fast_GET_ITEM(seq.get(), i);
     if (item == Py_None) {
       out.emplace_back();
+    } else if (!is_tensor(item) && PyObject_HasAttrString(item, "ownership_token")) {
+      // A graph.GradientEdge: a tensor stands for it.
+      const Object graph = Object::check(PyImport_ImportModule("rushlight.autograd.graph"));
+      const Object stand_in = Object::check(PyObject_CallMethod(graph.get(), "_as_tensor", "(O)", item));
+      out.push_back(Tensor::borrow(stand_in.get()));
     } else if (is_tensor(item)) {
       out.push_back(Tensor::borrow(item));
     } else {

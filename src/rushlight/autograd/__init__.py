@@ -189,6 +189,15 @@ def _batched(
     return tuple(None if column[0] is None else _core.stack(column) for column in zip(*rows, strict=True))
 
 
+class _Engine:
+    """What programs ask PyTorch's engine for."""
+
+    @staticmethod
+    def queue_callback(callback: Any) -> None:
+        """Calls `callback()` when the backward pass that runs has ended."""
+        _core._call_after_backward(callback)
+
+
 class _VariableMeta(type):
     def __instancecheck__(cls, other: Any) -> bool:
         return isinstance(other, Tensor)
@@ -196,6 +205,8 @@ class _VariableMeta(type):
 
 class Variable(metaclass=_VariableMeta):
     """The name of a tensor with history before there was one kind of tensor: ``Variable(data, requires_grad)``."""
+
+    _execution_engine = _Engine
 
     def __new__(cls, data: Any = None, requires_grad: bool = False, volatile: bool = False) -> Any:
         t = _core.empty(0) if data is None else data.detach()
