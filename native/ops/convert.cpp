@@ -1,4 +1,9 @@
 // Copies, conversions, history cut off.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+
 #include "ops/ops.h"
 #include "python/bind.h"
 #include "tensor/iterator.h"
@@ -96,6 +101,103 @@ Tensor& copy_(Tensor& dst, const Tensor& src) {
   return dst;
 }
 
+namespace {
+
+/// PyTorch's names of the C++ types, which its messages have.
+const char* c_name(DType d) {
+  static constexpr const char* names[] = {"bool",      "uint8_t",       "int8_t", "int16_t", "int",
+                                          "int64_t",   "c10::Half",     "c10::BFloat16", "float", "double",
+                                          "c10::complex<float>", "c10::complex<double>"};
+  return names[int(d)];
+}
+
+template <class T>
+bool fits_in(const Scalar& v) {
+  if constexpr (std::is_same_v<T, bool>) {
+    return true;
+  } else if constexpr (is_complex_v<T>) {
+    using R = typename T::value_type;
+    return fits_in<R>(Scalar(v.real())) && fits_in<R>(Scalar(v.im));
+  } else if constexpr (is_half_v<T>) {
+    const double largest = std::is_same_v<T, half_t> ? 65504.0 : 0x1.fep127;
+    return v.kind == Scalar::Kind::Bool || std::isinf(v.real()) || !(std::abs(v.real()) > largest);
+  } else if constexpr (std::is_floating_point_v<T>) {
+    return v.is_integral() || std::isinf(v.d) || !(std::abs(v.d) > double(std::numeric_limits<T>::max()));
+  } else {
+    using L = std::numeric_limits<T>;
+    if (v.kind == Scalar::Kind::Bool) return true;
+    if (v.is_integral()) {
+      // Negative numbers wrap where the type has no sign.
+      const std::int64_t low = std::is_signed_v<T> ? std::int64_t(L::min()) : -std::int64_t(L::max());
+      return v.i >= low && v.i <= std::int64_t(L::max());
+    }
+    return v.d >= double(L::min()) && v.d <= double(L::max()) && v.d < 0x1p63;
+  }
+}
+
+}  // namespace
+
+void check_fits(const Scalar& v, DType dtype) {
+  bool fits = is_complex(dtype) || v.kind != Scalar::Kind::Complex || v.im == 0 || dtype == DType::Bool;
+  if (fits) {
+    fits = dispatch(dtype, [&](auto tag) { return fits_in<typename decltype(tag)::type>(v); });
+  }
+  if (!fits) fail_runtime("value cannot be converted to type ", c_name(dtype), " without overflow");
+}
+
+namespace {
+
+DimVec channels_last_strides(Dims sizes, Format f) {
+  const std::size_t n = f == Format::ChannelsLast ? 4 : 5;
+  if (sizes.size() != n) {
+    fail_runtime("required rank ", n, " tensor to use ", n == 4 ? "channels_last" : "channels_last_3d", " format");
+  }
+  DimVec strides(sizes);
+  std::int64_t step = 1;
+  for (std::size_t k = 0; k < n; ++k) {  // channels, then the other dimensions from the last to the first
+    const std::size_t d = k == 0 ? 1 : k == n - 1 ? 0 : n - k;
+    strides[d] = step;
+    step *= std::max<std::int64_t>(sizes[d], 1);
+  }
+  return strides;
+}
+
+}  // namespace
+
+Tensor empty_as(Dims sizes, DType dtype, Format f) {
+  if (f == Format::Preserve) {
+    fail_runtime(
+        "unsupported memory format option Preserve; torch.preserve_format keeps the layout of a tensor, and here there "
+        "is none");
+  }
+  if (f == Format::None || f == Format::Contiguous) return empty(sizes, dtype);
+  checked_numel(sizes);
+  return empty_strided(sizes, channels_last_strides(sizes, f), dtype);
+}
+Tensor empty_like_as(const Tensor& t, DType dtype, Format f) {
+  if (f == Format::None || f == Format::Preserve) return empty_like(t, dtype);
+  return empty_as(t.sizes(), dtype, f);
+}
+bool has_format(const Tensor& t, Format f) {
+  if (f == Format::None || f == Format::Contiguous) return t.is_contiguous();
+  if (f == Format::Preserve) return true;
+  if (t.ndim() != (f == Format::ChannelsLast ? 4 : 5)) return false;
+  const DimVec wanted = channels_last_strides(t.sizes(), f);
+  for (int i = 0; i < t.ndim(); ++i) {
+    if (t.sizes()[i] != 1 && t.strides()[i] != wanted[std::size_t(i)]) return false;
+  }
+  return true;
+}
+
+Format memory_format(const Args& a, int slot) {
+  if (!a.has(slot)) return Format::None;
+  Object text = Object::check(PyObject_Str(a.v[slot]));
+  const std::string_view name = PyUnicode_AsUTF8(text.get());
+  if (name == "torch.contiguous_format") return Format::Contiguous;
+  if (name == "torch.preserve_format") return Format::Preserve;
+  return name == "torch.channels_last" ? Format::ChannelsLast : Format::ChannelsLast3d;
+}
+
 Tensor zeros(Dims sizes, DType dtype) { return full(sizes, 0, dtype); }
 Tensor zeros_like(const Tensor& t) {
   Tensor out = empty_like(t, t.dtype());
@@ -110,16 +212,25 @@ Tensor ones_like(const Tensor& t) {
 
 namespace {
 
-PyObject* clone_op(const OpDef&, Args& a) {
-  const Tensor t = a.tensor(0);
-  if (a.has(1)) {
-    Object text = Object::check(PyObject_Str(a.v[1]));
-    if (std::string_view(PyUnicode_AsUTF8(text.get())) == "torch.contiguous_format" && !t.is_contiguous())
-      return contiguous(t).release();
-  }
-  return clone(t).release();
+/// A copy in a memory format, in another dtype or in the same one, with history.
+Tensor copied(const Tensor& t, DType d, Format f) {
+  Tensor out = empty_like_as(t, d, f);
+  copy_into(out, t);
+  if (!recording(t) || !is_differentiable(d)) return out;
+  if (d == t.dtype())
+    record<CloneNode>(out, t);
+  else
+    record<ToNode>(out, t)->dtype = t.dtype();
+  return out;
 }
-PyObject* contiguous_op(const OpDef&, Args& a) { return contiguous(a.tensor(0)).release(); }
+PyObject* clone_op(const OpDef&, Args& a) { return copied(a.tensor(0), a.tensor(0).dtype(), memory_format(a, 1)).release(); }
+PyObject* contiguous_op(const OpDef&, Args& a) {
+  const Tensor t = a.tensor(0);
+  const Format f = memory_format(a, 1);
+  if (f == Format::Preserve) fail_runtime("preserve memory format is unsupported by the contiguous operator");
+  if (f == Format::None || f == Format::Contiguous) return contiguous(t).release();
+  return has_format(t, f) ? Tensor(t).release() : copied(t, t.dtype(), f).release();
+}
 PyObject* detach_op(const OpDef&, Args& a) { return detach(a.tensor(0)).release(); }
 PyObject* detach_op_(const OpDef&, Args& a) {
   Tensor t = a.tensor(0);
@@ -154,6 +265,8 @@ PyObject* fill_op_(const OpDef& def, Args& a) {
     copy_(t, value);
     return t.release();
   }
+  const Scalar value = a.has(1) ? a.scalar(1) : Scalar(0);
+  check_fits(value, t.dtype());
   const bool record = recording(t);
   check_inplace(t, record);
   NodeRef node;
@@ -162,41 +275,43 @@ PyObject* fill_op_(const OpDef& def, Args& a) {
     node = NodeRef::steal(n);
     connect(n, 0, t);
   }
-  const Scalar value = a.has(1) ? a.scalar(1) : Scalar(0);
-  if (value.kind == Scalar::Kind::Complex && !is_complex(t.dtype()) && value.im != 0) {
-    fail_runtime("value cannot be converted to type ", dtype_name(t.dtype()), " without overflow");
-  }
   fill(t, value);
   finish_inplace(t, node.get());
   return t.release();
 }
 
-Tensor converted(const Tensor& t, DType d, bool copy) {
-  if (d == t.dtype()) return copy ? clone(t) : t;
-  return to(t, d);
+Tensor converted(const Tensor& t, DType d, bool copy, Format f) {
+  const bool laid_out = f == Format::None || f == Format::Preserve || has_format(t, f);
+  if (d == t.dtype() && !copy && laid_out) return t;
+  if (d == t.dtype() && recording(t)) {
+    // to() names its node by what it is, also where only the memory changes.
+    Tensor out = empty_like_as(t, d, f);
+    copy_into(out, t);
+    record<ToNode>(out, t)->dtype = d;
+    return out;
+  }
+  return copied(t, d, f);
 }
 
-/// to(dtype), to(device), to(device, dtype), to(other); on the CPU only the dtype matters.
+/// to(dtype), to(device), to(device, dtype), to(other); on the CPU only the dtype and the memory format matter.
 PyObject* to_op(const OpDef&, Args& a) {
   const Tensor t = a.tensor(0);
   DType d = t.dtype();
-  bool copy = false;
+  int at = 3;
   switch (a.overload) {
-    case 0:
-      d = a.dtype(1).value_or(d);
-      copy = a.boolean(3);
-      break;
+    case 0: d = a.dtype(1).value_or(d); break;
     case 1:
       a.check_device(1);
       d = a.dtype(2).value_or(d);
-      copy = a.boolean(4);
+      at = 4;
       break;
-    default: d = a.tensor(1).dtype(); copy = a.boolean(3);
+    default: d = a.tensor(1).dtype();
   }
-  return converted(t, d, copy).release();
+  return converted(t, d, a.boolean(at), memory_format(a, at + 1)).release();
 }
 PyObject* type_op(const OpDef& def, Args& a) {
-  return converted(a.tensor(0), DType(int(reinterpret_cast<std::intptr_t>(def.data))), false).release();
+  return converted(a.tensor(0), DType(int(reinterpret_cast<std::intptr_t>(def.data))), false, memory_format(a, 1))
+      .release();
 }
 const void* as_data(DType d) { return reinterpret_cast<const void*>(std::intptr_t(d)); }
 

@@ -1,6 +1,10 @@
 // Tensors from sizes, numbers and Python data.
+#include <algorithm>
 #include <cmath>
+#include <complex>
 #include <cstring>
+#include <limits>
+#include <type_traits>
 
 #include "ops/ops.h"
 #include "python/bind.h"
@@ -9,6 +13,7 @@
 namespace rl {
 namespace {
 
+/// Sets requires_grad, writes into `out=`. The result's dtype is that of `out` where no dtype is given.
 PyObject* finish(Args& a, int out_slot, int requires_slot, Tensor t, const char* name) {
   if (a.boolean(requires_slot)) {
     if (!is_differentiable(t.dtype()))
@@ -17,14 +22,34 @@ PyObject* finish(Args& a, int out_slot, int requires_slot, Tensor t, const char*
   }
   return out_slot < 0 ? t.release() : give(a, out_slot, std::move(t), name, false);
 }
+/// The dtype of a new tensor: `dtype=`, else that of `out=`, else `otherwise`.
+DType chosen_type(const Args& a, int dtype_slot, int out_slot, DType otherwise) {
+  if (auto d = a.dtype(dtype_slot)) {
+    if (out_slot >= 0 && a.has(out_slot) && a.tensor(out_slot).dtype() != *d) {
+      fail_runtime("dtype ", scalar_type_name(*d), " does not match dtype of out parameter (",
+                   scalar_type_name(a.tensor(out_slot).dtype()), ")");
+    }
+    return *d;
+  }
+  return out_slot >= 0 && a.has(out_slot) ? a.tensor(out_slot).dtype() : otherwise;
+}
+/// Raises unless the slot is absent or means dense memory.
+void check_layout(const Args& a, int slot) {
+  if (!a.has(slot)) return;
+  Object text = Object::check(PyObject_Str(a.v[slot]));
+  const char* name = PyUnicode_AsUTF8(text.get());
+  if (std::string_view(name) != "torch.strided")
+    fail(ErrorKind::NotImplemented, "rushlight has dense tensors only (layout=torch.strided); got layout=", name);
+}
 
 // (size, *, out, dtype, layout, device, pin_memory, requires_grad)
 PyObject* filled_op(const OpDef& def, Args& a) {
   a.check_device(4);
-  const DType d = a.dtype(2).value_or(default_dtype());
+  check_layout(a, 3);
+  const DType d = chosen_type(a, 2, 1, default_dtype());
   const DimVec sizes = a.ints(0);
-  Tensor t = def.name[0] == 'e' ? empty(sizes, d) : full(sizes, def.name[0] == 'o' ? 1 : 0, d);
-  return finish(a, 1, 6, std::move(t), def.name);
+  if (def.name[0] == 'e') return finish(a, 1, 6, empty_as(sizes, d, memory_format(a, 7)), def.name);
+  return finish(a, 1, 6, full(sizes, def.name[0] == 'o' ? 1 : 0, d), def.name);
 }
 DType type_of(const Scalar& s) {
   switch (s.kind) {
@@ -37,8 +62,11 @@ DType type_of(const Scalar& s) {
 }
 PyObject* full_op(const OpDef& def, Args& a) {
   a.check_device(5);
+  check_layout(a, 4);
   const Scalar v = a.scalar(1);
-  return finish(a, 2, 7, full(a.ints(0), v, a.dtype(3).value_or(type_of(v))), def.name);
+  const DType d = chosen_type(a, 3, 2, type_of(v));
+  check_fits(v, d);
+  return finish(a, 2, 7, full(a.ints(0), v, d), def.name);
 }
 // (input, *, dtype, layout, device, requires_grad, memory_format)
 PyObject* like_op(const OpDef& def, Args& a) {
@@ -46,7 +74,10 @@ PyObject* like_op(const OpDef& def, Args& a) {
   const bool valued = std::string_view(def.name) == "full_like";
   const int at = valued ? 2 : 1;
   a.check_device(at + 2);
-  Tensor out = empty_like(t, a.dtype(at).value_or(t.dtype()));
+  check_layout(a, at + 1);
+  const DType d = a.dtype(at).value_or(t.dtype());
+  if (valued) check_fits(a.scalar(1), d);
+  Tensor out = empty_like_as(t, d, memory_format(a, at + 4));
   if (valued)
     fill(out, a.scalar(1));
   else if (def.name[0] != 'e')
@@ -59,7 +90,10 @@ PyObject* new_op(const OpDef& def, Args& a) {
   const bool valued = std::string_view(def.name) == "new_full";
   const int at = valued ? 3 : 2;
   a.check_device(at + 2);
-  Tensor out = empty(a.ints(1), a.dtype(at).value_or(t.dtype()));
+  check_layout(a, at + 1);
+  const DType d = a.dtype(at).value_or(t.dtype());
+  if (valued) check_fits(a.scalar(2), d);
+  Tensor out = empty(a.ints(1), d);
   if (valued)
     fill(out, a.scalar(2));
   else if (def.name[4] != 'e')
@@ -67,19 +101,74 @@ PyObject* new_op(const OpDef& def, Args& a) {
   return finish(a, -1, at + 4, out, def.name);
 }
 PyObject* empty_strided_op(const OpDef& def, Args& a) {
-  return finish(a, -1, 6, empty_strided(a.ints(0), a.ints(1), a.dtype(2).value_or(default_dtype())), def.name);
+  a.check_device(4);
+  check_layout(a, 3);
+  const DimVec sizes = a.ints(0), strides = a.ints(1);
+  if (sizes.size() != strides.size()) {
+    fail_runtime("dimensionality of sizes (", sizes.size(), ") must match dimensionality of strides (", strides.size(),
+                 ")");
+  }
+  for (auto step : strides) {
+    if (step < 0)
+      fail_runtime("Storage size calculation overflowed with sizes=", str(sizes), " and strides=", str(strides));
+  }
+  return finish(a, -1, 6, empty_strided(sizes, strides, a.dtype(2).value_or(default_dtype())), def.name);
+}
+/// empty_permuted(size, physical_layout, *, dtype, layout, device, pin_memory, requires_grad)
+PyObject* empty_permuted_op(const OpDef& def, Args& a) {
+  a.check_device(4);
+  check_layout(a, 3);
+  const DimVec sizes = a.ints(0), order = a.ints(1);
+  if (sizes.size() != order.size()) {
+    fail_runtime("Number of dimensions in size does not match the length of the physical_layout; i.e. len(size) = ",
+                 sizes.size(), " is not equal to len(physical_layout) = ", order.size());
+  }
+  DimVec strides(sizes);
+  std::vector<bool> seen(sizes.size());
+  std::int64_t step = 1;
+  for (std::size_t i = order.size(); i-- > 0;) {
+    if (order[i] < 0 || order[i] >= std::int64_t(sizes.size())) {
+      fail_runtime("Dimension out of range (expected to be between 0 and ", sizes.size() - 1, ", but got ", order[i],
+                   " at index ", i,
+                   ").  NB: negative dims not currently supported; file an issue if you want it.");
+    }
+    if (seen[std::size_t(order[i])]) fail_runtime("Duplicate dim not allowed");
+    seen[std::size_t(order[i])] = true;
+    strides[std::size_t(order[i])] = step;
+    step *= std::max<std::int64_t>(sizes[std::size_t(order[i])], 1);
+  }
+  checked_numel(sizes);
+  return finish(a, -1, 6, empty_strided(sizes, strides, a.dtype(2).value_or(default_dtype())), def.name);
 }
 
-/// Writes f(i) as element i; doubles for floats, int64 for integers.
-template <class F>
-Tensor generated(std::int64_t n, DType d, F&& f) {
-  Tensor t = empty({{n}}, d);
-  dispatch(d, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    for (std::int64_t i = 0; i < n; ++i) t.data_as<T>()[i] = convert<T>(f(i));
-  });
-  return t;
+/// Writes f(i) as element i; the elements that f gives have the dtype's type already.
+template <class T, class F>
+void generate(const Tensor& t, F&& f) {
+  T* p = t.data_as<T>();
+  for (std::int64_t i = 0, n = t.numel(); i < n; ++i) p[i] = f(i);
 }
+
+/// How many elements arange has in type `A` (int64 for integers, else float or double): PyTorch's formula and checks.
+template <class A>
+std::int64_t range_length(const Scalar& start, const Scalar& end, const Scalar& step) {
+  const A s = start.to<A>(), e = end.to<A>(), h = step.to<A>();
+  if (!(h > 0 || h < 0)) fail_runtime("step must be nonzero");
+  if (!std::isfinite(start.real()) || !std::isfinite(end.real()))
+    fail_runtime("unsupported range: ", start.real(), " -> ", end.real());
+  if (!((h > 0 && e >= s) || (h < 0 && e <= s)))
+    fail_runtime("upper bound and lower bound inconsistent with step sign");
+  double length;
+  if constexpr (std::is_integral_v<A>) {
+    __int128 span = __int128(e) - s, count = (span + h - (h > 0 ? 1 : -1)) / h;
+    if (span != std::int64_t(span) || span + h != std::int64_t(span + h)) count = -1;  // as PyTorch's int64 overflows
+    length = double(count);
+  } else {
+    length = std::ceil((end.real() - start.real()) / step.real());
+  }
+  if (!(length >= 0 && length < 0x1p63)) fail_runtime("invalid size, possible overflow?");
+  return std::int64_t(length);
+}
+
 // arange: (end), (start, end), (start, end, step)
 PyObject* arange_op(const OpDef& def, Args& a) {
   const int k = a.overload;
@@ -87,103 +176,222 @@ PyObject* arange_op(const OpDef& def, Args& a) {
                step = k == 2 ? a.scalar(2, 1) : Scalar(1);
   const int at = k + 1;
   a.check_device(at + 3);
-  DType d;
-  if (auto given = a.dtype(at + 1))
-    d = *given;
-  else
-    d = start.is_integral() && end.is_integral() && step.is_integral() ? DType::Int64 : default_dtype();
-  const double s = start.real(), e = end.real(), h = step.real();
-  if (h == 0) fail_runtime("step must be nonzero");
-  if (!std::isfinite(s) || !std::isfinite(e)) fail_runtime("unsupported range: ", s, " -> ", e);
-  if ((h > 0 && e < s) || (h < 0 && e > s)) fail_runtime("upper bound and lower bound inconsistent with step sign");
-  std::int64_t n;
-  if (is_integral(d, true) && start.is_integral() && end.is_integral() && step.is_integral()) {
-    n = std::int64_t(std::ceil((double(end.i) - double(start.i)) / double(step.i)));
-    return finish(a, at, at + 5, generated(n, d, [&](std::int64_t i) { return start.i + i * step.i; }), def.name);
+  check_layout(a, at + 2);
+  const bool integral = start.is_integral() && end.is_integral() && step.is_integral();
+  const DType d = chosen_type(a, at + 1, at, integral ? DType::Int64 : default_dtype());
+  for (const Scalar& v : {start, end, step}) {
+    if (v.kind == Scalar::Kind::Complex && v.im != 0)
+      fail_runtime("value cannot be converted to type double without overflow");
   }
-  n = std::int64_t(std::ceil((e - s) / h));
-  if (is_integral(d, true))
-    return finish(a, at, at + 5, generated(n, d, [&](std::int64_t i) { return start.integer() + i * step.integer(); }),
-                  def.name);
-  return finish(a, at, at + 5, generated(n, d, [&](std::int64_t i) { return s + double(i) * h; }), def.name);
+  if (d == DType::Bool || is_complex(d))
+    fail(ErrorKind::NotImplemented, "\"arange_cpu\" not implemented for '", scalar_type_name(d), "'");
+  Tensor t;
+  if (is_integral(d, true)) {
+    t = empty({{range_length<std::int64_t>(start, end, step)}}, d);
+    const auto s = std::uint64_t(start.integer()), h = std::uint64_t(step.integer());
+    dispatch(d, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>)
+        generate<T>(t, [&](std::int64_t i) { return T(s + std::uint64_t(i) * h); });
+    });
+  } else if (d == DType::Float || d == DType::Double) {
+    t = empty({{range_length<double>(start, end, step)}}, d);
+    const double s = start.real(), h = step.real();
+    if (d == DType::Double)
+      generate<double>(t, [&](std::int64_t i) { return std::fma(h, double(i), s); });
+    else
+      generate<float>(t, [&](std::int64_t i) { return float(std::fma(h, double(i), s)); });
+  } else {
+    t = empty({{range_length<float>(start, end, step)}}, d);
+    const float s = start.to<float>(), h = step.to<float>();
+    if (d == DType::Half)
+      generate<half_t>(t, [&](std::int64_t i) { return half_t(std::fma(h, float(i), s)); });
+    else
+      generate<bfloat16_t>(t, [&](std::int64_t i) { return bfloat16_t(std::fma(h, float(i), s)); });
+  }
+  return finish(a, at, at + 5, t, def.name);
+}
+
+/// start + step * i up to the middle, end - step * (steps-1-i) from there on, so that both ends are exact.
+template <class T, class Step, class F>
+void from_both_ends(const Tensor& t, T start, T end, F&& f) {
+  const std::int64_t n = t.numel(), half = n / 2;
+  Step step;
+  if constexpr (is_half_v<T>)
+    step = float(T((float(T(float(end) - float(start)))) / float(T(float(n - 1)))));
+  else
+    step = (Step(end) - Step(start)) / Step(double(n - 1));
+  generate<T>(t, [&](std::int64_t i) -> T {
+    const bool first = i < half;
+    const std::int64_t k = first ? i : n - 1 - i;
+    if constexpr (is_half_v<T>) {  // every operation of PyTorch's 16-bit types rounds
+      const float way = float(T(step * float(T(float(k)))));
+      return T(first ? float(start) + way : float(end) - way);
+    } else if constexpr (is_complex_v<T>) {
+      return f(first ? start + step * Step(double(k)) : end - step * Step(double(k)));
+    } else {
+      const Step x = first ? std::fma(step, Step(k), Step(start)) : std::fma(-step, Step(k), Step(end));
+      return f(x);
+    }
+  });
+}
+
+/// The dtype of linspace and logspace, and their checks.
+DType steps_type(const Args& a, int out, const Scalar& start, const Scalar& end, std::int64_t n) {
+  if (n < 0) fail_runtime("number of steps must be non-negative");
+  const bool complex = start.kind == Scalar::Kind::Complex || end.kind == Scalar::Kind::Complex;
+  return chosen_type(a, out + 1, out, complex ? to_complex(default_dtype()) : default_dtype());
+}
+/// One value as `steps_type` has it: the real part alone would lose something.
+void check_ends(const Scalar& start, const Scalar& end, DType d) {
+  const bool complex = start.kind == Scalar::Kind::Complex || end.kind == Scalar::Kind::Complex;
+  if (complex && !is_complex(d)) {
+    fail_runtime("torch.linspace(): inferred dtype ", scalar_type_name(to_complex(default_dtype())),
+                 " can't be safely cast to passed dtype ", scalar_type_name(d));
+  }
 }
 // linspace(start, end, steps, *, out, dtype, layout, device, pin_memory, requires_grad)
 PyObject* linspace_op(const OpDef& def, Args& a) {
-  const double s = a.real(0), e = a.real(1);
+  a.check_device(6);
+  check_layout(a, 5);
+  const Scalar start = a.scalar(0), end = a.scalar(1);
   const std::int64_t n = a.integer(2);
-  if (n < 0) fail_runtime("number of steps must be non-negative");
-  const DType d = a.dtype(4).value_or(default_dtype());
-  const double h = n > 1 ? (e - s) / double(n - 1) : 0;
-  // From both ends towards the middle, so that both are exact.
-  Tensor t;
-  if (d == DType::Float) {
-    const float fs = float(s), fe = float(e), fh = n > 1 ? (fe - fs) / float(n - 1) : 0;
-    t = generated(n, d, [&](std::int64_t i) {
-      return i < n / 2 ? std::fma(fh, float(i), fs) : std::fma(-fh, float(n - 1 - i), fe);
+  const DType d = steps_type(a, 3, start, end, n);
+  check_ends(start, end, d);
+  if (d == DType::Bool && n > 1)
+    fail(ErrorKind::NotImplemented, "\"linspace_cpu\" not implemented for 'Bool'");
+  check_fits(start, d);
+  if (n != 1) check_fits(end, d);
+  Tensor t = empty({{n}}, d);
+  if (n == 1) {
+    fill(t, start);
+  } else if (n > 1) {
+    dispatch(d, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      if constexpr (!std::is_same_v<T, bool>) {
+        using Step = std::conditional_t<is_half_v<T>, float, std::conditional_t<std::is_integral_v<T>, double, T>>;
+        from_both_ends<T, Step>(t, start.to<T>(), end.to<T>(), [](Step x) { return convert<T>(x); });
+      }
     });
-  } else {
-    t = generated(n, d,
-                  [&](std::int64_t i) { return i < n / 2 || n == 1 ? s + h * double(i) : e - h * double(n - 1 - i); });
   }
-  if (n == 1) fill(t, Scalar(s));
   return finish(a, 3, 8, t, def.name);
+}
+// logspace(start, end, steps, base=10, *, out, dtype, layout, device, pin_memory, requires_grad)
+PyObject* logspace_op(const OpDef& def, Args& a) {
+  a.check_device(7);
+  check_layout(a, 6);
+  const Scalar start = a.scalar(0), end = a.scalar(1);
+  const std::int64_t n = a.integer(2);
+  const double base = a.real(3, 10);
+  const DType d = steps_type(a, 4, start, end, n);
+  check_ends(start, end, d);
+  Tensor t = empty({{n}}, d);
+  if (n == 1 && !is_complex(d)) {
+    fill(t, Scalar(std::pow(base, start.real())));
+  } else if (is_complex(d) && n > 0) {
+    dispatch(d, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      if constexpr (is_complex_v<T>) {
+        using R = std::complex<typename T::value_type>;
+        const auto raise = [&](T x) {
+          const R r = std::pow(R(typename T::value_type(base)), R(x.re, x.im));
+          return T(r.real(), r.imag());
+        };
+        if (n == 1)
+          *t.data_as<T>() = raise(start.to<T>());
+        else
+          from_both_ends<T, T>(t, start.to<T>(), end.to<T>(), raise);
+      }
+    });
+  } else if (n > 1) {
+    if (d == DType::Bool || d == DType::Half)
+      fail(ErrorKind::NotImplemented, "\"logspace_cpu\" not implemented for '", scalar_type_name(d), "'");
+    dispatch(d, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      if constexpr (!is_complex_v<T>) {
+        const double s = convert<double>(start.to<T>()), e = convert<double>(end.to<T>()),
+                     step = convert<double>(convert<T>(e - s)) / double(n - 1);
+        generate<T>(t, [&](std::int64_t i) {
+          const bool first = i < n / 2;
+          const double x = first ? std::fma(step, double(i), s) : std::fma(-step, double(n - 1 - i), e);
+          return convert<T>(std::pow(base, x));
+        });
+      }
+    });
+  }
+  return finish(a, 4, 9, t, def.name);
 }
 // eye(n, m, *, out, dtype, …)
 PyObject* eye_op(const OpDef& def, Args& a) {
+  a.check_device(5);
+  check_layout(a, 4);
   const std::int64_t n = a.integer(0), m = a.integer(1, n);
   if (n < 0) fail_runtime("n must be greater or equal to 0, got ", n);
   if (m < 0) fail_runtime("m must be greater or equal to 0, got ", m);
-  Tensor t = full({{n, m}}, 0, a.dtype(3).value_or(default_dtype()));
+  Tensor t = full({{n, m}}, 0, chosen_type(a, 3, 2, default_dtype()));
   const DimVec length{std::min(n, m)}, step{m + 1};
   fill(alias(t, length, step, 0), 1);
   return finish(a, 2, 7, t, def.name);
 }
+/// The elements of a row of tril_indices: [first, last).
+struct RowSpan {
+  std::int64_t first, last;
+};
 // tril_indices(row, col, offset=0, *, dtype, device, layout)
 PyObject* triangle_op(const OpDef& def, Args& a) {
   const std::int64_t rows = a.integer(0), cols = a.integer(1), offset = a.integer(2, 0);
-  const bool lower = def.name[3] == 'l';
+  a.check_device(4);
+  if (a.has(5)) {
+    Object text = Object::check(PyObject_Str(a.v[5]));
+    if (std::string_view(PyUnicode_AsUTF8(text.get())) != "torch.strided")
+      fail_runtime("only support layout=torch.strided, got ", PyUnicode_AsUTF8(text.get()));
+  }
   if (rows < 0) fail_runtime("row must be non-negative, got", rows);
   if (cols < 0) fail_runtime("col must be non-negative, got", cols);
-  // Row i holds columns [0, i + offset] of the lower triangle, [i + offset, cols) of the upper. Rows are empty, then
-  // each is longer by one, then they are whole; in the upper triangle the other way round.
-  using Wide = __int128;
-  const auto within = [](Wide v, Wide low, Wide high) { return v < low ? low : v > high ? high : v; };
-  const Wide edge = lower ? -Wide(offset) : Wide(cols) - offset;          // the first row that is not empty; or that is
-  const Wide turn = lower ? Wide(cols) - 1 - offset : -Wide(offset) + 1;  // the first row that is whole; or that is not
-  const Wide first = lower ? within(edge, 0, rows) : 0, last = lower ? rows : within(edge, 0, rows);
-  const auto length = [&](Wide i) {
-    return lower ? within(i + offset + 1, 0, cols) : cols - within(i + offset, 0, cols);
+  const DType d = a.dtype(3).value_or(DType::Int64);
+  const bool lower = def.name[3] == 'l';
+  const auto span = [&](std::int64_t i) -> RowSpan {
+    if (lower) return {0, std::int64_t(std::clamp<__int128>(__int128(i) + offset + 1, 0, cols))};
+    return {std::int64_t(std::clamp<__int128>(__int128(i) + offset, 0, cols)), cols};
   };
-  Wide count = 0;
-  if (lower) {
-    const Wide whole = within(turn, first, last);
-    count = (whole - first) * (length(first) + length(whole - 1)) / 2 + (last - whole) * cols;
-    if (whole == first) count = (last - whole) * cols;
-  } else {
-    const Wide sloped = within(turn, first, last);
-    count = (sloped - first) * cols;
-    if (last > sloped) count += (last - sloped) * (length(sloped) + length(last - 1)) / 2;
-  }
-  if (count > Wide(INT64_MAX) / 32) {
-    fail_runtime("Storage size calculation overflowed with sizes=[2, ",
-                 count > Wide(INT64_MAX) ? std::string("more than 2**63") : std::to_string(std::int64_t(count)), "]");
-  }
-  Tensor t = empty({{2, std::int64_t(count)}}, DType::Int64);
-  auto *r = t.data_as<std::int64_t>(), *c = r + std::int64_t(count);
-  for (std::int64_t i = std::int64_t(first); count > 0 && i < std::int64_t(last); ++i) {
-    const auto n = std::int64_t(length(i)), start = lower ? 0 : cols - n;
-    for (std::int64_t j = start; j < start + n; ++j) {
-      *r++ = i;
-      *c++ = j;
+  // The lengths of the rows are an arithmetic series that is cut off at 0 and at `cols`.
+  __int128 n = 0;
+  std::int64_t begin_row = 0, end_row = rows;  // of those that are not empty
+  {
+    const __int128 zero = 0, all = rows, shift = offset;
+    if (lower) {
+      const __int128 begin = std::clamp(-shift, zero, all), full = std::clamp(cols - shift, begin, all);
+      begin_row = std::int64_t(begin);
+      n = (full - begin) * (begin + full + 1 + 2 * shift) / 2 + (all - full) * cols;
+    } else {
+      const __int128 ramp = std::clamp(-shift, zero, all), end = std::clamp(cols - shift, ramp, all);
+      end_row = std::int64_t(end);
+      n = ramp * cols + (end - ramp) * (2 * (cols - shift) - ramp - end + 1) / 2;
     }
   }
-  return to(t, a.dtype(3).value_or(DType::Int64)).release();
+  if (n > INT64_MAX / 2) fail_runtime("Storage size calculation overflowed with sizes=[2, ", std::int64_t(INT64_MAX), "]");
+  if (d != DType::Int32 && d != DType::Int64)
+    fail(ErrorKind::NotImplemented, "\"", def.name, "\" not implemented for '", scalar_type_name(d), "'");
+  Tensor t = empty({{2, std::int64_t(n)}}, d);
+  const auto write = [&](auto* r) {
+    auto* c = r + std::int64_t(n);
+    for (std::int64_t i = begin_row; i < end_row; ++i) {
+      const RowSpan s = span(i);
+      for (std::int64_t j = s.first; j < s.last; ++j, ++r, ++c) {
+        *r = static_cast<std::remove_pointer_t<decltype(r)>>(i);
+        *c = static_cast<std::remove_pointer_t<decltype(c)>>(j);
+      }
+    }
+  };
+  if (n > 0 && t.dtype() == DType::Int32)
+    write(t.data_as<std::int32_t>());
+  else if (n > 0)
+    write(t.data_as<std::int64_t>());
+  return t.release();
 }
 
 // --- Python data
 // -------------------------------------------------------------------------------------------------------------------
-
-bool is_list(PyObject* o) { return PyList_Check(o) || PyTuple_Check(o); }
 
 std::optional<DType> buffer_type(const Py_buffer& b) {
   std::string_view f = b.format == nullptr ? "B" : b.format;
@@ -195,6 +403,7 @@ std::optional<DType> buffer_type(const Py_buffer& b) {
   if (f == "Zf") return DType::CFloat;
   if (f == "Zd") return DType::CDouble;
   if (f == "B") return DType::UInt8;
+  if (f.size() != 1) return std::nullopt;
   if (f == "b" || f == "h" || f == "i" || f == "l" || f == "q") {
     switch (b.itemsize) {
       case 1: return DType::Int8;
@@ -214,20 +423,45 @@ struct Buffer {
   }
 };
 
-/// A tensor on the memory of a buffer, which it keeps open.
-Tensor share_buffer(PyObject* o) {
+/// Why an array cannot be a tensor, from its NumPy dtype.
+[[noreturn]] void fail_array(PyObject* o) {
+  PyErr_Clear();
+  Object dtype = Object::check(PyObject_GetAttrString(o, "dtype"));
+  Object native = Object::check(PyObject_GetAttrString(dtype.get(), "isnative"));
+  Object type = Object::check(PyObject_GetAttrString(dtype.get(), "type"));
+  Object fields = Object::check(PyObject_GetAttrString(dtype.get(), "fields"));
+  if (PyObject_IsTrue(native.get()) == 0 && fields.get() == Py_None) {
+    fail_value(
+        "given numpy array has byte order different from the native byte order. Conversion between byte orders is "
+        "currently not supported.");
+  }
+  Object name = Object::check(PyObject_GetAttrString(type.get(), "__name__"));
+  fail_type("can't convert np.ndarray of type numpy.", PyUnicode_AsUTF8(name.get()),
+            ". The only supported types are: float64, float32, float16, complex64, complex128, int64, int32, int16, "
+            "int8, uint8, and bool.");
+}
+
+/// A tensor on the memory of a NumPy array (or scalar), which it keeps alive. `warn`: about memory that is read-only.
+Tensor share_buffer(PyObject* o, bool warn = false) {
   auto b = std::make_unique<Buffer>();
-  if (PyObject_GetBuffer(o, &b->view, PyBUF_RECORDS) != 0) {
+  if (PyObject_GetBuffer(o, &b->view, PyBUF_RECORDS) == 0) {
+    b->open = true;
+  } else {
     PyErr_Clear();
-    if (PyObject_GetBuffer(o, &b->view, PyBUF_RECORDS_RO) != 0) throw PythonError();
+    if (PyObject_GetBuffer(o, &b->view, PyBUF_RECORDS_RO) != 0) fail_array(o);
+    b->open = true;
+    if (warn && PyErr_WarnEx(
+                    PyExc_UserWarning,
+                    "The given NumPy array is not writable, and PyTorch does not support non-writable tensors. This "
+                    "means writing to this tensor will result in undefined behavior. You may want to copy the array to "
+                    "protect its data or make it writable before converting it to a tensor. This type of warning will "
+                    "be suppressed for the rest of this program.",
+                    1) < 0)
+      throw PythonError();
   }
-  b->open = true;
   const auto d = buffer_type(b->view);
-  if (!d) {
-    fail_type("can't convert np.ndarray of type ", b->view.format ? b->view.format : "?",
-              ". The only supported types are: float64, float32, float16, complex64, complex128, int64, int32, int16, "
-              "int8, uint8, and bool.");
-  }
+  // NumPy's dates pass as bytes, without strides.
+  if (!d || (b->view.ndim > 0 && b->view.strides == nullptr)) fail_array(o);
   DimVec sizes, strides;
   for (int i = 0; i < b->view.ndim; ++i) {
     sizes.push_back(b->view.shape[i]);
@@ -256,96 +490,157 @@ Tensor share_buffer(PyObject* o) {
 }
 
 bool is_array(PyObject* o) {
-  return !is_tensor(o) && PyObject_CheckBuffer(o) && !PyBytes_Check(o) && !PyByteArray_Check(o) && !is_number(o);
+  for (PyTypeObject* type = Py_TYPE(o); type != nullptr; type = type->tp_base) {
+    if (std::strcmp(type->tp_name, "numpy.ndarray") == 0) return true;
+  }
+  return false;
+}
+/// A NumPy number, which has a dtype of its own.
+bool is_array_scalar(PyObject* o) {
+  if (PyFloat_CheckExact(o) || PyLong_CheckExact(o) || PyBool_Check(o)) return false;
+  for (PyTypeObject* type = Py_TYPE(o); type != nullptr; type = type->tp_base) {
+    if (std::strcmp(type->tp_name, "numpy.generic") == 0) return true;
+  }
+  return false;
+}
+bool is_text(PyObject* o) { return PyUnicode_Check(o) || PyBytes_Check(o); }
+bool is_plain_number(PyObject* o) { return PyFloat_CheckExact(o) || PyLong_CheckExact(o) || PyBool_Check(o); }
+/// Whatever has a length and items, tensors excepted: inside of a list they count as numbers.
+bool is_sequence(PyObject* o) {
+  return PyList_Check(o) || PyTuple_Check(o) ||
+         (!is_plain_number(o) && PySequence_Check(o) && !is_tensor(o) && !(is_array_scalar(o)));
 }
 
-/// Sizes of nested sequences, by their first elements.
-void find_sizes(PyObject* o, DimVec& sizes) {
-  while (is_list(o)) {
-    const Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
-    if (sizes.size() >= std::size_t(kMaxDims)) fail_value("too many dimensions '", Py_TYPE(o)->tp_name, "'");
-    sizes.push_back(n);
-    if (n == 0) return;
-    o = PySequence_Fast_GET_ITEM(o, 0);
+/// The items of a sequence while Python code may run, which may change a list: each item is owned, each access checked.
+class Items {
+ public:
+  explicit Items(PyObject* o) : o_(Object::check(PySequence_Fast(o, "not a sequence"))) {}
+  Py_ssize_t size() const { return PySequence_Fast_GET_SIZE(o_.get()); }
+  Object operator[](Py_ssize_t i) const {
+    if (i >= size()) fail_value("the sequence became shorter while it was read");
+    return Object::borrow(PySequence_Fast_GET_ITEM(o_.get(), i));
   }
-  if (is_tensor(o)) {
-    for (auto s : Tensor::borrow(o).sizes()) sizes.push_back(s);
-  } else if (is_array(o)) {
-    for (auto s : share_buffer(o).sizes()) sizes.push_back(s);
-  }
-}
 
-struct Inferred {
-  bool any = false, boolean = false, integer = false, real = false, complex = false;
-  Promotion tensors;
-  bool has_tensor = false;
+ private:
+  Object o_;
 };
 
-void infer(PyObject* o, Inferred& k, int depth) {
-  if (is_list(o)) {
-    if (depth > kMaxDims) fail_value("too many dimensions '", Py_TYPE(o)->tp_name, "'");
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i) infer(PySequence_Fast_GET_ITEM(o, i), k, depth + 1);
-    return;
+/// Sizes of nested sequences, by their first elements.
+DimVec find_sizes(PyObject* data) {
+  DimVec sizes;
+  Object o = Object::borrow(data);
+  while (is_sequence(o.get())) {
+    const Py_ssize_t n = PySequence_Size(o.get());
+    if (n < 0) throw PythonError();
+    if (sizes.size() == std::size_t(kMaxDims)) fail_value("too many dimensions '", Py_TYPE(o.get())->tp_name, "'");
+    sizes.push_back(n);
+    if (n == 0) break;
+    PyObject* item = PySequence_GetItem(o.get(), 0);
+    if (item == nullptr) {
+      PyErr_Clear();
+      fail_value("could not determine the shape of object type '", Py_TYPE(o.get())->tp_name, "'");
+    }
+    o = Object::steal(item);
   }
-  if (PyUnicode_Check(o)) fail_value("too many dimensions 'str'");
-  if (is_tensor(o) || is_array(o)) {
-    k.has_tensor = true;
-    k.tensors.add(is_tensor(o) ? Tensor::borrow(o) : share_buffer(o));
-    return;
+  return sizes;
+}
+
+/// The common dtype of the numbers in nested sequences.
+DType infer(PyObject* o, int depth) {
+  if (PyFloat_CheckExact(o)) return default_dtype();
+  if (PyLong_CheckExact(o)) return DType::Int64;
+  if (PyBool_Check(o)) return DType::Bool;
+  if (is_tensor(o)) return Tensor::borrow(o).dtype();
+  if (is_array(o) || is_array_scalar(o)) return share_buffer(o).dtype();
+  if (PyFloat_Check(o)) return default_dtype();
+  if (PyLong_Check(o)) return DType::Int64;
+  if (PyComplex_Check(o)) return to_complex(default_dtype());
+  if (is_text(o)) fail_type("new(): invalid data type '", Py_TYPE(o)->tp_name, "'");
+  if (!is_sequence(o)) fail_runtime("Could not infer dtype of ", Py_TYPE(o)->tp_name);
+  if (depth > kMaxDims) fail_value("too many dimensions '", Py_TYPE(o)->tp_name, "'");
+  const Items items(o);
+  if (items.size() == 0) return default_dtype();
+  DType d = DType::Bool;
+  for (Py_ssize_t i = 0; i < items.size(); ++i) {
+    const Object item = items[i];
+    if (item.get() == o) fail_type("new(): self-referential lists are incompatible");
+    const DType one = infer(item.get(), depth + 1);
+    d = i == 0 ? one : promote(d, one);
+    if (d == DType::CDouble) break;
   }
-  if (!is_number(o)) fail_runtime("Could not infer dtype of ", Py_TYPE(o)->tp_name);
-  k.any = true;
-  if (std::strncmp(Py_TYPE(o)->tp_name, "numpy.", 6) == 0 && PyObject_CheckBuffer(o)) {
-    k.has_tensor = true;
-    k.tensors.add(share_buffer(o));
-    return;
-  }
-  switch (to_scalar(o).kind) {
-    case Scalar::Kind::Bool: k.boolean = true; break;
-    case Scalar::Kind::Int: k.integer = true; break;
-    case Scalar::Kind::Float: k.real = true; break;
-    case Scalar::Kind::Complex: k.complex = true; break;
+  return d;
+}
+
+std::int64_t integer_of(PyObject* o) {
+  Object index = PyLong_Check(o) ? Object::borrow(o) : Object::check(PyNumber_Index(o));
+  int overflow;
+  const long long v = PyLong_AsLongLongAndOverflow(index.get(), &overflow);
+  if (overflow != 0) fail_value("Overflow when unpacking long long");
+  return v;
+}
+
+/// A Python number as an element of type T, with PyTorch's checks.
+template <class T>
+T element(PyObject* o, DType d) {
+  if (is_tensor(o) && Tensor::borrow(o).numel() != 1)
+    fail_value("only one element tensors can be converted to Python scalars");
+  if constexpr (std::is_same_v<T, bool>) {
+    if (PyBool_Check(o)) return o == Py_True;
+    if (PyFloat_Check(o) || PyComplex_Check(o) || is_array_scalar(o) || is_tensor(o)) {
+      const int truth = PyObject_IsTrue(o);
+      if (truth < 0) throw PythonError();
+      return truth != 0;
+    }
+    return integer_of(o) != 0;
+  } else if constexpr (std::is_integral_v<T>) {
+    const auto overflow = [&]() {
+      fail_runtime("value cannot be converted to type ", dtype_name(d), " without overflow");
+    };
+    if (PyFloat_Check(o)) {
+      const double v = PyFloat_AS_DOUBLE(o);
+      // The largest int64 is no double; the next one is just too large.
+      if (!(v >= double(std::numeric_limits<T>::min()) && v <= double(std::numeric_limits<T>::max()) && v < 0x1p63))
+        overflow();
+      return T(v);
+    }
+    const std::int64_t v = integer_of(o);
+    // Negative numbers wrap where the type has no sign.
+    const std::int64_t low =
+        std::is_signed_v<T> ? std::int64_t(std::numeric_limits<T>::min()) : -std::int64_t(std::numeric_limits<T>::max());
+    if (v < low || v > std::int64_t(std::numeric_limits<T>::max())) overflow();
+    return T(v);
+  } else if constexpr (is_complex_v<T>) {
+    const Py_complex c = PyComplex_AsCComplex(o);
+    if (c.real == -1.0 && PyErr_Occurred()) throw PythonError();
+    return convert<T>(cdouble(c.real, c.imag));
+  } else {
+    const double v = PyFloat_CheckExact(o) ? PyFloat_AS_DOUBLE(o) : PyFloat_AsDouble(o);
+    if (v == -1.0 && PyErr_Occurred()) throw PythonError();
+    return convert<T>(v);
   }
 }
 
-void store(PyObject* o, const Tensor& t, std::size_t depth, char*& at) {
-  if (depth < std::size_t(t.ndim()) && is_list(o)) {
-    const Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
-    if (n != t.sizes()[depth])
-      fail_value("expected sequence of length ", t.sizes()[depth], " at dim ", depth, " (got ", n, ")");
-    for (Py_ssize_t i = 0; i < n; ++i) store(PySequence_Fast_GET_ITEM(o, i), t, depth + 1, at);
+template <class T>
+void store(PyObject* o, Dims sizes, int dim, DType d, T*& at) {
+  if (sizes.empty()) {
+    *at++ = element<T>(o, d);
     return;
   }
-  if (is_tensor(o) || is_array(o)) {
-    const Tensor part = is_tensor(o) ? Tensor::borrow(o) : share_buffer(o);
-    if (!same(part.sizes(), t.sizes().subspan(depth))) {
-      if (part.ndim() == 0 && part.numel() == 1 && depth == std::size_t(t.ndim())) {
-      } else {
-        fail_value("expected a tensor of size ", str(t.sizes().subspan(depth)), " at dim ", depth, " (got ",
-                   str(part.sizes()), ")");
-      }
+  if (is_array(o)) {
+    const Tensor part = share_buffer(o);
+    if (same(part.sizes(), sizes)) {
+      const Tensor dense = contiguous_as(part, d);
+      std::memcpy(at, dense.data(), std::size_t(dense.numel()) * sizeof(T));
+      at += dense.numel();
+      return;
     }
-    const Tensor dense = contiguous_as(part, t.dtype());
-    std::memcpy(at, dense.data(), std::size_t(dense.numel()) * dense.itemsize());
-    at += dense.numel() * dense.itemsize();
-    return;
   }
-  if (is_list(o)) fail_type("expected a number at dim ", depth, ", got a ", Py_TYPE(o)->tp_name);
-  if (depth < std::size_t(t.ndim()))
-    fail_type("len() of unsized object: expected a sequence at dim ", depth, ", got ", Py_TYPE(o)->tp_name);
-  if (!is_number(o)) fail_type("must be real number, not ", Py_TYPE(o)->tp_name);
-  const Scalar s = to_scalar(o);
-  if (s.kind == Scalar::Kind::Complex && !is_complex(t.dtype())) fail_type("must be real number, not complex");
-  if (is_integral(t.dtype(), false) && s.kind == Scalar::Kind::Int) {
-    const int bits = 8 * t.itemsize();
-    const bool is_unsigned = t.dtype() == DType::UInt8;
-    const std::int64_t low = bits == 64 ? INT64_MIN : is_unsigned ? -255 : -(std::int64_t(1) << (bits - 1));
-    const std::int64_t high = bits == 64 ? INT64_MAX : (std::int64_t(1) << (is_unsigned ? bits : bits - 1)) - 1;
-    if (s.i < low || s.i > high)
-      fail_runtime("value cannot be converted to type ", dtype_name(t.dtype()), " without overflow");
+  if (!PySequence_Check(o) || is_tensor(o)) fail_type("not a sequence");
+  const Items items(o);
+  if (items.size() != sizes[0]) {
+    fail_value("expected sequence of length ", sizes[0], " at dim ", dim, " (got ", items.size(), ")");
   }
-  s.store(at, t.dtype());
-  at += t.itemsize();
+  for (Py_ssize_t i = 0; i < sizes[0]; ++i) store<T>(items[i].get(), sizes.subspan(1), dim + 1, d, at);
 }
 
 }  // namespace
@@ -357,31 +652,20 @@ Tensor tensor_from_data(PyObject* data, std::optional<DType> dtype) {
     copy_into(copy, t);
     return copy;
   }
-  if (is_array(data)) {
+  if (is_text(data)) fail_type("new(): invalid data type '", Py_TYPE(data)->tp_name, "'");
+  if (is_array(data) || (is_array_scalar(data) && !dtype)) {
     const Tensor shared = share_buffer(data);
     return to_contiguous(shared, dtype.value_or(shared.dtype()));
   }
-  Inferred k;
-  infer(data, k, 0);
-  DType d;
-  if (dtype)
-    d = *dtype;
-  else if (k.has_tensor) {
-    if (k.integer) k.tensors.add(Scalar(std::int64_t(0)));
-    if (k.real) k.tensors.add(Scalar(0.0));
-    if (k.complex) k.tensors.add(Scalar(cdouble(0, 0)));
-    d = k.tensors.result();
-  } else if (k.complex)
-    d = to_complex(default_dtype());
-  else if (k.real || !k.any)
-    d = default_dtype();
-  else
-    d = k.integer ? DType::Int64 : DType::Bool;
-  DimVec sizes;
-  find_sizes(data, sizes);
+  const DimVec sizes = find_sizes(data);
+  const DType d = dtype ? *dtype : infer(data, 0);
   Tensor t = empty(sizes, d);
-  char* at = t.data();
-  if (t.numel() > 0 || sizes.size() > 1) store(data, t, 0, at);
+  if (t.numel() == 0) return t;
+  dispatch(d, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    T* at = t.data_as<T>();
+    store<T>(data, t.sizes(), 0, d, at);
+  });
   return t;
 }
 
@@ -401,6 +685,7 @@ PyObject* tensor_op(const OpDef& def, Args& a) {
   return finish(a, -1, 3, tensor_from_data(a.v[0], a.dtype(1)), def.name);
 }
 PyObject* new_tensor_op(const OpDef& def, Args& a) {
+  a.check_device(3);
   return finish(a, -1, 4, tensor_from_data(a.v[1], a.dtype(2).value_or(a.tensor(0).dtype())), def.name);
 }
 // as_tensor(data, dtype, device)
@@ -409,21 +694,34 @@ PyObject* as_tensor_op(const OpDef&, Args& a) {
   if (is_tensor(a.v[0]))
     return to(Tensor::borrow(a.v[0]), a.dtype(1).value_or(reinterpret_cast<TensorObject*>(a.v[0])->dtype)).release();
   if (is_array(a.v[0])) {
-    const Tensor t = share_buffer(a.v[0]);
+    const Tensor t = share_buffer(a.v[0], true);
     return to(t, a.dtype(1).value_or(t.dtype())).release();
   }
   return tensor_from_data(a.v[0], a.dtype(1)).release();
 }
 PyObject* from_numpy_op(const OpDef&, Args& a) {
-  if (std::strcmp(Py_TYPE(a.v[0])->tp_name, "numpy.ndarray") != 0)
-    fail_type("expected np.ndarray (got ", Py_TYPE(a.v[0])->tp_name, ")");
-  return share_buffer(a.v[0]).release();
+  if (!is_array(a.v[0])) fail_type("expected np.ndarray (got ", Py_TYPE(a.v[0])->tp_name, ")");
+  return share_buffer(a.v[0], true).release();
 }
 // frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False)
 PyObject* frombuffer_op(const OpDef& def, Args& a) {
   auto b = std::make_unique<Buffer>();
-  if (PyObject_GetBuffer(a.v[0], &b->view, PyBUF_SIMPLE) != 0) throw PythonError();
-  b->open = true;
+  if (!PyObject_CheckBuffer(a.v[0])) fail_value("object does not implement Python buffer protocol.");
+  if (PyObject_GetBuffer(a.v[0], &b->view, PyBUF_WRITABLE) == 0) {
+    b->open = true;
+  } else {
+    PyErr_Clear();
+    if (PyObject_GetBuffer(a.v[0], &b->view, PyBUF_SIMPLE) != 0) throw PythonError();
+    b->open = true;
+    if (PyErr_WarnEx(PyExc_UserWarning,
+                     "The given buffer is not writable, and PyTorch does not support non-writable tensors. This means "
+                     "you can write to the underlying (supposedly non-writable) buffer using the tensor. You may want "
+                     "to copy the buffer to protect its data or make it writable before converting it to a tensor. "
+                     "This type of warning will be suppressed for the rest of this program.",
+                     1) < 0)
+      throw PythonError();
+  }
+  if (!a.has(1)) fail_type("frombuffer(): argument 'dtype' must be torch.dtype, not NoneType");
   const DType d = *a.dtype(1);
   const std::int64_t size = itemsize(d), offset = a.integer(3, 0), bytes = b->view.len;
   std::int64_t count = a.integer(2, -1);
@@ -437,7 +735,7 @@ PyObject* frombuffer_op(const OpDef& def, Args& a) {
                  " bytes) must be a multiple of element size (", size, ")");
     count = (bytes - offset) / size;
   }
-  if (offset + count * size > bytes) {
+  if (count > (bytes - offset) / size) {
     fail_value("requested buffer length (", count, " * ", size, " bytes) after offset (", offset,
                " bytes) must not be greater than actual buffer length (", bytes, " bytes)");
   }
@@ -451,6 +749,9 @@ PyObject* frombuffer_op(const OpDef& def, Args& a) {
   return finish(a, -1, 4, t, def.name);
 }
 PyObject* scalar_tensor_op(const OpDef& def, Args& a) {
+  a.check_device(3);
+  check_layout(a, 2);
+  check_fits(a.scalar(0), a.dtype(1).value_or(default_dtype()));
   return finish(a, -1, 5, scalar_tensor(a.scalar(0), a.dtype(1).value_or(default_dtype())), def.name);
 }
 
@@ -492,6 +793,10 @@ const OpDef ops[] = {
      arange_op, kFunction, Kind::Creation, "start, start + step, … before end."},
     {"linspace", "(Number start, Number end, int steps, " RL_OPTIONS ")", linspace_op, kFunction, Kind::Creation,
      "`steps` numbers from start to end, both included."},
+    {"logspace", "(Number start, Number end, int steps, float base=10.0, " RL_OPTIONS ")", logspace_op, kFunction,
+     Kind::Creation, "base to the powers of linspace(start, end, steps)."},
+    {"empty_permuted", "(ints size, ints physical_layout, " RL_NEW ")", empty_permuted_op, kFunction, Kind::Creation,
+     "Undefined contents; the dimensions lie in memory in the order of physical_layout."},
     {"eye", "(int n, int? m=None, " RL_OPTIONS ")", eye_op, kFunction, Kind::Creation,
      "Ones on the diagonal, zeros elsewhere."},
     {"tril_indices", "(int row, int col, int offset=0, *, dtype? dtype=None, device? device=None, layout? layout=None)",

@@ -92,6 +92,15 @@ Tensor detach(const Tensor& t);
 /// dst.copy_(src), with history.
 Tensor& copy_(Tensor& dst, const Tensor& src);
 Tensor zeros(Dims sizes, DType dtype);
+/// Raises PyTorch's error unless the number can be an element of `dtype`: no overflow, no imaginary part lost.
+void check_fits(const Scalar& value, DType dtype);
+enum class Format : std::uint8_t { None, Contiguous, Preserve, ChannelsLast, ChannelsLast3d };
+/// Uninitialised, in a memory format; None and Preserve are row-major.
+Tensor empty_as(Dims sizes, DType dtype, Format format);
+/// The same with the sizes of `t`; None and Preserve keep its layout.
+Tensor empty_like_as(const Tensor& t, DType dtype, Format format);
+/// Is `t` laid out so?
+bool has_format(const Tensor& t, Format format);
 Tensor zeros_like(const Tensor& t);
 Tensor ones_like(const Tensor& t);
 

@@ -145,6 +145,8 @@ inline PyObject* pack(std::vector<Tensor> v) { return pack(std::span<Tensor>(v))
 /// A named tuple `torch.return_types.<name>(fields…)`.
 PyObject* pack_named(const char* name, std::initializer_list<const char*> fields,
                      std::initializer_list<Tensor> tensors);
+/// The `memory_format=` of a slot.
+Format memory_format(const Args& a, int slot);
 PyObject* wrap_scalar(const Scalar& s);
 /// A Python number (or 0-dim tensor, or NumPy scalar) as a Scalar; throws TypeError.
 Scalar to_scalar(PyObject* o);
