@@ -105,9 +105,18 @@ namespace {
 
 /// PyTorch's names of the C++ types, which its messages have.
 const char* c_name(DType d) {
-  static constexpr const char* names[] = {"bool",      "uint8_t",       "int8_t", "int16_t", "int",
-                                          "int64_t",   "c10::Half",     "c10::BFloat16", "float", "double",
-                                          "c10::complex<float>", "c10::complex<double>"};
+  static constexpr const char* names[] = {"bool",
+                                          "uint8_t",
+                                          "int8_t",
+                                          "int16_t",
+                                          "int",
+                                          "int64_t",
+                                          "c10::Half",
+                                          "c10::BFloat16",
+                                          "float",
+                                          "double",
+                                          "c10::complex<float>",
+                                          "c10::complex<double>"};
   return names[int(d)];
 }
 
@@ -223,7 +232,9 @@ Tensor copied(const Tensor& t, DType d, Format f) {
     record<ToNode>(out, t)->dtype = t.dtype();
   return out;
 }
-PyObject* clone_op(const OpDef&, Args& a) { return copied(a.tensor(0), a.tensor(0).dtype(), memory_format(a, 1)).release(); }
+PyObject* clone_op(const OpDef&, Args& a) {
+  return copied(a.tensor(0), a.tensor(0).dtype(), memory_format(a, 1)).release();
+}
 PyObject* contiguous_op(const OpDef&, Args& a) {
   const Tensor t = a.tensor(0);
   const Format f = memory_format(a, 1);

@@ -129,8 +129,7 @@ PyObject* empty_permuted_op(const OpDef& def, Args& a) {
   for (std::size_t i = order.size(); i-- > 0;) {
     if (order[i] < 0 || order[i] >= std::int64_t(sizes.size())) {
       fail_runtime("Dimension out of range (expected to be between 0 and ", sizes.size() - 1, ", but got ", order[i],
-                   " at index ", i,
-                   ").  NB: negative dims not currently supported; file an issue if you want it.");
+                   " at index ", i, ").  NB: negative dims not currently supported; file an issue if you want it.");
     }
     if (seen[std::size_t(order[i])]) fail_runtime("Duplicate dim not allowed");
     seen[std::size_t(order[i])] = true;
@@ -258,8 +257,7 @@ PyObject* linspace_op(const OpDef& def, Args& a) {
   const std::int64_t n = a.integer(2);
   const DType d = steps_type(a, 3, start, end, n);
   check_ends(start, end, d);
-  if (d == DType::Bool && n > 1)
-    fail(ErrorKind::NotImplemented, "\"linspace_cpu\" not implemented for 'Bool'");
+  if (d == DType::Bool && n > 1) fail(ErrorKind::NotImplemented, "\"linspace_cpu\" not implemented for 'Bool'");
   check_fits(start, d);
   if (n != 1) check_fits(end, d);
   Tensor t = empty({{n}}, d);
@@ -369,7 +367,8 @@ PyObject* triangle_op(const OpDef& def, Args& a) {
       n = ramp * cols + (end - ramp) * (2 * (cols - shift) - ramp - end + 1) / 2;
     }
   }
-  if (n > INT64_MAX / 2) fail_runtime("Storage size calculation overflowed with sizes=[2, ", std::int64_t(INT64_MAX), "]");
+  if (n > INT64_MAX / 2)
+    fail_runtime("Storage size calculation overflowed with sizes=[2, ", std::int64_t(INT64_MAX), "]");
   if (d != DType::Int32 && d != DType::Int64)
     fail(ErrorKind::NotImplemented, "\"", def.name, "\" not implemented for '", scalar_type_name(d), "'");
   Tensor t = empty({{2, std::int64_t(n)}}, d);
@@ -605,8 +604,8 @@ T element(PyObject* o, DType d) {
     }
     const std::int64_t v = integer_of(o);
     // Negative numbers wrap where the type has no sign.
-    const std::int64_t low =
-        std::is_signed_v<T> ? std::int64_t(std::numeric_limits<T>::min()) : -std::int64_t(std::numeric_limits<T>::max());
+    const std::int64_t low = std::is_signed_v<T> ? std::int64_t(std::numeric_limits<T>::min())
+                                                 : -std::int64_t(std::numeric_limits<T>::max());
     if (v < low || v > std::int64_t(std::numeric_limits<T>::max())) overflow();
     return T(v);
   } else if constexpr (is_complex_v<T>) {
