@@ -1194,6 +1194,8 @@ def empty(size: Sequence[_int], *, out: Tensor | None = None, dtype: _DType | No
 def empty(*size: _int, out: Tensor | None = None, dtype: _DType | None = None, layout: _layout | None = None, device: _Device | None = None, pin_memory: _bool | None = False, requires_grad: _bool = False, memory_format: _memory_format | None = None) -> Tensor: ...
 def empty_like(input: Tensor, *, dtype: _DType | None = None, layout: _layout | None = None, device: _Device | None = None, requires_grad: _bool = False, memory_format: _memory_format | None = None) -> Tensor:
     """empty of input's sizes and dtype."""
+def empty_permuted(size: _int | Sequence[_int], physical_layout: _int | Sequence[_int], *, dtype: _DType | None = None, layout: _layout | None = None, device: _Device | None = None, pin_memory: _bool | None = False, requires_grad: _bool = False) -> Tensor:
+    """Undefined contents; the dimensions lie in memory in the order of physical_layout."""
 def empty_strided(size: _int | Sequence[_int], stride: _int | Sequence[_int], *, dtype: _DType | None = None, layout: _layout | None = None, device: _Device | None = None, pin_memory: _bool | None = False, requires_grad: _bool = False) -> Tensor:
     """Undefined contents with these strides."""
 def eq(input: Tensor, other: Tensor | _Number, *, out: Tensor | None = None) -> Tensor:
@@ -1408,6 +1410,8 @@ def logical_xor(input: Tensor, other: Tensor | _Number, *, out: Tensor | None = 
     """Just one element is nonzero."""
 def logit(input: Tensor, eps: _float | None = None, *, out: Tensor | None = None) -> Tensor:
     """log(input / (1 - input)), with input first cut to [eps, 1 - eps]."""
+def logspace(start: _Number, end: _Number, steps: _int, base: _float = 10.0, *, out: Tensor | None = None, dtype: _DType | None = None, layout: _layout | None = None, device: _Device | None = None, pin_memory: _bool | None = False, requires_grad: _bool = False) -> Tensor:
+    """base to the powers of linspace(start, end, steps)."""
 def logsumexp(input: Tensor, dim: _int | Sequence[_int], keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor:
     """log(sum(exp(input))) over dimensions, stably."""
 def lt(input: Tensor, other: Tensor | _Number, *, out: Tensor | None = None) -> Tensor:
