@@ -46,8 +46,8 @@ PyObject* wrap_node(Node* n);
 Node* unwrap_node(PyObject* o);
 void init_node_type(PyObject* module);
 
-/// For the collector: shows every Python object that one reference to `root` keeps alive. Nodes that something else
-/// holds as well are left out, with all that lies behind them: what they keep must not be counted twice.
-int traverse_node(Node* root, int (*visit)(PyObject*, void*), void* arg);
+/// For the collector: shows every Python object that one reference of the tensor `t` keeps alive, through its gradient,
+/// base and history.
+int traverse_tensor(TensorObject* t, int (*visit)(PyObject*, void*), void* arg);
 
 }  // namespace rl

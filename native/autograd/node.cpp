@@ -114,6 +114,13 @@ void Node::release_saved() {
 
 void SavedTensor::pack_by_mode(const Tensor& shown) { pack(modes.saved_hooks->pack, modes.saved_hooks->unpack, shown); }
 
+void SavedTensor::fail_inference() {
+  fail_runtime(
+      "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
+      "computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in "
+      "autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`.");
+}
+
 void SavedTensor::save_output(const Tensor& output) {
   tensor_ = alias(output);
   version_ = output->version();

@@ -62,6 +62,12 @@ class Node {
   /// Shows the saved tensors.
   virtual void visit(SavedVisitor&) {}
 
+  /// How many inputs PyTorch's node has, where ours keeps no edges for those that are numbers.
+  virtual std::uint32_t input_count() const { return n_edges_; }
+
+  /// The node that does this one's work and holds what it has saved; null where it does it itself.
+  virtual Node* inner() const { return nullptr; }
+
   /// What stands for the node in Python where the node itself owns it (autograd.Function's context); else null.
   virtual PyObject* python_object() const { return nullptr; }
 
@@ -234,11 +240,14 @@ class SavedTensor {
   SavedTensor& operator=(const SavedTensor&) = delete;
 
   [[gnu::always_inline]] void save(const Tensor& input) {
+    if (input->has(kInference)) [[unlikely]]
+      fail_inference();
     tensor_ = input;
     version_ = input->version();
     if (modes.saved_hooks != nullptr) [[unlikely]]
       pack_by_mode(input);
   }
+  [[noreturn]] static void fail_inference();
   void save_output(const Tensor& output);
   /// Replaces the tensor by what `pack` makes of it; `unpack` gives it back. A node is half made when its tensors are
   /// saved, so an exception waits in modes.pending until the operator has ended.
@@ -329,12 +338,13 @@ class GradMode {
   bool old_;
 };
 
-/// A view whose base has got history through another view since.
-inline bool stale_view(const Tensor& t) {
-  return t->has(kIsView) && t->view_version != t->version() && (t->base->flags & kRequiresGrad);
+/// A view that is no result of recorded operators, but its base is or requires a gradient: the view was made while
+/// recording was off, or the base has got history through another view since.
+inline bool view_of_tracked(const Tensor& t) {
+  return t->has(kIsView) && (t->base->flags & kRequiresGrad);
 }
 /// Does `t` take part in the graph? Null does not.
-inline bool tracked(const Tensor& t) { return t.get() != nullptr && (t.requires_grad() || stale_view(t)); }
+inline bool tracked(const Tensor& t) { return t.get() != nullptr && (t.requires_grad() || view_of_tracked(t)); }
 /// One look that settles it for most: false if no operator on these is to be recorded, true if perhaps.
 template <class... T>
 bool may_record(const T&... t) {

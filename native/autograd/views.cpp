@@ -43,6 +43,7 @@ class CopySlices final : public Node {
   }
 
   const char* name() const override { return "CopySlices"; }
+  Node* inner() const override { return fn_.get(); }
   void apply(Tensor* in, Tensor* out) override {
     Tensor result = empty_strided(base_sizes_, base_strides_, in[0].dtype());
     fill(result, 0);
@@ -145,7 +146,7 @@ void check_inplace(const Tensor& t, bool tracked_inputs) {
   if (base.requires_grad() && base.is_leaf()) {
     fail_runtime("a view of a leaf Variable that requires grad is being used in an in-place operation.");
   }
-  if (!tracked_inputs) return;
+  if (!tracked_inputs && !(t->has(kViewNoGrad) && base.requires_grad())) return;
   if (t->has(kViewMulti)) {
     Node* fn = grad_fn(t);
     fail_runtime(

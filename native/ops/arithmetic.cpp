@@ -174,6 +174,11 @@ using R = BinaryRule;
 
 const BinaryRule kAdd{Binary::Add, "add", "AddBackward0", "add_stub", R::Promote, 0, 0, add_vjp, add_number_vjp};
 const BinaryRule kSub{Binary::Sub, "sub", "SubBackward0", "sub_stub", R::Promote, 0, 0, sub_vjp, add_number_vjp};
+/// A number less a tensor: a node of its own, as in PyTorch.
+const BinaryRule kNumberMinus{
+    Binary::Sub, "rsub",  "RsubBackward1", "sub_stub",
+    R::Promote,  0,       0,               nullptr,
+    [](const Tensor& g, const Tensor&, const Scalar&, const Tensor&) { return neg(g); }};
 const BinaryRule kMul{Binary::Mul, "mul", "MulBackward0", "mul_cpu", R::Promote, R::B, R::A, mul_vjp, mul_number_vjp};
 const BinaryRule kDiv{Binary::Div, "div",       "DivBackward0", "div_cpu",     R::Float,
                       R::B,        R::A | R::B, div_vjp,        div_number_vjp};
@@ -272,6 +277,10 @@ struct NumberNode final : Node {
   Scalar b;
 
   const char* name() const override { return rule == &kPow ? "PowBackward0" : rule->node; }
+  std::uint32_t input_count() const override {
+    // A number is a tensor to PyTorch's sums, products and quotients; to its powers and remainders it is none.
+    return rule == &kAdd || rule == &kSub || rule == &kMul || rule == &kDiv ? 2 : 1;
+  }
   void apply(Tensor* in, Tensor* grads) override {
     if (!needs(0)) return;
     // Only pow needs the tensor itself.
@@ -460,6 +469,11 @@ Tensor binary(const BinaryRule& rule, const Tensor& a, const Scalar& b) {
 
 Tensor binary(const BinaryRule& rule, const Scalar& a, const Tensor& b) {
   if (!recording(b)) return forward(rule, b, a, true);
+  if (&rule == &kSub) {
+    const Tensor out = forward(rule, b, a, true);
+    record_number(kNumberMinus, out, b, a);
+    return out;
+  }
   return binary(rule, scalar_tensor(a, number_type(rule, b, a)), b);
 }
 
@@ -482,6 +496,7 @@ void binary_inplace(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
     finish_inplace(a, nullptr);
     return;
   }
+  check_no_partial_overlap(a, b);
   const DType common = result_type(a, b);
   check_bool_sub(rule, a.dtype(), b.dtype() == DType::Bool);
   const DType d = finish_type(rule, common);

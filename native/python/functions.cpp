@@ -255,8 +255,8 @@ PyObject* autograd_grad(const OpDef&, Args& a) {
     if (grads[i].defined()) continue;
     if (!allow_unused) {
       fail_runtime(
-          "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this "
-          "is the desired behavior.");
+          "The differentiated Tensor at index ", i,
+          " appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior.");
     }
     if (materialize) grads[i] = zeros_like(inputs[i]);
   }

@@ -1,6 +1,10 @@
 // Hooks, retained gradients, and nodes as Python sees them.
 #include "autograd/hooks.h"
 
+#include <algorithm>
+#include <cstring>
+#include <unordered_map>
+
 #include "python/bind.h"
 #include "python/node_object.h"
 
@@ -125,42 +129,86 @@ void keep_retained(Node* n, Tensor* grads) {
   }
 }
 
-int traverse_node(Node* root, int (*visit)(PyObject*, void*), void* arg) {
-  struct Saved : SavedVisitor {
-    int (*visit)(PyObject*, void*);
-    void* arg;
-    int result = 0;
-    void tensor(const char*, SavedTensor& t) override {
-      if (result == 0 && t.peek() != nullptr) result = visit(reinterpret_cast<PyObject*>(t.peek()), arg);
-    }
-  } saved;
-  saved.visit = visit;
-  saved.arg = arg;
-  std::vector<Node*> stack{root};
-  while (!stack.empty()) {
-    Node* n = stack.back();
-    stack.pop_back();
-    if (n->refs() != 1) continue;
-    const auto show = [&](PyObject* o) { return o == nullptr ? 0 : visit(o, arg); };
-    if (int r = show(n->python_object())) return r;
-    if (n->is_accumulator()) {
-      if (int r = show(static_cast<AccumulateGrad*>(n)->variable().object())) return r;
-    }
-    n->visit(saved);
-    if (saved.result != 0) return saved.result;
-    if (const NodeExtra* e = n->extra()) {
-      for (PyObject* o : {e->metadata, e->pre_hooks, e->post_hooks}) {
-        if (int r = show(o)) return r;
-      }
-      for (auto& [nr, hooks] : e->tensor_hooks) {
-        if (int r = show(hooks)) return r;
-      }
-    }
-    for (std::uint32_t i = 0; i < n->edge_count(); ++i) {
-      if (n->edges()[i].fn != nullptr) stack.push_back(n->edges()[i].fn);
+namespace {
+
+/// Shows the collector what a tensor keeps alive. Nodes and tensors that the collector does not track are seen through
+/// where all references to them come from what was walked already; what somebody else holds as well is left out, with
+/// all that lies behind it: it must not be counted as if this tensor alone kept it.
+struct Walk final : SavedVisitor {
+  int (*visit)(PyObject*, void*);
+  void* arg;
+  int result = 0;
+  std::vector<Node*> nodes;
+  std::vector<TensorObject*> tensors;
+  std::unordered_map<const void*, Py_ssize_t> seen;  // references found so far, where there is more than one
+
+  void show(PyObject* o) {
+    if (o != nullptr && result == 0) result = visit(o, arg);
+  }
+  void reach(Node* n) {
+    if (n == nullptr) return;
+    if (n->refs() == 1 || ++seen[n] == Py_ssize_t(n->refs())) nodes.push_back(n);
+  }
+  void reach(TensorObject* t) {
+    if (t == nullptr) return;
+    auto* o = reinterpret_cast<PyObject*>(t);
+    if (!is_tensor(o) || t->has(kCollected))
+      show(o);
+    else if (Py_REFCNT(o) == 1 || ++seen[t] == Py_REFCNT(o))
+      tensors.push_back(t);
+  }
+  void tensor(const char*, SavedTensor& t) override { reach(t.peek()); }
+
+  void contents(TensorObject* t) {
+    reach(t->grad);
+    reach(t->base);
+    if (t->has(kHasGradFn)) reach(t->grad_fn);  // a leaf does not own its accumulator
+    if (t->extra != nullptr) {
+      show(t->extra->hooks);
+      show(t->extra->accumulate_hooks);
     }
   }
-  return 0;
+  void contents(Node* n) {
+    show(n->python_object());
+    if (n->is_accumulator()) reach(static_cast<AccumulateGrad*>(n)->variable().get());
+    if (Node* inner = n->inner())
+      reach(inner);
+    else
+      n->visit(*this);
+    if (const NodeExtra* e = n->extra()) {
+      show(e->metadata);
+      show(e->pre_hooks);
+      show(e->post_hooks);
+      for (auto& [nr, hooks] : e->tensor_hooks) show(hooks);
+    }
+    for (std::uint32_t i = 0; i < n->edge_count(); ++i) reach(n->edges()[i].fn);
+  }
+  void run() {
+    while (result == 0) {
+      if (!nodes.empty()) {
+        Node* n = nodes.back();
+        nodes.pop_back();
+        contents(n);
+      } else if (!tensors.empty()) {
+        TensorObject* t = tensors.back();
+        tensors.pop_back();
+        contents(t);
+      } else {
+        return;
+      }
+    }
+  }
+};
+
+}  // namespace
+
+int traverse_tensor(TensorObject* t, int (*visit)(PyObject*, void*), void* arg) {
+  Walk walk;
+  walk.visit = visit;
+  walk.arg = arg;
+  walk.contents(t);
+  walk.run();
+  return walk.result;
 }
 
 PyObject* add_hook(PyObject*& dict, PyObject* hook) {
@@ -247,13 +295,21 @@ PyObject* node_repr(PyObject* o) {
   return guarded([&] { return PyUnicode_FromFormat("<%s object at %p>", node_of(o)->name(), o); });
 }
 PyObject* node_name(PyObject* o, PyObject*) {
-  return guarded([&] { return PyUnicode_FromString(node_of(o)->name()); });
+  return guarded([&] {
+    Node* n = node_of(o);
+    // PyTorch's names of classes that are not generated from its table of derivatives.
+    const bool inner = n->is_accumulator() || std::strcmp(n->name(), "CopySlices") == 0;
+    return PyUnicode_FromFormat(inner ? "torch::autograd::%s" : "%s", n->name());
+  });
 }
 PyObject* node_next(PyObject* o, void*) {
   return guarded([&]() -> PyObject* {
     Node* n = node_of(o);
     // Edges that carry nothing show as (None, 0), as in PyTorch.
-    Object tuple = Object::check(PyTuple_New(Py_ssize_t(n->edge_count())));
+    const std::uint32_t shown = std::max(n->edge_count(), n->input_count());
+    Object tuple = Object::check(PyTuple_New(Py_ssize_t(shown)));
+    for (std::uint32_t i = n->edge_count(); i < shown; ++i)
+      PyTuple_SET_ITEM(tuple.get(), Py_ssize_t(i), Object::check(Py_BuildValue("(OI)", Py_None, 0u)).release());
     for (std::uint32_t i = 0; i < n->edge_count(); ++i) {
       const Edge& e = n->edges()[i];
       Object fn = Object::check(wrap_node(e.fn));

@@ -341,15 +341,7 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
 int tensor_traverse(PyObject* o, visitproc visit, void* arg) {
   TensorObject* t = raw(o);
   Py_VISIT(t->dict);
-  Py_VISIT(reinterpret_cast<PyObject*>(t->grad));
-  if (t->has(kHasGradFn)) {
-    if (int r = traverse_node(t->grad_fn, visit, arg)) return r;
-  }
-  Py_VISIT(reinterpret_cast<PyObject*>(t->base));
-  if (t->extra != nullptr) {
-    Py_VISIT(t->extra->hooks);
-    Py_VISIT(t->extra->accumulate_hooks);
-  }
+  if (int r = traverse_tensor(t, visit, arg)) return r;
   Py_VISIT(Py_TYPE(o));
   return 0;
 }
@@ -361,10 +353,26 @@ int tensor_clear(PyObject* o) {
   }
   return 0;
 }
-/// An attribute makes the tensor reachable from itself: from then on the collector looks at it.
+/// The tensors in a value, and in containers in it, may lead back to where the value is kept.
+void collect_within(PyObject* value, int depth) {
+  if (is_tensor(value)) {
+    collect(raw(value));
+  } else if (depth > 0 && (PyList_Check(value) || PyTuple_Check(value))) {
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(value); ++i)
+      collect_within(PySequence_Fast_GET_ITEM(value, i), depth - 1);
+  } else if (depth > 0 && PyDict_Check(value)) {
+    PyObject *key, *item;
+    for (Py_ssize_t at = 0; PyDict_Next(value, &at, &key, &item);) collect_within(item, depth - 1);
+  }
+}
+/// An attribute makes the tensor reachable from itself: from then on the collector looks at it, and at what it may be
+/// reached through.
 int tensor_setattro(PyObject* o, PyObject* name, PyObject* value) {
   const int r = PyObject_GenericSetAttr(o, name, value);
-  if (r == 0 && raw(o)->dict != nullptr) collect(raw(o));
+  if (r == 0 && raw(o)->dict != nullptr) {
+    collect(raw(o));
+    if (value != nullptr) collect_within(value, 3);
+  }
   return r;
 }
 
@@ -391,7 +399,11 @@ PyObject* get_is_leaf(PyObject* o, void*) {
   return guarded([&]() -> PyObject* { return PyBool_FromLong(grad_fn(handle(o)) == nullptr); });
 }
 PyObject* get_grad_fn(PyObject* o, void*) {
-  return guarded([&] { return wrap_node(grad_fn(handle(o))); });
+  return guarded([&] {
+    Node* n = grad_fn(handle(o));
+    if (n != nullptr) collect(raw(o));  // Python may put into the node's metadata what leads back to the tensor
+    return wrap_node(n);
+  });
 }
 PyObject* get_retains_grad(PyObject* o, void*) { return PyBool_FromLong(raw(o)->has(kRetainsGrad)); }
 PyObject* get_data(PyObject* o, void*) {
