@@ -340,9 +340,7 @@ class GradMode {
 
 /// A view that is no result of recorded operators, but its base is or requires a gradient: the view was made while
 /// recording was off, or the base has got history through another view since.
-inline bool view_of_tracked(const Tensor& t) {
-  return t->has(kIsView) && (t->base->flags & kRequiresGrad);
-}
+inline bool view_of_tracked(const Tensor& t) { return t->has(kIsView) && (t->base->flags & kRequiresGrad); }
 /// Does `t` take part in the graph? Null does not.
 inline bool tracked(const Tensor& t) { return t.get() != nullptr && (t.requires_grad() || view_of_tracked(t)); }
 /// One look that settles it for most: false if no operator on these is to be recorded, true if perhaps.

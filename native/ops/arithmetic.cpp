@@ -176,9 +176,9 @@ const BinaryRule kAdd{Binary::Add, "add", "AddBackward0", "add_stub", R::Promote
 const BinaryRule kSub{Binary::Sub, "sub", "SubBackward0", "sub_stub", R::Promote, 0, 0, sub_vjp, add_number_vjp};
 /// A number less a tensor: a node of its own, as in PyTorch.
 const BinaryRule kNumberMinus{
-    Binary::Sub, "rsub",  "RsubBackward1", "sub_stub",
-    R::Promote,  0,       0,               nullptr,
-    [](const Tensor& g, const Tensor&, const Scalar&, const Tensor&) { return neg(g); }};
+    Binary::Sub, "rsub",     "RsubBackward1",
+    "sub_stub",  R::Promote, 0,
+    0,           nullptr,    [](const Tensor& g, const Tensor&, const Scalar&, const Tensor&) { return neg(g); }};
 const BinaryRule kMul{Binary::Mul, "mul", "MulBackward0", "mul_cpu", R::Promote, R::B, R::A, mul_vjp, mul_number_vjp};
 const BinaryRule kDiv{Binary::Div, "div",       "DivBackward0", "div_cpu",     R::Float,
                       R::B,        R::A | R::B, div_vjp,        div_number_vjp};
@@ -517,7 +517,7 @@ void binary_inplace(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
     if (want & BinaryRule::A) {
       n->a.save(old);
     }
-    if (want & BinaryRule::B) n->b.save(b.is(a) ? old : b);
+    if (want & BinaryRule::B) n->b.save(b);
     note_inputs(n, a, {&a, &b});
     run_binary(loop, Operand(a, c), Operand(a, c), Operand(other, c));
     finish_inplace(a, n);
