@@ -124,6 +124,7 @@ void SavedTensor::fail_inference() {
 void SavedTensor::save_output(const Tensor& output) {
   tensor_ = alias(output);
   version_ = output->version();
+  output->storage->mark_saved();
   output_ = output->output_nr + 1;
   if (modes.saved_hooks != nullptr) [[unlikely]]
     pack_by_mode(output);

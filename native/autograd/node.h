@@ -244,6 +244,7 @@ class SavedTensor {
       fail_inference();
     tensor_ = input;
     version_ = input->version();
+    input->storage->mark_saved();
     if (modes.saved_hooks != nullptr) [[unlikely]]
       pack_by_mode(input);
   }

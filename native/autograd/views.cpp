@@ -169,7 +169,7 @@ void check_inplace(const Tensor& t, bool tracked_inputs) {
 
 void finish_inplace(const Tensor& t, Node* node) {
   t->bump_version();
-  note_change(t);
+  if (t->storage->was_saved()) note_change(t);
   if (node != nullptr) rebase_history(t, node);
 }
 

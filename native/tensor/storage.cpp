@@ -62,7 +62,7 @@ void Storage::resize(std::size_t bytes) {
     std::memcpy(fresh, data_, bytes < bytes_ ? bytes : std::size_t(bytes_));
     free_data();
   }
-  kind_ = (kind_ & kLarge) | (fresh == inline_data() ? 0 : kBuffer);
+  kind_ = (kind_ & (kLarge | kSaved)) | (fresh == inline_data() ? 0 : kBuffer);
   data_ = fresh;
   bytes_ = bytes;
 }

@@ -21,6 +21,9 @@ class Storage {
   std::size_t bytes() const { return bytes_; }
   std::uint32_t refs() const { return refs_; }
   bool is_foreign() const { return kind_ & kForeign; }
+  /// Some node has kept a tensor of this storage: changes in place are worth noting (NOTE [Lines of changes]).
+  void mark_saved() { kind_ |= kSaved; }
+  bool was_saved() const { return kind_ & kSaved; }
   void retain() { ++refs_; }
   void release() {
     if (--refs_ == 0) destroy();
@@ -46,7 +49,7 @@ class Storage {
   static std::size_t block_bytes(std::size_t bytes);
 
  private:
-  enum : std::uint8_t { kLarge = 1, kBuffer = 2, kForeign = 4 };
+  enum : std::uint8_t { kLarge = 1, kBuffer = 2, kForeign = 4, kSaved = 8 };
   struct Foreign {
     Deleter deleter;
     void* context;
