@@ -300,7 +300,9 @@ def test_pickle(dtype: str, protocol: int) -> None:
     t = some(dtype)
     for original in (t, t.t(), t[:, 1], t[0, 0], t[:0]):
         again = pickle.loads(pickle.dumps(original, protocol))
-        assert again.dtype is original.dtype and again.shape == original.shape and again.stride() == original.stride()
+        assert again.dtype is original.dtype and again.shape == original.shape
+        # Of a view with gaps only its own elements are kept, PyTorch keeps the whole storage.
+        assert again.stride() == (original.clone() if original.ndim == 1 else original).stride()
         assert again.tolist() == original.tolist()
 
 

@@ -1,4 +1,7 @@
 // Random numbers: the Generator type and what is drawn from it.
+#include <algorithm>
+
+#include "ops/binary.h"
 #include "ops/generator.h"
 #include "ops/ops.h"
 #include "python/bind.h"
@@ -86,6 +89,47 @@ PyType_Slot generator_slots[] = {
 PyType_Spec generator_spec = {"torch.Generator", sizeof(GeneratorObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
                               generator_slots};
 
+/// The dimensions from the largest stride of `t` to the smallest.
+DimVec memory_order(const Tensor& t) {
+  DimVec dims(std::size_t(t.ndim()), 0);
+  for (int d = 0; d < t.ndim(); ++d) dims[std::size_t(d)] = d;
+  std::stable_sort(dims.begin(), dims.end(), [&](auto a, auto b) { return t.stride(int(a)) > t.stride(int(b)); });
+  return dims;
+}
+
+/// The largest integer that random_ draws for a dtype: of floats the last of those that are all representable.
+std::int64_t random_limit(DType d) {
+  switch (d) {
+    case DType::Bool: return 1;
+    case DType::UInt8: return UINT8_MAX;
+    case DType::Int8: return INT8_MAX;
+    case DType::Int16: return INT16_MAX;
+    case DType::Int32: return INT32_MAX;
+    case DType::Half: return 1 << 11;
+    case DType::BFloat16: return 1 << 8;
+    case DType::Float: return 1 << 24;
+    case DType::Double: return std::int64_t(1) << 53;
+    default: return INT64_MAX;
+  }
+}
+/// Raises unless [from, to) is a range of numbers that a dtype holds.
+void check_random_bounds(DType d, std::int64_t from, std::int64_t to) {
+  if (from >= to) fail_runtime("random_ expects 'from' to be less than 'to', but got from=", from, " >= to=", to);
+  if (is_complex(d) || d == DType::Int64) return;
+  double low = 0, high = 0;
+  switch (d) {
+    case DType::Bool: high = 1; break;
+    case DType::UInt8: high = UINT8_MAX; break;
+    case DType::Int8: low = INT8_MIN, high = INT8_MAX; break;
+    case DType::Int16: low = INT16_MIN, high = INT16_MAX; break;
+    case DType::Int32: low = INT32_MIN, high = INT32_MAX; break;
+    case DType::Half: high = 65504, low = -high; break;
+    default: return;  // every integer of 64 bits is within
+  }
+  if (double(from) < low || double(from) > high) fail_runtime("from is out of bounds for ", cpp_type_name(d));
+  if (double(to - 1) < low || double(to - 1) > high) fail_runtime("to - 1 is out of bounds for ", cpp_type_name(d));
+}
+
 DType float_type(const Args& a, int slot) { return a.dtype(slot).value_or(default_dtype()); }
 
 Tensor finish_options(Args& a, int out_slot, Tensor t, int requires_slot, const char* name) {
@@ -94,6 +138,7 @@ Tensor finish_options(Args& a, int out_slot, Tensor t, int requires_slot, const 
       fail_runtime("Only Tensors of floating point and complex dtype can require gradients");
     t->flags |= kRequiresGrad;
   }
+  if (out_slot < 0) return t;
   return Tensor::steal(give(a, out_slot, std::move(t), name, false));
 }
 
@@ -109,22 +154,11 @@ PyObject* draw_op(const OpDef& def, Args& a) {
     fill_uniform(g, t.data(), t.dtype(), t.numel(), 0, 1);
   return finish_options(a, 2, std::move(t), 7, def.name).release();
 }
-template <bool normal>
-PyObject* draw_like_op(const OpDef& def, Args& a) {
-  const Tensor like = a.tensor(0);
-  Tensor t = empty(like.sizes(), a.dtype(1).value_or(like.dtype()));
-  if (normal)
-    fill_normal(generator_state(nullptr), t.data(), t.dtype(), t.numel(), 0, 1);
-  else
-    fill_uniform(generator_state(nullptr), t.data(), t.dtype(), t.numel(), 0, 1);
-  if (a.boolean(4)) t->flags |= kRequiresGrad;
-  return t.release();
-}
 /// randint: ([low,] high, size, *, generator, out, dtype, layout, device, pin_memory, requires_grad)
 PyObject* randint_op(const OpDef& def, Args& a) {
   const int shift = a.overload == 0 ? 0 : 1;
   const std::int64_t low = shift ? a.integer(0) : 0, high = a.integer(shift);
-  if (low >= high) fail_runtime("random_ expects 'from' to be less than 'to', but got from=", low, " >= to=", high);
+  check_random_bounds(a.dtype(shift + 4).value_or(DType::Int64), low, high);
   a.check_device(shift + 6);
   Tensor t = empty(a.ints(shift + 1), a.dtype(shift + 4).value_or(DType::Int64));
   fill_random_range(generator_state(a.v[shift + 2]), t.data(), t.dtype(), t.numel(),
@@ -139,25 +173,65 @@ PyObject* randperm_op(const OpDef& def, Args& a) {
   return finish_options(a, 2, std::move(t), 7, def.name).release();
 }
 
-/// An in-place fill: straight into contiguous memory, else by way of a copy.
+/// Fills `t` in the order of its memory, as PyTorch's iteration does: straight into contiguous memory, else by way of a
+/// copy with the dimensions sorted by stride. `draw` is told whether the destination is contiguous.
+template <class F>
+void fill_tensor(const Tensor& t, F&& draw) {
+  if (t.is_contiguous()) {
+    draw(t.data(), t.dtype(), t.numel(), true);
+    return;
+  }
+  GradMode off(false);
+  const Tensor ordered = permute(alias(t), memory_order(t));
+  const Tensor fresh = empty(ordered.sizes(), t.dtype());
+  draw(fresh.data(), fresh.dtype(), fresh.numel(), false);
+  copy_into(ordered, fresh);
+}
 template <class F>
 PyObject* fill_inplace(Args& a, F&& draw) {
   Tensor t = a.tensor(0);
-  const bool record = recording(t);
-  check_inplace(t, record);
+  check_inplace(t, recording(t));
   check_no_overlap(t);
-  if (t.is_contiguous()) {
-    draw(t.data(), t.dtype(), t.numel(), true);
-  } else {
-    Tensor fresh = empty(t.sizes(), t.dtype());
-    draw(fresh.data(), fresh.dtype(), fresh.numel(), false);
-    copy_into(t, fresh);
-  }
+  fill_tensor(t, draw);
   finish_inplace(t, nullptr);
   return t.release();
 }
+/// A result like the first argument; `options` is the slot of its dtype, which layout, device, requires_grad and
+/// memory_format follow.
+template <class F>
+PyObject* fill_like(Args& a, int options, F&& draw) {
+  const Tensor like = a.tensor(0);
+  a.check_device(options + 2);
+  Tensor t = empty_like_as(like, a.dtype(options).value_or(like.dtype()), memory_format(a, options + 4));
+  fill_tensor(t, draw);
+  return finish_options(a, -1, std::move(t), options + 3, nullptr).release();
+}
+
+template <bool normal>
+PyObject* draw_like_op(const OpDef&, Args& a) {
+  GeneratorState& g = generator_state(nullptr);
+  return fill_like(a, 1, [&](void* p, DType d, std::int64_t n, bool dense) {
+    if (normal)
+      fill_normal(g, p, d, n, 0, 1, dense);
+    else
+      fill_uniform(g, p, d, n, 0, 1);
+  });
+}
+/// randint_like: (input, [low,] high, *, dtype, layout, device, requires_grad, memory_format)
+PyObject* randint_like_op(const OpDef&, Args& a) {
+  const int shift = a.overload == 0 ? 0 : 1;
+  std::int64_t low = shift ? a.integer(1) : 0, high = a.integer(1 + shift);
+  check_random_bounds(a.dtype(2 + shift).value_or(a.tensor(0).dtype()), low, high);
+  GeneratorState& g = generator_state(nullptr);
+  return fill_like(a, 2 + shift, [&](void* p, DType d, std::int64_t n, bool) {
+    std::int64_t from = low, to = high;
+    round_random_bounds(d, from, to);
+    fill_random_range(g, p, d, n, std::uint64_t(to) - std::uint64_t(from), from);
+  });
+}
 PyObject* uniform_op(const OpDef&, Args& a) {
   const double lo = a.real(1, 0), hi = a.real(2, 1);
+  if (is_integral(a.tensor(0).dtype(), true)) fail_unsupported("check_uniform_bounds", a.tensor(0).dtype());
   if (!(lo <= hi)) fail_runtime("uniform_ expects to return a [from, to) range, but found from=", lo, " > to=", hi);
   GeneratorState& g = generator_state(a.v[3]);
   return fill_inplace(a, [&](void* p, DType d, std::int64_t n, bool) { fill_uniform(g, p, d, n, lo, hi); });
@@ -181,22 +255,46 @@ PyObject* exponential_op(const OpDef&, Args& a) {
   GeneratorState& g = generator_state(a.v[2]);
   return fill_inplace(a, [&](void* p, DType d, std::int64_t n, bool) { fill_exponential(g, p, d, n, lambda); });
 }
+/// Probabilities for each element of `t`, in the order in which fill_tensor draws.
+Tensor probabilities(const Tensor& t, const Tensor& p) {
+  if (!is_floating(p.dtype())) fail_unsupported("bernoulli_tensor_cpu_p_", p.dtype());
+  Tensor wide = alias(p);
+  {
+    GradMode off(false);
+    wide = expand(wide, t.sizes());
+    if (!t.is_contiguous()) wide = permute(wide, memory_order(t));
+  }
+  return contiguous_as(wide, p.dtype());
+}
+void check_probability(double p) {
+  if (!(p >= 0 && p <= 1)) fail_runtime("bernoulli_ expects p to be in [0, 1], but got p=", p);
+}
 PyObject* bernoulli_inplace_op(const OpDef&, Args& a) {
   GeneratorState& g = generator_state(a.v[2]);
   if (a.is_tensor(1)) {
-    const Tensor p = contiguous_as(expand(a.tensor(1), a.tensor(0).sizes()), a.tensor(1).dtype());
+    const Tensor p = probabilities(a.tensor(0), a.tensor(1));
     return fill_inplace(
         a, [&](void* out, DType d, std::int64_t n, bool) { fill_bernoulli(g, out, d, n, p.data(), p.dtype()); });
   }
   const double p = a.real(1, 0.5);
-  if (!(p >= 0 && p <= 1)) fail_runtime("bernoulli_ expects p to be in [0, 1], but got p=", p);
+  check_probability(p);
   return fill_inplace(a, [&](void* out, DType d, std::int64_t n, bool) { fill_bernoulli(g, out, d, n, p); });
 }
+/// (input, *, generator, out) or (input, p, *, generator)
 PyObject* bernoulli_op(const OpDef& def, Args& a) {
-  const Tensor p = contiguous_as(a.tensor(0), a.tensor(0).dtype());
-  Tensor t = empty(p.sizes(), p.dtype());
-  fill_bernoulli(generator_state(a.v[1]), t.data(), t.dtype(), t.numel(), p.data(), p.dtype());
-  return give(a, 2, t, def.name, false);
+  const Tensor like = a.tensor(0);
+  const Tensor t = empty(like.sizes(), like.dtype());
+  if (a.overload == 0) {
+    GeneratorState& g = generator_state(a.v[1]);
+    const Tensor p = probabilities(t, like);
+    fill_tensor(t, [&](void* out, DType d, std::int64_t n, bool) { fill_bernoulli(g, out, d, n, p.data(), p.dtype()); });
+    return give(a, 2, t, def.name, false);
+  }
+  GeneratorState& g = generator_state(a.v[2]);
+  const double p = a.real(1);
+  check_probability(p);
+  fill_tensor(t, [&](void* out, DType d, std::int64_t n, bool) { fill_bernoulli(g, out, d, n, p); });
+  return Tensor(t).release();
 }
 PyObject* random_inplace_op(const OpDef&, Args& a) {
   const DType d = a.tensor(0).dtype();
@@ -204,13 +302,64 @@ PyObject* random_inplace_op(const OpDef&, Args& a) {
     GeneratorState& g = generator_state(a.v[1]);
     return fill_inplace(a, [&](void* p, DType dt, std::int64_t n, bool) { fill_random(g, p, dt, n); });
   }
-  std::int64_t from = a.overload == 1 ? 0 : a.integer(1), to = a.integer(a.overload == 1 ? 1 : 2);
-  if (from >= to) fail_runtime("random_ expects 'from' to be less than 'to', but got from=", from, " >= to=", to);
   GeneratorState& g = generator_state(a.v[a.overload == 1 ? 2 : 3]);
+  std::int64_t from = a.overload == 1 ? 0 : a.integer(1);
+  if (a.overload == 2 && !a.has(2)) {  // from `from` on
+    const std::int64_t last = random_limit(d);
+    if (from == INT64_MIN)
+      return fill_inplace(a, [&](void* p, DType dt, std::int64_t n, bool) { fill_random_full64(g, p, dt, n); });
+    if (from > last) fail_runtime("from is out of bounds for ", cpp_type_name(d));
+    return fill_inplace(a, [&](void* p, DType dt, std::int64_t n, bool) {
+      fill_random_range(g, p, dt, n, std::uint64_t(last) - std::uint64_t(from) + 1, from);
+    });
+  }
+  std::int64_t to = a.integer(a.overload == 1 ? 1 : 2);
+  check_random_bounds(d, from, to);
   round_random_bounds(d, from, to);
   return fill_inplace(a, [&](void* p, DType dt, std::int64_t n, bool) {
     fill_random_range(g, p, dt, n, std::uint64_t(to) - std::uint64_t(from), from);
   });
+}
+void check_floating(const char* what, DType d) {
+  if (!is_floating(d)) {
+    fail_runtime(what, " distribution is a continuous probability distribution. dtype must be a floating point but you specified ",
+                 scalar_type_name(d));
+  }
+}
+PyObject* cauchy_op(const OpDef&, Args& a) {
+  const double median = a.real(1, 0), sigma = a.real(2, 1);
+  if (!(sigma > 0)) fail_runtime("cauchy_ expects sigma > 0.0, but found sigma=", sigma);
+  check_floating("Cauchy", a.tensor(0).dtype());
+  GeneratorState& g = generator_state(a.v[3]);
+  return fill_inplace(a, [&](void* p, DType d, std::int64_t n, bool) { fill_cauchy(g, p, d, n, median, sigma); });
+}
+PyObject* log_normal_op(const OpDef&, Args& a) {
+  const double mean = a.real(1, 1), std = a.real(2, 2);
+  if (!(std > 0)) fail_runtime("log_normal_ expects std > 0.0, but found std=", std);
+  if (!is_floating(a.tensor(0).dtype())) fail_unsupported("log_normal_cpu", a.tensor(0).dtype());
+  GeneratorState& g = generator_state(a.v[3]);
+  return fill_inplace(a, [&](void* p, DType d, std::int64_t n, bool) { fill_log_normal(g, p, d, n, mean, std); });
+}
+PyObject* geometric_op(const OpDef&, Args& a) {
+  const double p = a.real(1);
+  if (!(p > 0 && p < 1)) fail_runtime("geometric_ expects p to be in (0, 1), but got p=", p);
+  GeneratorState& g = generator_state(a.v[2]);
+  return fill_inplace(a, [&](void* out, DType d, std::int64_t n, bool) { fill_geometric(g, out, d, n, p); });
+}
+/// poisson(input, generator)
+PyObject* poisson_op(const OpDef&, Args& a) {
+  const Tensor rates = contiguous_as(a.tensor(0), a.tensor(0).dtype());
+  if (!is_floating(rates.dtype())) fail_unsupported("poisson_cpu", rates.dtype());
+  Tensor t = empty(rates.sizes(), rates.dtype());
+  fill_poisson(generator_state(a.v[1]), t.data(), rates.data(), t.dtype(), t.numel());
+  return t.release();
+}
+/// _standard_gamma(input, generator)
+PyObject* gamma_op(const OpDef&, Args& a) {
+  const Tensor alpha = contiguous_as(a.tensor(0), a.tensor(0).dtype());
+  Tensor t = empty(alpha.sizes(), alpha.dtype());
+  fill_gamma(generator_state(a.v[1]), t.data(), alpha.data(), t.dtype(), t.numel());
+  return t.release();
 }
 /// normal(mean, std, size | tensors)
 PyObject* normal_op(const OpDef& def, Args& a) {
@@ -222,6 +371,14 @@ PyObject* normal_op(const OpDef& def, Args& a) {
     return finish_options(a, 4, std::move(t), 9, def.name).release();
   }
   const bool mt = a.is_tensor(0), st = a.has(1) && a.is_tensor(1);
+  if (st) {
+    const Tensor std = a.tensor(1);
+    if (is_complex(std.dtype())) fail_runtime("normal expects standard deviation to be non-complex");
+    if (item(sum(compare(Compare::Lt, std, Scalar(0)))).integer() > 0)
+      fail_runtime("normal expects all elements of std >= 0.0");
+  } else if (const double std = a.real(1, 1); !(std >= 0)) {
+    fail_runtime("normal expects std >= 0.0, but found std ", std);
+  }
   const Tensor like = mt ? a.tensor(0) : a.tensor(1);
   Tensor t =
       empty(mt && st ? broadcast_shapes(a.tensor(0).sizes(), a.tensor(1).sizes()) : DimVec(like.sizes()), like.dtype());
@@ -292,15 +449,28 @@ PyObject* set_rng_state_op(const OpDef&, Args& a) {
 #define RL_OPTIONS                                                                                                \
   "*, generator? generator=None, Tensor? out=None, dtype? dtype=None, layout? layout=None, device? device=None, " \
   "bool? pin_memory=False, bool requires_grad=False"
-#define RL_LIKE                                                                                                       \
-  "(Tensor input, *, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, format? " \
+#define RL_LIKE_OPTIONS                                                                                 \
+  "*, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, format? " \
   "memory_format=None)"
+#define RL_LIKE "(Tensor input, " RL_LIKE_OPTIONS
 const OpDef ops[] = {
     {"rand", "(size size, " RL_OPTIONS ")", draw_op<false>, kFunction, Kind::Random, "Uniform numbers in [0, 1)."},
     {"randn", "(size size, " RL_OPTIONS ")", draw_op<true>, kFunction, Kind::Random,
      "Normal numbers of mean 0 and variance 1."},
     {"rand_like", RL_LIKE, draw_like_op<false>, kFunction, Kind::Random, "rand of input's shape and dtype."},
     {"randn_like", RL_LIKE, draw_like_op<true>, kFunction, Kind::Random, "randn of input's shape and dtype."},
+    {"randint_like", "(Tensor input, int high, " RL_LIKE_OPTIONS "\n(Tensor input, int low, int high, " RL_LIKE_OPTIONS,
+     randint_like_op, kFunction, Kind::Random, "randint of input's shape and dtype."},
+    {"cauchy_", "(Tensor self, float median=0.0, float sigma=1.0, *, generator? generator=None)", cauchy_op, kMethod,
+     Kind::Random, "Fills self with numbers of the Cauchy distribution."},
+    {"log_normal_", "(Tensor self, float mean=1.0, float std=2.0, *, generator? generator=None)", log_normal_op,
+     kMethod, Kind::Random, "Fills self with exp(n), n normal with this mean and standard deviation."},
+    {"geometric_", "(Tensor self, float p, *, generator? generator=None)", geometric_op, kMethod, Kind::Random,
+     "Fills self with the number of trials up to the first success of probability p."},
+    {"poisson", "(Tensor input, generator? generator=None)", poisson_op, kFunction, Kind::Random,
+     "Poisson numbers of these rates."},
+    {"_standard_gamma", "(Tensor input, generator? generator=None)", gamma_op, kFunction, Kind::Random,
+     "Gamma numbers of these shapes and of rate 1."},
     {"randint", "(int high, ints size, " RL_OPTIONS ")\n(int low, int high, ints size, " RL_OPTIONS ")", randint_op,
      kFunction, Kind::Random, "Integers in [low, high)."},
     {"randperm", "(int n, " RL_OPTIONS ")", randperm_op, kFunction, Kind::Random, "A permutation of 0 … n-1."},
@@ -309,7 +479,8 @@ const OpDef ops[] = {
      ")\n(Tensor mean, Operand std=1.0, *, generator? generator=None, Tensor? out=None)\n(float mean, Tensor std, *, "
      "generator? generator=None, Tensor? out=None)",
      normal_op, kFunction, Kind::Random, "Normal numbers of these means and standard deviations."},
-    {"bernoulli", "(Tensor input, *, generator? generator=None, Tensor? out=None)", bernoulli_op, kBoth, Kind::Random,
+    {"bernoulli",
+     "(Tensor input, *, generator? generator=None, Tensor? out=None)\n(Tensor input, float p, *, generator? generator=None)", bernoulli_op, kBoth, Kind::Random,
      "1 with the probability that input says, else 0."},
     {"multinomial",
      "(Tensor input, int num_samples, bool replacement=False, *, generator? generator=None, Tensor? out=None)",
@@ -324,7 +495,7 @@ const OpDef ops[] = {
      Kind::Random, "Fills self with 1 with probability p, else 0."},
     {"random_",
      "(Tensor self, *, generator? generator=None)\n(Tensor self, int to, *, generator? generator=None)\n(Tensor self, "
-     "int from, int to, *, generator? generator=None)",
+     "int from, int? to, *, generator? generator=None)",
      random_inplace_op, kMethod, Kind::Random, "Fills self with integers in [from, to), or in the dtype's range."},
     {"dropout", "(Tensor input, float p=0.5, bool training=True, bool inplace=False)", dropout_op, kFunction,
      Kind::Random, "Zeroes elements with probability p and scales the rest by 1 / (1 - p)."},

@@ -264,6 +264,12 @@ int get_buffer(PyObject* o, Py_buffer* view, int flags) {
     PyErr_SetString(PyExc_TypeError, "Got unsupported ScalarType BFloat16");
     return -1;
   }
+  if (t->has(kRequiresGrad)) {
+    // NumPy then asks __array__, whose error says what to do.
+    PyErr_SetString(PyExc_BufferError,
+                    "Can't give the memory of a Tensor that requires grad. Use tensor.detach() instead.");
+    return -1;
+  }
   if ((flags & PyBUF_ND) != PyBUF_ND && !t->has(kContiguous)) {
     PyErr_SetString(PyExc_BufferError, "the tensor is not contiguous");
     return -1;

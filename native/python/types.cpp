@@ -99,9 +99,13 @@ PyObject* size_subscript(PyObject* a, PyObject* key) {
   return item != nullptr && PySlice_Check(key) ? as_size(item) : item;
 }
 PyObject* size_reduce(PyObject* o, PyObject*) {
+  // By a function of ours: the name torch.Size may be another library's.
   Object list = Object::steal(PySequence_List(o));
-  if (!list) return nullptr;
-  return Py_BuildValue("O((O))", Py_TYPE(o), Object::steal(PyList_AsTuple(list.get())).get());
+  Object module = Object::steal(PyImport_ImportModule("rushlight._types"));
+  if (!list || !module) return nullptr;
+  Object rebuild = Object::steal(PyObject_GetAttrString(module.get(), "_rebuild_size"));
+  if (!rebuild) return nullptr;
+  return Py_BuildValue("O(O)", rebuild.get(), list.get());
 }
 PyMethodDef size_methods[] = {{"numel", size_numel, METH_NOARGS, "The product of the sizes."},
                               {"__reduce__", size_reduce, METH_NOARGS, nullptr},

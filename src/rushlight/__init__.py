@@ -6,7 +6,7 @@ import builtins
 
 from . import _core, _ops, _tensor
 from ._core import *
-from ._core import Generator, Size, Tensor, default_generator, dtype
+from ._core import Generator, Size, Tensor, _standard_gamma, default_generator, dtype
 from ._missing import missing
 from ._types import (
     channels_last,

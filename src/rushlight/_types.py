@@ -48,6 +48,13 @@ _DEVICE_TYPES = (
 _DEVICE_NAMES = frozenset(_DEVICE_TYPES.split(", "))
 
 
+def _rebuild_size(sizes: Any) -> Any:
+    """A pickled Size."""
+    from ._core import Size
+
+    return Size(sizes)
+
+
 class device:
     """Where a tensor lies: a type, and an index or None.
 

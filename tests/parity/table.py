@@ -152,6 +152,11 @@ def _probabilities(make: Maker) -> Iterator[Sample]:
     yield call(make(2, 3, low=0.1, high=1), 4)
 
 
+def _rates(make: Maker) -> Iterator[Sample]:
+    yield call(make(20, low=0.1, high=30))
+    yield call(make(3, 5, low=0.1, high=2))
+
+
 def _between_zero_and_one(make: Maker) -> Iterator[Sample]:
     yield call(make(40, low=0.1, high=0.9))
     yield call(make(3, 5, low=0.1, high=0.9))
@@ -222,7 +227,13 @@ TABLE: tuple[Row, ...] = (
     own("uniform_", "m", _with(), _with(-1.0, 3.0), _with(2.0, 1.0), lambda make: [call(make(50))], grad=False),
     own("exponential_", "m", _with(), _with(2.0), _with(-1.0), lambda make: [call(make(50))], grad=False),
     own("random_", "m", _with(), _with(5), _with(2, 7), grad=False),
-    own("multinomial", "fm", _probabilities, grad=False, dtypes=FLOAT),
+    own("multinomial", "fm", _probabilities, grad=False, dtypes=FLOAT,
+        unlike={"strided": "weights of any layout are drawn for row by row; PyTorch draws in the order of their memory"}),
+    own("poisson", "f", _rates, grad=False, dtypes=FLOAT),
+    own("cauchy_", "m", _with(), _with(1.0, 2.0), _with(0.0, -1.0), grad=False),
+    own("log_normal_", "m", _with(), _with(0.5, 0.25), _with(0.0, -1.0), grad=False),
+    own("geometric_", "m", _with(0.3), _with(1.5), grad=False),
+    own("_standard_gamma", "f", _rates, grad=False, dtypes=("float32", "float64")),
     # arithmetic
     *several("add sub mul div true_divide pow remainder fmod floor_divide", "fmio"),
     *several("maximum minimum fmax fmin atan2 hypot logaddexp copysign", "fmo"),
