@@ -287,7 +287,8 @@ PyObject* bernoulli_op(const OpDef& def, Args& a) {
   if (a.overload == 0) {
     GeneratorState& g = generator_state(a.v[1]);
     const Tensor p = probabilities(t, like);
-    fill_tensor(t, [&](void* out, DType d, std::int64_t n, bool) { fill_bernoulli(g, out, d, n, p.data(), p.dtype()); });
+    fill_tensor(t,
+                [&](void* out, DType d, std::int64_t n, bool) { fill_bernoulli(g, out, d, n, p.data(), p.dtype()); });
     return give(a, 2, t, def.name, false);
   }
   GeneratorState& g = generator_state(a.v[2]);
@@ -322,8 +323,10 @@ PyObject* random_inplace_op(const OpDef&, Args& a) {
 }
 void check_floating(const char* what, DType d) {
   if (!is_floating(d)) {
-    fail_runtime(what, " distribution is a continuous probability distribution. dtype must be a floating point but you specified ",
-                 scalar_type_name(d));
+    fail_runtime(
+        what,
+        " distribution is a continuous probability distribution. dtype must be a floating point but you specified ",
+        scalar_type_name(d));
   }
 }
 PyObject* cauchy_op(const OpDef&, Args& a) {
@@ -449,7 +452,7 @@ PyObject* set_rng_state_op(const OpDef&, Args& a) {
 #define RL_OPTIONS                                                                                                \
   "*, generator? generator=None, Tensor? out=None, dtype? dtype=None, layout? layout=None, device? device=None, " \
   "bool? pin_memory=False, bool requires_grad=False"
-#define RL_LIKE_OPTIONS                                                                                 \
+#define RL_LIKE_OPTIONS                                                                                \
   "*, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, format? " \
   "memory_format=None)"
 #define RL_LIKE "(Tensor input, " RL_LIKE_OPTIONS
@@ -480,8 +483,9 @@ const OpDef ops[] = {
      "generator? generator=None, Tensor? out=None)",
      normal_op, kFunction, Kind::Random, "Normal numbers of these means and standard deviations."},
     {"bernoulli",
-     "(Tensor input, *, generator? generator=None, Tensor? out=None)\n(Tensor input, float p, *, generator? generator=None)", bernoulli_op, kBoth, Kind::Random,
-     "1 with the probability that input says, else 0."},
+     "(Tensor input, *, generator? generator=None, Tensor? out=None)\n(Tensor input, float p, *, generator? "
+     "generator=None)",
+     bernoulli_op, kBoth, Kind::Random, "1 with the probability that input says, else 0."},
     {"multinomial",
      "(Tensor input, int num_samples, bool replacement=False, *, generator? generator=None, Tensor? out=None)",
      multinomial_op, kBoth, Kind::Random, "Indices drawn with the weights of each row."},
