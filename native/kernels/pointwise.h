@@ -14,7 +14,7 @@ namespace rl {
 #define RL_UNARY(X)                                                                                            \
   X(Neg) X(Abs) X(Sign) X(Sgn) X(Square) X(Sqrt) X(Rsqrt) X(Reciprocal) X(Exp) X(Exp2) X(Expm1) X(Log) X(Log2) \
   X(Log10) X(Log1p) X(Sin) X(Cos) X(Tan) X(Asin) X(Acos) X(Atan) X(Sinh) X(Cosh) X(Tanh) X(Asinh) X(Acosh)     \
-  X(Atanh) X(Erf) X(Erfc) X(Lgamma) X(Sigmoid) X(LogSigmoid) X(Relu) X(Relu6) X(Silu) X(Mish) X(Gelu) X(GeluTanh)    \
+  X(Atanh) X(Erf) X(Erfc) X(Erfinv) X(Lgamma) X(Sigmoid) X(LogSigmoid) X(Relu) X(Relu6) X(Silu) X(Mish) X(Gelu) X(GeluTanh)    \
   X(Selu) X(Hardsigmoid) X(Hardswish) X(Floor) X(Ceil) X(Round) X(Trunc) X(Frac) X(BitwiseNot) X(Conj) X(Angle)
 
 /// Unary with constants, doubles in `params` in this order: Softplus(beta, threshold), LeakyRelu(slope),

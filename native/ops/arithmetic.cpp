@@ -1,4 +1,7 @@
 // Pointwise operators on two operands: arithmetic, comparison, logic and bits.
+#include <algorithm>
+#include <numbers>
+
 #include "ops/binary.h"
 #include "tensor/iterator.h"
 
@@ -69,11 +72,11 @@ void zero_vjp(const Tensor& g, const Tensor&, const Tensor&, const Tensor&, Tens
 }
 void remainder_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
   if (ga) *ga = g;
-  if (gb) *gb = neg(g) * binary(kFloorDivide, detach(a), detach(b));
+  if (gb) *gb = neg(g) * binary(kDivFloor, a, b);
 }
 void fmod_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
   if (ga) *ga = g;
-  if (gb) *gb = neg(g) * binary(kTruncDivide, detach(a), detach(b));
+  if (gb) *gb = neg(g) * binary(kDivTrunc, a, b);
 }
 /// d(a^b) = b a^(b-1) da + a^b log(a) db, with 0 where b = 0 and where a = 0 (and b >= 0).
 void pow_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& out, Tensor* ga, Tensor* gb) {
@@ -135,6 +138,15 @@ void fmax_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, 
 void fmin_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
   pick_vjp(g, a, b, false, ga, gb);
 }
+/// clamp_min, clamp_max: at the bound all to the tensor.
+void clamp_min_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
+  if (ga) *ga = where(compare(Compare::Ge, a, b), g, zeros_like(g));
+  if (gb) *gb = where(compare(Compare::Lt, a, b), g, zeros_like(g));
+}
+void clamp_max_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
+  if (ga) *ga = where(compare(Compare::Le, a, b), g, zeros_like(g));
+  if (gb) *gb = where(compare(Compare::Gt, a, b), g, zeros_like(g));
+}
 void copysign_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& out, Tensor* ga, Tensor* gb) {
   if (ga) {
     const Tensor ratio = out / a;
@@ -142,13 +154,18 @@ void copysign_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tenso
   }
   if (gb) *gb = zeros_like(g);
 }
-void logaddexp_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& out, Tensor* ga, Tensor* gb) {
-  if (ga) *ga = g * exp(a - out);
-  if (gb) *gb = g * exp(b - out);
+void logaddexp_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
+  if (ga) *ga = g * conj(sigmoid(a - b));
+  if (gb) *gb = g * conj(sigmoid(b - a));
 }
-void logaddexp2_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& out, Tensor* ga, Tensor* gb) {
-  if (ga) *ga = g * unary(Unary::Exp2, a - out);
-  if (gb) *gb = g * unary(Unary::Exp2, b - out);
+void logaddexp2_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
+  const Scalar ln2(std::numbers::ln2);
+  if (ga) *ga = g * sigmoid((a - b) * ln2);
+  if (gb) *gb = g * sigmoid((b - a) * ln2);
+}
+void nextafter_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
+  if (ga) *ga = where(compare(Compare::Eq, a, b), zeros_like(g), g);
+  if (gb) *gb = zeros_like(g);
 }
 void xlogy_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
   if (ga) {
@@ -168,29 +185,37 @@ Tensor div_number_vjp(const Tensor& g, const Tensor&, const Scalar& b, const Ten
   return div(g, b.kind == Scalar::Kind::Complex ? Scalar(cdouble(b.d, -b.im)) : b);
 }
 
+Tensor zero_number_vjp(const Tensor& g, const Tensor&, const Scalar&, const Tensor&) { return zeros_like(g); }
+
 using R = BinaryRule;
+/// The node of an operator that PyTorch refuses to differentiate; it does so in the backward pass.
+constexpr const char* kNoDerivative = "torch::autograd::NotImplemented";
 
 }  // namespace
 
 const BinaryRule kAdd{Binary::Add, "add", "AddBackward0", "add_stub", R::Promote, 0, 0, add_vjp, add_number_vjp};
 const BinaryRule kSub{Binary::Sub, "sub", "SubBackward0", "sub_stub", R::Promote, 0, 0, sub_vjp, add_number_vjp};
-/// A number less a tensor: a node of its own, as in PyTorch.
-const BinaryRule kNumberMinus{
-    Binary::Sub, "rsub",     "RsubBackward1",
-    "sub_stub",  R::Promote, 0,
-    0,           nullptr,    [](const Tensor& g, const Tensor&, const Scalar&, const Tensor&) { return neg(g); }};
+/// What `-` and rsub() make: kSub under other names.
+const BinaryRule kRsub{Binary::Sub, "rsub",  "RsubBackward0", "sub_stub", R::Promote,     0,
+                       0,           sub_vjp, nullptr,         nullptr,    "RsubBackward1"};
 const BinaryRule kMul{Binary::Mul, "mul", "MulBackward0", "mul_cpu", R::Promote, R::B, R::A, mul_vjp, mul_number_vjp};
 const BinaryRule kDiv{Binary::Div, "div",       "DivBackward0", "div_cpu",     R::Float,
                       R::B,        R::A | R::B, div_vjp,        div_number_vjp};
-const BinaryRule kFloorDivide{Binary::FloorDiv, "floor_divide", "DivBackward1", "floor_divide", R::Promote, 0, 0,
-                              zero_vjp};
-const BinaryRule kTruncDivide{Binary::TruncDiv, "div", "DivBackward1", "div_trunc_cpu", R::Promote, 0, 0, zero_vjp};
-const BinaryRule kRemainder{Binary::Remainder, "remainder",   "RemainderBackward0", "remainder_cpu", R::Promote, 0,
-                            R::A | R::B,       remainder_vjp, add_number_vjp};
-const BinaryRule kFmod{Binary::Fmod, "fmod",   "FmodBackward0", "fmod_cpu", R::Promote, 0,
-                       R::A | R::B,  fmod_vjp, add_number_vjp};
-const BinaryRule kPow{Binary::Pow,          "pow",   "PowBackward1", "pow", R::Promote, R::A | R::B,
-                      R::A | R::B | R::Out, pow_vjp, pow_number_vjp};
+const BinaryRule kFloorDivide{Binary::FloorDiv, "floor_divide", kNoDerivative, "div_floor_cpu"};
+// div() with rounding_mode=
+const BinaryRule kDivMode{Binary::Div, "div",       "DivBackward2", "div_cpu",     R::Float,
+                          R::B,        R::A | R::B, div_vjp,        div_number_vjp};
+const BinaryRule kDivFloor{Binary::FloorDiv, "div",          "DivBackward2", "div_floor_cpu", R::Promote, 0, 0,
+                           zero_vjp,         zero_number_vjp};
+const BinaryRule kDivTrunc{Binary::TruncDiv, "div",          "DivBackward2", "div_trunc_cpu", R::Promote, 0, 0,
+                           zero_vjp,         zero_number_vjp};
+const BinaryRule kRemainder{
+    Binary::Remainder, "remainder",   "RemainderBackward1", "remainder_cpu",      R::Promote,          0,
+    R::A | R::B,       remainder_vjp, add_number_vjp,       "RemainderBackward0", "RemainderBackward1"};
+const BinaryRule kFmod{Binary::Fmod, "fmod",   "FmodBackward1", "fmod_cpu",     R::Promote, 0,
+                       R::A | R::B,  fmod_vjp, add_number_vjp,  "FmodBackward0"};
+const BinaryRule kPow{Binary::Pow,          "pow",   "PowBackward1", "pow",          R::Promote,    R::A | R::B,
+                      R::A | R::B | R::Out, pow_vjp, pow_number_vjp, "PowBackward0", "PowBackward2"};
 const BinaryRule kAnd{Binary::BitwiseAnd, "bitwise_and", "", "bitwise_and_cpu"};
 const BinaryRule kOr{Binary::BitwiseOr, "bitwise_or", "", "bitwise_or_cpu"};
 const BinaryRule kXor{Binary::BitwiseXor, "bitwise_xor", "", "bitwise_xor_cpu"};
@@ -198,6 +223,8 @@ const BinaryRule kLeftShift{Binary::LeftShift, "bitwise_left_shift", "", "lshift
 const BinaryRule kRightShift{Binary::RightShift, "bitwise_right_shift", "", "rshift_cpu"};
 
 namespace {
+
+Tensor pow_of_two(const Tensor& t) { return binary(kPow, Scalar(2.0), t); }
 
 const BinaryRule kAtan2{Binary::Atan2, "atan2",     "Atan2Backward0", "atan2_cpu",
                         R::Float,      R::A | R::B, R::A | R::B,      atan2_vjp};
@@ -207,20 +234,31 @@ const BinaryRule kMaximum{Binary::Maximum, "maximum",   "MaximumBackward0", "max
                           R::Promote,      R::A | R::B, R::A | R::B,        maximum_vjp};
 const BinaryRule kMinimum{Binary::Minimum, "minimum",   "MinimumBackward0", "minimum_cpu",
                           R::Promote,      R::A | R::B, R::A | R::B,        minimum_vjp};
+const BinaryRule kClampMin{Binary::Maximum, "clamp_min", "ClampMinBackward1", "maximum_cpu", R::Promote,
+                           R::A | R::B,     R::A | R::B, clamp_min_vjp,       nullptr,       "ClampMinBackward0"};
+const BinaryRule kClampMax{Binary::Minimum, "clamp_max", "ClampMaxBackward1", "minimum_cpu", R::Promote,
+                           R::A | R::B,     R::A | R::B, clamp_max_vjp,       nullptr,       "ClampMaxBackward0"};
 const BinaryRule kFmax{Binary::Fmax, "fmax",      "FmaxBackward0", "fmax_cpu",
                        R::Promote,   R::A | R::B, R::A | R::B,     fmax_vjp};
 const BinaryRule kFmin{Binary::Fmin, "fmin",      "FminBackward0", "fmin_cpu",
                        R::Promote,   R::A | R::B, R::A | R::B,     fmin_vjp};
 const BinaryRule kCopysign{Binary::Copysign, "copysign", "CopysignBackward0", "copysign_cpu", R::Float,
-                           R::A | R::Out,    0,          copysign_vjp};
-const BinaryRule kNextafter{Binary::Nextafter, "nextafter", "NextafterBackward0", "nextafter_cpu"};
-const BinaryRule kLogaddexp{Binary::LogAddExp, "logaddexp",   "LogaddexpBackward0", "logaddexp_cpu",
-                            R::Float,          R::A | R::Out, R::B | R::Out,        logaddexp_vjp};
-const BinaryRule kLogaddexp2{Binary::LogAddExp2, "logaddexp2",  "Logaddexp2Backward0", "logaddexp2_cpu",
-                             R::Float,           R::A | R::Out, R::B | R::Out,         logaddexp2_vjp};
-const BinaryRule kXlogy{Binary::Xlogy, "xlogy",     "XlogyBackward0", "xlogy_cpu",
-                        R::Float,      R::A | R::B, R::A | R::B,      xlogy_vjp};
-const BinaryRule kHeaviside{Binary::Heaviside, "heaviside", "", "heaviside_cpu"};
+                           R::A | R::Out,    0,          copysign_vjp,        nullptr,        "CopysignBackward1"};
+const BinaryRule kNextafter{Binary::Nextafter, "nextafter", "NextafterBackward0", "nextafter_cpu", R::Promote,
+                            R::A | R::B,       0,           nextafter_vjp};
+const BinaryRule kLogaddexp{Binary::LogAddExp, "logaddexp", "LogaddexpBackward0", "logaddexp_cpu",
+                            R::Float,          R::A | R::B, R::A | R::B,          logaddexp_vjp};
+const BinaryRule kLogaddexp2{Binary::LogAddExp2, "logaddexp2", "Logaddexp2Backward0", "logaddexp2_cpu",
+                             R::Float,           R::A | R::B,  R::A | R::B,           logaddexp2_vjp};
+const BinaryRule kXlogy{Binary::Xlogy, "xlogy",   "XlogyBackward0", "xlogy_cpu",      R::Float,        R::A | R::B,
+                        R::A | R::B,   xlogy_vjp, nullptr,          "XlogyBackward2", "XlogyBackward1"};
+const BinaryRule kHeaviside{Binary::Heaviside, "heaviside", kNoDerivative, "heaviside_cpu"};
+/// input * 2^other; the names and the derivative, as it is computed by a product.
+void ldexp_vjp(const Tensor& g, const Tensor&, const Tensor& b, const Tensor& out, Tensor* ga, Tensor* gb) {
+  if (ga) *ga = g * conj(pow_of_two(b));
+  if (gb) *gb = g * conj(out) * Scalar(std::numbers::ln2);
+}
+const BinaryRule kLdexp{Binary::Mul, "ldexp", "LdexpBackward0", "mul_cpu", R::Float, R::B, R::Out, ldexp_vjp};
 const BinaryRule kGcd{Binary::Gcd, "gcd", "", "gcd_cpu"};
 const BinaryRule kLcm{Binary::Lcm, "lcm", "", "lcm_cpu"};
 
@@ -271,47 +309,109 @@ struct SmallBinaryNode final : Node {
   void release_saved() override { free_saved(a, b); }
 };
 
-struct NumberNode final : Node {
+/// One operand is a number. Small: `x + 1` makes one. What else it knows is in the upper bits of Node's flags.
+struct NumberNode : Node {
   const BinaryRule* rule;
-  SavedTensor a;
-  Scalar b;
+  SavedTensor tensor;
+  Scalar number;
 
-  const char* name() const override { return rule == &kPow ? "PowBackward0" : rule->node; }
-  std::uint32_t input_count() const override {
-    // A number is a tensor to PyTorch's sums, products and quotients; to its powers and remainders it is none.
-    return rule == &kAdd || rule == &kSub || rule == &kMul || rule == &kDiv ? 2 : 1;
+  /// `result`: the dtype in which the number becomes a tensor.
+  void describe(DType result, bool number_first) {
+    flags_ = std::uint16_t(flags_ | (number_first ? kNumberFirst : 0) | std::uint16_t(result) << kDTypeShift);
   }
+  bool number_first() const { return flags_ & kNumberFirst; }
+  const char* own_name() const { return number_first() ? rule->node_first_number : rule->node_second_number; }
+  const char* name() const override { return own_name() != nullptr ? own_name() : rule->node; }
+  std::uint32_t input_count() const override { return own_name() != nullptr ? 1 : 2; }
   void apply(Tensor* in, Tensor* grads) override {
-    if (!needs(0)) return;
-    // Only pow needs the tensor itself.
-    Tensor sa = rule == &kPow && !b.equals(0) && !b.equals(1) ? a.unpack(this) : Tensor();
-    grads[0] = rule->vjp_number(in[0], sa, b, Tensor());
+    const bool first = number_first();
+    const std::uint32_t at = first && edge_count() > 1 ? 1 : 0;
+    if (!needs(at)) return;
+    const Tensor t = saves_tensor() ? tensor.unpack(this) : Tensor();
+    if (!first && rule->vjp_number != nullptr) {
+      grads[at] = rule->vjp_number(in[0], t, number, Tensor());
+      return;
+    }
+    const std::uint8_t want = first ? rule->save_for_b : rule->save_for_a;
+    const auto dtype = DType(flags_ >> kDTypeShift & 15);
+    const Tensor n = want & (first ? BinaryRule::A : BinaryRule::B) ? scalar_tensor(number, dtype) : Tensor();
+    SavedTensor* out = saved_out();
+    const Tensor o = out ? out->unpack(this) : Tensor();
+    if (first)
+      rule->vjp(in[0], n, t, o, nullptr, &grads[at]);
+    else
+      rule->vjp(in[0], t, n, o, &grads[at], nullptr);
   }
-  void visit(SavedVisitor& v) override { v.tensor("self", a); }
-  void release_saved() override { free_saved(a); }
+  bool saves_tensor() const {
+    if (number_first()) return rule->save_for_b & BinaryRule::B;
+    // Of the derivatives with respect to a tensor beside a number only that of a power needs the tensor.
+    if (rule->vjp_number != nullptr) return rule == &kPow && !number.equals(0) && !number.equals(1);
+    return rule->save_for_a & BinaryRule::A;
+  }
+  virtual SavedTensor* saved_out() { return nullptr; }
+  void visit(SavedVisitor& v) override { v.tensor(number_first() ? "other" : "self", tensor); }
+  void release_saved() override { free_saved(tensor); }
+
+ private:
+  enum : std::uint16_t { kDTypeShift = 8, kNumberFirst = 0x8000 };
+};
+
+struct NumberOutNode final : NumberNode {
+  SavedTensor out;
+  SavedTensor* saved_out() override { return &out; }
+  void visit(SavedVisitor& v) override {
+    NumberNode::visit(v);
+    v.tensor("result", out);
+  }
+  void release_saved() override { free_saved(tensor, out); }
+};
+
+/// Comparisons in place: what they overwrite has no influence any more.
+struct ConstantNode final : Node {
+  const char* node;
+  const char* name() const override { return node; }
+  void apply(Tensor*, Tensor*) override {}
+};
+
+struct NoDerivativeNode final : Node {
+  const char* what;
+  const char* name() const override { return kNoDerivative; }
+  void apply(Tensor*, Tensor*) override { fail_runtime("derivative for aten::", what, " is not implemented"); }
 };
 
 static_assert(sizeof(SmallBinaryNode) + 2 * sizeof(Edge) <= 160, "the design's bound on a node");
 
 struct AddScaledBackward final : Node {
   Scalar alpha;
-  bool negative = false;
-  const char* name() const override { return negative ? "SubBackward0" : "AddBackward0"; }
+  const BinaryRule* rule = nullptr;
+  const char* name() const override { return rule->node; }
   void apply(Tensor* in, Tensor* grads) override {
     if (needs(0)) grads[0] = in[0];
     if (needs(1)) grads[1] = mul_number_vjp(in[0], Tensor(), alpha, Tensor());
   }
 };
 
+/// The operators without a derivative: bits (integers never ask for one), and those whose backward raises.
+bool record_no_derivative(const BinaryRule& rule, const Tensor& out, const Tensor& a, const Tensor& b) {
+  if (rule.vjp != nullptr) return false;
+  if (rule.node != kNoDerivative) return true;
+  auto* n = make_node<NoDerivativeNode>(b.defined() ? 2 : 1);
+  n->what = rule.name;
+  connect(n, 0, a);
+  if (b.defined()) connect(n, 1, b);
+  give_history(out, n);
+  return true;
+}
+
 /// `alike`: operands and output are known to have the same sizes and dtype.
 [[gnu::noinline]] void record_binary(const BinaryRule& rule, const Tensor& out, const Tensor& a, const Tensor& b,
                                      bool alike) {
+  if (rule.vjp == nullptr) [[unlikely]] {
+    if (recording(a, b)) record_no_derivative(rule, out, a, b);
+    return;
+  }
   const Edge ea = edge_of(a), eb = edge_of(b);
   if (ea.fn == nullptr && eb.fn == nullptr) return;
-  if (rule.vjp == nullptr) {
-    if (rule.node[0] == '\0') return;
-    fail_runtime("derivative for ", rule.name, " is not implemented");
-  }
   const std::uint8_t want = std::uint8_t((ea.fn ? rule.save_for_a : 0) | (eb.fn ? rule.save_for_b : 0));
   const auto attach = [&](auto* n) {
     n->rule = &rule;
@@ -332,13 +432,39 @@ struct AddScaledBackward final : Node {
     attach(make_node_on<SmallBinaryNode>(ea, eb));
 }
 
-void record_number(const BinaryRule& rule, const Tensor& out, const Tensor& a, const Scalar& b) {
-  auto* n = make_node_on<NumberNode>(edge_of(a));
+/// The node of an operator on a tensor and a number; it has saved the tensor (`content`: the same, or a copy of what
+/// is about to be changed in place).
+NumberNode* number_node(const BinaryRule& rule, const Tensor& t, const Tensor& content, const Scalar& number,
+                        DType result, bool number_first) {
+  const bool own_name = (number_first ? rule.node_first_number : rule.node_second_number) != nullptr;
+  const bool saves_out = number_first ? rule.save_for_b & BinaryRule::Out
+                                      : rule.vjp_number == nullptr && (rule.save_for_a & BinaryRule::Out);
+  const Edge none{nullptr, 0}, edge = edge_of(t);
+  // The second of two edges that lead nowhere is left out: input_count() tells of it.
+  const bool after_number = number_first && !own_name;
+  NumberNode* n = saves_out      ? make_node_on<NumberOutNode>(edge)
+                  : after_number ? make_node_on<NumberNode>(none, edge)
+                                 : make_node_on<NumberNode>(edge);
   n->rule = &rule;
-  n->b = b;
-  if (&rule == &kPow && !b.equals(0) && !b.equals(1)) n->a.save(a);
-  if (a.dtype() != out.dtype()) note_inputs(n, out, {&a});
+  n->number = number;
+  n->describe(result, number_first);
+  if (n->saves_tensor()) n->tensor.save(content);
+  return n;
+}
+
+void record_number(const BinaryRule& rule, const Tensor& out, const Tensor& t, const Scalar& number,
+                   bool number_first) {
+  if (record_no_derivative(rule, out, t, Tensor())) return;
+  NumberNode* n = number_node(rule, t, t, number, out.dtype(), number_first);
+  if (t.dtype() != out.dtype()) {
+    if (n->edge_count() == 1)
+      note_inputs(n, out, {&t});
+    else
+      note_inputs(n, out, {&t, &t});
+  }
+  SavedTensor* saved = n->saved_out();
   give_history(out, n);
+  if (saved != nullptr && !out.is_leaf()) saved->save_output(out);
 }
 
 // --- forward
@@ -403,10 +529,20 @@ DType number_type(const BinaryRule& rule, const Tensor& a, const Scalar& b) {
   return finish_type(rule, common);
 }
 
+/// A power of bools exists where it is a copy or all ones: no kernel computes it.
+Tensor bool_power(const Tensor& a, const Scalar& b, bool number_first) {
+  if (number_first) fail_unsupported("pow", DType::Bool);
+  if (b.i != 0) return to_contiguous(a, DType::Bool);
+  Tensor out = pointwise_output({&a}, DType::Bool);
+  fill(out, true);
+  return out;
+}
+
 Tensor forward(const BinaryRule& rule, const Tensor& a, const Scalar& b, bool number_first) {
   if (a.dtype() == DType::Bool || b.kind == Scalar::Kind::Bool)
     check_bool_sub(rule, a.dtype(), b.kind == Scalar::Kind::Bool);
   const DType d = number_type(rule, a, b);
+  if (d == DType::Bool && rule.op == Binary::Pow) return bool_power(a, b, number_first);
   const DType c = compute_type(d);
   const Loop loop = loop_of(rule, d);
   alignas(16) char number[16];
@@ -421,7 +557,8 @@ Tensor forward(const BinaryRule& rule, const Tensor& a, const Scalar& b, bool nu
     if (zero_division) fail_runtime("ZeroDivisionError");
     return out;
   }
-  Tensor out = pointwise_output({&a}, d);
+  // The power of a number is contiguous, in PyTorch.
+  Tensor out = number_first && rule.op == Binary::Pow ? empty(a.sizes(), d) : pointwise_output({&a}, d);
   const Operand tensor(a, c), constant(number, c);
   run_binary(loop, Operand(out, c), number_first ? constant : tensor, number_first ? tensor : constant);
   return out;
@@ -460,21 +597,15 @@ Tensor scaled(const BinaryRule& rule, const Tensor& g, const Tensor& b) {
 }
 
 Tensor binary(const BinaryRule& rule, const Tensor& a, const Scalar& b) {
-  if (!recording(a)) return forward(rule, a, b, false);
-  if (rule.vjp_number == nullptr) return binary(rule, a, scalar_tensor(b, number_type(rule, a, b)));
   Tensor out = forward(rule, a, b, false);
-  record_number(rule, out, a, b);
+  if (recording(a)) record_number(rule, out, a, b, false);
   return out;
 }
 
 Tensor binary(const BinaryRule& rule, const Scalar& a, const Tensor& b) {
-  if (!recording(b)) return forward(rule, b, a, true);
-  if (&rule == &kSub) {
-    const Tensor out = forward(rule, b, a, true);
-    record_number(kNumberMinus, out, b, a);
-    return out;
-  }
-  return binary(rule, scalar_tensor(a, number_type(rule, b, a)), b);
+  Tensor out = forward(rule, b, a, true);
+  if (recording(b)) record_number(rule, out, b, a, true);
+  return out;
 }
 
 void check_inplace_result(const Tensor& self, DType result, Dims shape) {
@@ -507,8 +638,17 @@ void binary_inplace(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
   if (record && is_differentiable(a.dtype())) {
     // The rule may need the old content, which is about to go: it saves a copy.
     const std::uint8_t want = std::uint8_t((tracked(a) ? rule.save_for_a : 0) | (tracked(b) ? rule.save_for_b : 0));
+    if (rule.vjp == nullptr) {
+      auto* n = make_node<NoDerivativeNode>(2);
+      NodeRef keep = NodeRef::steal(n);
+      n->what = rule.name;
+      connect(n, 0, a);
+      connect(n, 1, b);
+      run_inplace(rule, loop, a, c, Operand(other, c));
+      finish_inplace(a, n);
+      return;
+    }
     const Tensor old = want & BinaryRule::A ? clone(a) : a;
-    if (rule.vjp == nullptr) fail_runtime("derivative for ", rule.name, " is not implemented");
     auto* n = make_node<BinaryNode>(2);
     NodeRef keep = NodeRef::steal(n);
     n->rule = &rule;
@@ -530,28 +670,45 @@ void binary_inplace(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
 
 void binary_inplace(const BinaryRule& rule, const Tensor& a, const Scalar& b) {
   const bool record = recording(a);
-  if (record && (rule.vjp_number == nullptr || &rule == &kPow)) {
-    binary_inplace(rule, a, scalar_tensor(b, number_type(rule, a, b)));
-    return;
-  }
   check_inplace(a, record);
   check_bool_sub(rule, a.dtype(), b.kind == Scalar::Kind::Bool);
   const DType d = number_type(rule, a, b);
   check_inplace_result(a, d, a.sizes());
+  if (d == DType::Bool && rule.op == Binary::Pow) {
+    copy_into(a, bool_power(a, b, false));
+    finish_inplace(a, nullptr);
+    return;
+  }
   const Loop loop = loop_of(rule, d);
   const DType c = compute_type(d);
   alignas(16) char number[16];
   b.store(number, c);
   NodeRef node;
-  if (record) {
-    auto* n = make_node<NumberNode>(1);
+  NumberNode* n = nullptr;
+  if (record && rule.vjp == nullptr) {
+    auto* none = make_node<NoDerivativeNode>(1);
+    node = NodeRef::steal(none);
+    none->what = rule.name;
+    connect(none, 0, a);
+  } else if (record) {
+    n = number_node(rule, a, a, b, d, false);
     node = NodeRef::steal(n);
-    n->rule = &rule;
-    n->b = b;
-    connect(n, 0, a);
+    if (n->saves_tensor()) n->tensor.save(clone(a));
   }
   run_inplace(rule, loop, a, c, Operand(number, c));
   finish_inplace(a, node.get());
+  if (n != nullptr && n->saved_out() != nullptr) n->saved_out()->save_output(a);
+}
+
+void finish_constant(const Tensor& t, const char* node) {
+  NodeRef keep;
+  if (recording(t)) {
+    auto* n = make_node<ConstantNode>(1);
+    keep = NodeRef::steal(n);
+    n->node = node;
+    connect(n, 0, t);
+  }
+  finish_inplace(t, keep.get());
 }
 
 bool accumulate_small(const Tensor& a, const Tensor& b) {
@@ -586,7 +743,7 @@ Tensor add(const Tensor& a, const Tensor& b) { return binary(kAdd, a, b); }
 Tensor add(const Tensor& a, const Scalar& b) { return binary(kAdd, a, b); }
 Tensor sub(const Tensor& a, const Tensor& b) { return binary(kSub, a, b); }
 Tensor sub(const Tensor& a, const Scalar& b) { return binary(kSub, a, b); }
-Tensor rsub(const Tensor& a, const Scalar& b) { return binary(kSub, b, a); }
+Tensor rsub(const Tensor& a, const Scalar& b) { return binary(kRsub, b, a); }
 Tensor mul(const Tensor& a, const Tensor& b) { return binary(kMul, a, b); }
 Tensor mul(const Tensor& a, const Scalar& b) { return binary(kMul, a, b); }
 Tensor div(const Tensor& a, const Tensor& b) { return binary(kDiv, a, b); }
@@ -691,7 +848,7 @@ Tensor add_scaled(const BinaryRule& rule, const Tensor& a, const Tensor& b, Scal
     fail_runtime("For integral input tensors, argument alpha must not be a floating point number.");
   if (!is_complex(d) && alpha.kind == Scalar::Kind::Complex)
     fail_runtime("For non-complex input tensors, argument alpha must not be a complex number.");
-  if (&rule == &kSub) {
+  if (rule.op == Binary::Sub) {
     check_bool_sub(rule, a.dtype(), b.dtype() == DType::Bool);
     alpha = alpha.kind == Scalar::Kind::Complex ? Scalar(cdouble(-alpha.d, -alpha.im))
             : alpha.is_integral()               ? Scalar(-alpha.i)
@@ -706,7 +863,7 @@ Tensor add_scaled(const BinaryRule& rule, const Tensor& a, const Tensor& b, Scal
   if (recording(a, b)) {
     auto* n = record<AddScaledBackward>(out, a, b);
     n->alpha = alpha;
-    n->negative = &rule == &kSub;
+    n->rule = &rule;
     note_inputs(n, out, {&a, &b});
   }
   return out;
@@ -744,32 +901,123 @@ PyObject* add_op_(const OpDef& def, Args& a) {
   return self.release();
 }
 
-const BinaryRule& rounding(Args& a, int slot, const BinaryRule& otherwise) {
-  if (!a.has(slot)) return otherwise;
+/// (input, other, *, out)
+PyObject* ldexp_op(const OpDef& def, Args& a) {
+  const Tensor x = a.tensor(0), y = a.tensor(1);
+  const auto compute = [&] {
+    GradMode off(false);
+    const Tensor factor = pow_of_two(y);
+    const DType d = result_type(x, factor), c = compute_type(d);
+    Tensor out = pointwise_output({&x, &factor}, d);
+    run_binary(loop_of(kLdexp, d), Operand(out, c), Operand(x, c), Operand(factor, c));
+    return out;
+  };
+  if (def.name[5] == '_') {
+    binary_inplace(kMul, x, pow_of_two(y));
+    return Tensor(x).release();
+  }
+  Tensor out = compute();
+  if (recording(x, y)) record_binary(kLdexp, out, x, y, false);
+  return give(a, 2, std::move(out), def.name, tracked(x) || tracked(y));
+}
+
+/// The power in double precision: (input, exponent, *, out), either may be a number
+PyObject* float_power_op(const OpDef& def, Args& a) {
+  bool complex = false;
+  for (int i = 0; i < 2; ++i)
+    complex |= a.is_tensor(i) ? is_complex(a.tensor(i).dtype()) : a.scalar(i).kind == Scalar::Kind::Complex;
+  const DType d = complex ? DType::CDouble : DType::Double;
+  const bool in_place = std::string_view(def.name).back() == '_';
+  const Tensor into = in_place ? a.tensor(0) : a.tensor(2);
+  if (into.defined() && into.dtype() != d) {
+    fail_runtime("the ", in_place ? "base" : "output", " given to ", def.name, " has dtype ",
+                 scalar_type_name(into.dtype()), " but the operation's result requires dtype ", scalar_type_name(d));
+  }
+  if (in_place) {
+    if (a.is_tensor(1))
+      binary_inplace(kPow, into, to(a.tensor(1), d));
+    else
+      binary_inplace(kPow, into, a.scalar(1));
+    return Tensor(into).release();
+  }
+  const Tensor x = a.is_tensor(0) ? to(a.tensor(0), d) : Tensor(), y = a.is_tensor(1) ? to(a.tensor(1), d) : Tensor();
+  Tensor out = !x.defined()  ? binary(kPow, a.scalar(0), y)
+               : y.defined() ? binary(kPow, x, y)
+                             : binary(kPow, x, a.scalar(1));
+  return give(a, 2, std::move(out), def.name, tracked(x) || tracked(y));
+}
+
+/// (input, values, *, out): all of one dtype
+PyObject* heaviside_op(const OpDef& def, Args& a) {
+  const Tensor x = a.tensor(0), values = a.tensor(1), out = a.tensor(2);
+  if (is_complex(x.dtype()) || is_complex(values.dtype()) || (out.defined() && is_complex(out.dtype())))
+    fail_runtime("heaviside is not yet implemented for complex tensors.");
+  if (x.dtype() != values.dtype() || (out.defined() && out.dtype() != x.dtype()))
+    fail_runtime("heaviside is not yet implemented for tensors with different dtypes.");
+  return def.name[9] == '_' ? binary_op_(def, a) : binary_op(def, a);
+}
+
+const BinaryRule& rounding(Args& a, int slot) {
+  if (a.v[slot] == nullptr) return kDiv;
+  if (!a.has(slot)) return kDivMode;
   const std::string mode = a.string(slot);
-  if (mode == "floor") return kFloorDivide;
-  if (mode == "trunc") return kTruncDivide;
+  if (mode == "floor") return kDivFloor;
+  if (mode == "trunc") return kDivTrunc;
   fail_runtime("div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '", mode, "'");
 }
 
 /// div: (input, other, *, rounding_mode, out)
 PyObject* div_op(const OpDef& def, Args& a) {
   OpDef with = def;
-  with.data = &rounding(a, 2, kDiv);
+  with.data = &rounding(a, 2);
   a.v[2] = a.v[3];
   return binary_op(with, a);
 }
 PyObject* div_op_(const OpDef& def, Args& a) {
   OpDef with = def;
-  with.data = &rounding(a, 2, kDiv);
+  with.data = &rounding(a, 2);
   return binary_op_(with, a);
 }
 
 /// rsub: other - alpha * input
-PyObject* rsub_op(const OpDef& def, Args& a) {
+PyObject* rsub_op(const OpDef&, Args& a) {
   const Tensor self = a.tensor(0);
-  const Tensor scaled = a.has(2) && !a.scalar(2).equals(1) ? mul(self, a.scalar(2)) : self;
-  return (a.is_tensor(1) ? sub(a.tensor(1), scaled) : rsub(scaled, a.scalar(1))).release();
+  const Scalar alpha = a.scalar(2, 1);
+  if (alpha.kind != Scalar::Kind::Bool && alpha.equals(1))
+    return (a.is_tensor(1) ? binary(kRsub, a.tensor(1), self) : rsub(self, a.scalar(1))).release();
+  const Tensor other = a.is_tensor(1) ? a.tensor(1) : scalar_tensor(a.scalar(1), number_type(kRsub, self, a.scalar(1)));
+  return add_scaled(kRsub, other, self, alpha).release();
+}
+
+/// |a - b| <= atol + rtol * |b|, or equal: (input, other, rtol, atol, equal_nan)
+Tensor is_close(Args& a) {
+  Tensor x = a.tensor(0), y = a.tensor(1);
+  const double rtol = a.real(2, 1e-5), atol = a.real(3, 1e-8);
+  if (x.dtype() != y.dtype()) fail_runtime(scalar_type_name(x.dtype()), " did not match ", scalar_type_name(y.dtype()));
+  if (!(rtol >= 0)) fail_runtime("rtol must be greater than or equal to zero, but got ", rtol);
+  if (!(atol >= 0)) fail_runtime("atol must be greater than or equal to zero, but got ", atol);
+  GradMode off(false);
+  Tensor close = compare(Compare::Eq, x, y);
+  if (is_differentiable(x.dtype())) {
+    if (a.boolean(4)) {
+      close = compare(Compare::LogicalOr, close,
+                      compare(Compare::LogicalAnd, predicate(Predicate::IsNan, x), predicate(Predicate::IsNan, y)));
+    }
+  } else if (rtol == 0 && atol == 0) {
+    return close;
+  } else {
+    x = to(x, default_dtype()), y = to(y, default_dtype());
+  }
+  const Tensor allowed = add(abs(y * Scalar(rtol)), Scalar(atol)), error = abs(x - y);
+  const Tensor near =
+      compare(Compare::LogicalAnd, predicate(Predicate::IsFinite, error), compare(Compare::Le, error, allowed));
+  return compare(Compare::LogicalOr, close, near);
+}
+PyObject* isclose_op(const OpDef&, Args& a) { return is_close(a).release(); }
+PyObject* allclose_op(const OpDef&, Args& a) {
+  const Tensor close = contiguous_as(is_close(a), DType::Bool);
+  const auto* flags = reinterpret_cast<const bool*>(close.data());
+  return PyBool_FromLong(std::all_of(flags, flags + close.numel(), [](bool b) { return b; }));
 }
 
 Compare compare_of(const OpDef& def) { return Compare(int(reinterpret_cast<std::intptr_t>(def.data))); }
@@ -784,39 +1032,61 @@ PyObject* compare_op(const OpDef& def, Args& a) {
   return give(a, 2, a.tensor(2).dtype() == DType::Bool ? result : to_contiguous(result, a.tensor(2).dtype()), def.name,
               false);
 }
+constexpr const char* kCompareNodes[] = {"EqBackward0",         "NeBackward0",        "LtBackward0",
+                                         "LeBackward0",         "GtBackward0",        "GeBackward0",
+                                         "LogicalAndBackward0", "LogicalOrBackward0", "LogicalXorBackward0"};
 PyObject* compare_op_(const OpDef& def, Args& a) {
   Tensor self = a.tensor(0);
   check_inplace(self, recording(self));
   const Tensor result = compared(def, a);
   check_inplace_result(self, DType::Bool, result.sizes());
   copy_into(self, result);
-  finish_inplace(self, nullptr);
+  finish_constant(self, kCompareNodes[int(compare_of(def))]);
   return self.release();
 }
 
-constexpr const char* kBinarySig = "(Tensor input, Operand other, *, Tensor? out=None)";
-constexpr const char* kBinaryAnySig = "(Operand input, Operand other, *, Tensor? out=None)";
-constexpr const char* kBinarySig_ = "(Tensor self, Operand other)";
+// Which operands may be numbers. Overloads rather than one `Operand` where PyTorch's message lists overloads.
+constexpr const char* kTensorsSig = "(Tensor input, Tensor other, *, Tensor? out=None)";
+constexpr const char* kTensorsSig_ = "(Tensor self, Tensor other)";
+constexpr const char* kSecondSig =
+    "(Tensor input, Tensor other, *, Tensor? out=None)\n"
+    "(Tensor input, Number other, *, Tensor? out=None)";
+constexpr const char* kSecondSig_ = "(Tensor self, Tensor other)\n(Tensor self, Number other)";
+constexpr const char* kEitherSig =
+    "(Tensor input, Tensor other, *, Tensor? out=None)\n"
+    "(Tensor input, Number other, *, Tensor? out=None)\n"
+    "(Number self, Tensor other, *, Tensor? out=None)";
+constexpr const char* kPowSig =
+    "(Tensor input, Tensor exponent, *, Tensor? out=None)\n"
+    "(Tensor input, Number exponent, *, Tensor? out=None)\n"
+    "(Number self, Tensor exponent, *, Tensor? out=None)";
+constexpr const char* kEitherSig_ = kSecondSig_;
+constexpr const char* kPowSig_ = "(Tensor self, Tensor exponent)\n(Tensor self, Number exponent)";
+constexpr const char* kOperandsSig = "(Operand input, Operand other, *, Tensor? out=None)";
+constexpr const char* kOperandsSig_ = "(Tensor self, Operand other)";
 constexpr const char* kAddSig = "(Operand input, Operand other, *, Number alpha=1, Tensor? out=None)";
 constexpr const char* kAddSig_ = "(Tensor self, Operand other, *, Number alpha=1)";
 constexpr const char* kDivSig = "(Operand input, Operand other, *, str? rounding_mode=None, Tensor? out=None)";
 constexpr const char* kDivSig_ = "(Tensor self, Operand other, *, str? rounding_mode=None)";
 
-#define RL_BINARY_OP(name, rule, doc)                                                    \
-  {name, kBinaryAnySig, binary_op, kBoth, Kind::Pointwise, doc, &rule}, {                \
-    name "_", kBinarySig_, binary_op_, kMethod, Kind::Pointwise, doc " In place.", &rule \
+constexpr const char* kCloseSig =
+    "(Tensor input, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False)";
+
+#define RL_BINARY_OP(name, signature, rule, doc)                                          \
+  {name, signature, binary_op, kBoth, Kind::Pointwise, doc, &rule}, {                     \
+    name "_", signature##_, binary_op_, kMethod, Kind::Pointwise, doc " In place.", &rule \
   }
-#define RL_COMPARE_OP(name, op, doc)                                                 \
-  {name,                                                                             \
-   kBinarySig,                                                                       \
-   compare_op,                                                                       \
-   kBoth,                                                                            \
-   Kind::Comparison,                                                                 \
-   doc,                                                                              \
-   reinterpret_cast<const void*>(std::intptr_t(Compare::op))},                       \
-  {                                                                                  \
-    name "_", kBinarySig_, compare_op_, kMethod, Kind::Comparison, doc " In place.", \
-        reinterpret_cast<const void*>(std::intptr_t(Compare::op))                    \
+#define RL_COMPARE_OP(name, signature, op, doc)                                       \
+  {name,                                                                              \
+   signature,                                                                         \
+   compare_op,                                                                        \
+   kBoth,                                                                             \
+   Kind::Comparison,                                                                  \
+   doc,                                                                               \
+   reinterpret_cast<const void*>(std::intptr_t(Compare::op))},                        \
+  {                                                                                   \
+    name "_", signature##_, compare_op_, kMethod, Kind::Comparison, doc " In place.", \
+        reinterpret_cast<const void*>(std::intptr_t(Compare::op))                     \
   }
 
 const OpDef ops[] = {
@@ -828,57 +1098,83 @@ const OpDef ops[] = {
     {"sub_", kAddSig_, add_op_, kMethod, Kind::Linear, "In-place sub.", &kSub},
     {"subtract", kAddSig, add_op, kBoth, Kind::Linear, "Alias of sub.", &kSub},
     {"subtract_", kAddSig_, add_op_, kMethod, Kind::Linear, "In-place sub.", &kSub},
-    {"rsub", "(Tensor input, Operand other, *, Number alpha=1)", rsub_op, kBoth, Kind::Linear,
-     "other - alpha * input."},
-    RL_BINARY_OP("mul", kMul, "input * other, elementwise with broadcasting."),
-    RL_BINARY_OP("multiply", kMul, "Alias of mul."),
+    {"rsub",
+     "(Tensor input, Tensor other, *, Number alpha=1)\n"
+     "(Tensor input, Number other, *, Number alpha=1)",
+     rsub_op, kBoth, Kind::Linear, "other - alpha * input."},
+    RL_BINARY_OP("mul", kOperandsSig, kMul, "input * other, elementwise with broadcasting."),
+    RL_BINARY_OP("multiply", kOperandsSig, kMul, "Alias of mul."),
     {"div", kDivSig, div_op, kBoth, Kind::Pointwise,
      "input / other; rounding_mode None (true division), 'trunc' or 'floor'."},
     {"div_", kDivSig_, div_op_, kMethod, Kind::Pointwise, "In-place div."},
     {"divide", kDivSig, div_op, kBoth, Kind::Pointwise, "Alias of div."},
     {"divide_", kDivSig_, div_op_, kMethod, Kind::Pointwise, "In-place div."},
-    RL_BINARY_OP("true_divide", kDiv, "input / other; integers give the default float dtype."),
-    RL_BINARY_OP("floor_divide", kFloorDivide, "floor(input / other)."),
-    RL_BINARY_OP("remainder", kRemainder,
+    RL_BINARY_OP("true_divide", kOperandsSig, kDiv, "input / other; integers give the default float dtype."),
+    RL_BINARY_OP("floor_divide", kOperandsSig, kFloorDivide, "floor(input / other)."),
+    RL_BINARY_OP("remainder", kEitherSig, kRemainder,
                  "input - other * floor(input / other): the sign of the divisor, as Python's %."),
-    RL_BINARY_OP("fmod", kFmod, "input - other * trunc(input / other): the sign of the dividend, as C's fmod."),
-    RL_BINARY_OP("pow", kPow, "input to the power of other."),
-    RL_BINARY_OP("atan2", kAtan2, "The angle of the point (other, input) in radians, in (-pi, pi]."),
-    RL_BINARY_OP("arctan2", kAtan2, "Alias of atan2."),
-    RL_BINARY_OP("hypot", kHypot, "sqrt(input^2 + other^2) without overflow."),
-    RL_BINARY_OP("copysign", kCopysign, "The magnitude of input with the sign of other."),
-    RL_BINARY_OP("nextafter", kNextafter, "The next floating-point number after input towards other."),
-    RL_BINARY_OP("xlogy", kXlogy, "input * log(other), 0 where input is 0 (nan where other is)."),
-    RL_BINARY_OP("heaviside", kHeaviside, "0 below zero, 1 above, `other` at zero."),
-    RL_BINARY_OP("gcd", kGcd, "The greatest common divisor of integers."),
-    RL_BINARY_OP("lcm", kLcm, "The least common multiple of integers."),
-    RL_BINARY_OP("bitwise_and", kAnd, "input & other, on integers and bools."),
-    RL_BINARY_OP("bitwise_or", kOr, "input | other, on integers and bools."),
-    RL_BINARY_OP("bitwise_xor", kXor, "input ^ other, on integers and bools."),
-    RL_BINARY_OP("bitwise_left_shift", kLeftShift, "input << other."),
-    RL_BINARY_OP("bitwise_right_shift", kRightShift, "input >> other, arithmetic."),
-    {"maximum", kBinarySig, binary_op, kBoth, Kind::Pointwise, "The larger element; nan if either is.", &kMaximum},
-    {"minimum", kBinarySig, binary_op, kBoth, Kind::Pointwise, "The smaller element; nan if either is.", &kMinimum},
-    {"fmax", kBinarySig, binary_op, kBoth, Kind::Pointwise, "The larger element; the other one where one is nan.",
+    RL_BINARY_OP("fmod", kSecondSig, kFmod,
+                 "input - other * trunc(input / other): the sign of the dividend, as C's fmod."),
+    RL_BINARY_OP("pow", kPowSig, kPow, "input to the power of other."),
+    RL_BINARY_OP("atan2", kTensorsSig, kAtan2, "The angle of the point (other, input) in radians, in (-pi, pi]."),
+    RL_BINARY_OP("arctan2", kTensorsSig, kAtan2, "Alias of atan2."),
+    RL_BINARY_OP("hypot", kTensorsSig, kHypot, "sqrt(input^2 + other^2) without overflow."),
+    RL_BINARY_OP("copysign", kSecondSig, kCopysign, "The magnitude of input with the sign of other."),
+    RL_BINARY_OP("nextafter", kTensorsSig, kNextafter, "The next floating-point number after input towards other."),
+    RL_BINARY_OP("xlogy", kEitherSig, kXlogy, "input * log(other), 0 where input is 0 (nan where other is)."),
+    {"heaviside", "(Tensor input, Tensor values, *, Tensor? out=None)", heaviside_op, kBoth, Kind::Pointwise,
+     "0 below zero, 1 above, `values` at zero.", &kHeaviside},
+    {"heaviside_", "(Tensor self, Tensor values)", heaviside_op, kMethod, Kind::Pointwise, "In-place heaviside.",
+     &kHeaviside},
+    {"ldexp", kTensorsSig, ldexp_op, kBoth, Kind::Pointwise, "input * 2^other."},
+    {"ldexp_", kTensorsSig_, ldexp_op, kBoth, Kind::Pointwise, "In-place ldexp."},
+    {"float_power", kPowSig, float_power_op, kBoth, Kind::Pointwise,
+     "The power in double precision, complex if an operand is."},
+    {"float_power_", kPowSig_, float_power_op, kMethod, Kind::Pointwise, "In-place float_power."},
+    RL_BINARY_OP("gcd", kTensorsSig, kGcd, "The greatest common divisor of integers."),
+    RL_BINARY_OP("lcm", kTensorsSig, kLcm, "The least common multiple of integers."),
+    RL_BINARY_OP("bitwise_and", kEitherSig, kAnd, "input & other, on integers and bools."),
+    RL_BINARY_OP("bitwise_or", kEitherSig, kOr, "input | other, on integers and bools."),
+    RL_BINARY_OP("bitwise_xor", kEitherSig, kXor, "input ^ other, on integers and bools."),
+    RL_BINARY_OP("bitwise_left_shift", kEitherSig, kLeftShift, "input << other."),
+    RL_BINARY_OP("bitwise_right_shift", kEitherSig, kRightShift, "input >> other, arithmetic."),
+    {"maximum", kTensorsSig, binary_op, kBoth, Kind::Pointwise, "The larger element; nan if either is.", &kMaximum},
+    {"minimum", kTensorsSig, binary_op, kBoth, Kind::Pointwise, "The smaller element; nan if either is.", &kMinimum},
+    {"clamp_min",
+     "(Tensor input, Tensor min, *, Tensor? out=None)\n"
+     "(Tensor input, Number min, *, Tensor? out=None)",
+     binary_op, kBoth, Kind::Pointwise, "The elements, or `min` where they are smaller.", &kClampMin},
+    {"clamp_min_", "(Tensor self, Tensor min)\n(Tensor self, Number min)", binary_op_, kBoth, Kind::Pointwise,
+     "In-place clamp_min.", &kClampMin},
+    {"clamp_max",
+     "(Tensor input, Tensor max, *, Tensor? out=None)\n"
+     "(Tensor input, Number max, *, Tensor? out=None)",
+     binary_op, kBoth, Kind::Pointwise, "The elements, or `max` where they are larger.", &kClampMax},
+    {"clamp_max_", "(Tensor self, Tensor max)\n(Tensor self, Number max)", binary_op_, kBoth, Kind::Pointwise,
+     "In-place clamp_max.", &kClampMax},
+    {"fmax", kTensorsSig, binary_op, kBoth, Kind::Pointwise, "The larger element; the other one where one is nan.",
      &kFmax},
-    {"fmin", kBinarySig, binary_op, kBoth, Kind::Pointwise, "The smaller element; the other one where one is nan.",
+    {"fmin", kTensorsSig, binary_op, kBoth, Kind::Pointwise, "The smaller element; the other one where one is nan.",
      &kFmin},
-    {"logaddexp", kBinarySig, binary_op, kBoth, Kind::Pointwise, "log(exp(input) + exp(other)), stably.", &kLogaddexp},
-    {"logaddexp2", kBinarySig, binary_op, kBoth, Kind::Pointwise, "log2(2^input + 2^other), stably.", &kLogaddexp2},
-    RL_COMPARE_OP("eq", Eq, "input == other, elementwise."),
-    RL_COMPARE_OP("ne", Ne, "input != other, elementwise."),
-    RL_COMPARE_OP("lt", Lt, "input < other, elementwise."),
-    RL_COMPARE_OP("le", Le, "input <= other, elementwise."),
-    RL_COMPARE_OP("gt", Gt, "input > other, elementwise."),
-    RL_COMPARE_OP("ge", Ge, "input >= other, elementwise."),
-    RL_COMPARE_OP("not_equal", Ne, "Alias of ne."),
-    RL_COMPARE_OP("less", Lt, "Alias of lt."),
-    RL_COMPARE_OP("less_equal", Le, "Alias of le."),
-    RL_COMPARE_OP("greater", Gt, "Alias of gt."),
-    RL_COMPARE_OP("greater_equal", Ge, "Alias of ge."),
-    RL_COMPARE_OP("logical_and", LogicalAnd, "Both elements are nonzero."),
-    RL_COMPARE_OP("logical_or", LogicalOr, "Some element is nonzero."),
-    RL_COMPARE_OP("logical_xor", LogicalXor, "Just one element is nonzero."),
+    {"logaddexp", kTensorsSig, binary_op, kBoth, Kind::Pointwise, "log(exp(input) + exp(other)), stably.", &kLogaddexp},
+    {"logaddexp2", kTensorsSig, binary_op, kBoth, Kind::Pointwise, "log2(2^input + 2^other), stably.", &kLogaddexp2},
+    {"isclose", kCloseSig, isclose_op, kBoth, Kind::Comparison,
+     "|input - other| <= atol + rtol * |other|, elementwise; equal infinities are close."},
+    {"allclose", kCloseSig, allclose_op, kBoth, Kind::Query, "Whether all elements are close, as isclose says."},
+    RL_COMPARE_OP("eq", kSecondSig, Eq, "input == other, elementwise."),
+    RL_COMPARE_OP("ne", kSecondSig, Ne, "input != other, elementwise."),
+    RL_COMPARE_OP("lt", kSecondSig, Lt, "input < other, elementwise."),
+    RL_COMPARE_OP("le", kSecondSig, Le, "input <= other, elementwise."),
+    RL_COMPARE_OP("gt", kSecondSig, Gt, "input > other, elementwise."),
+    RL_COMPARE_OP("ge", kSecondSig, Ge, "input >= other, elementwise."),
+    RL_COMPARE_OP("not_equal", kSecondSig, Ne, "Alias of ne."),
+    RL_COMPARE_OP("less", kSecondSig, Lt, "Alias of lt."),
+    RL_COMPARE_OP("less_equal", kSecondSig, Le, "Alias of le."),
+    RL_COMPARE_OP("greater", kSecondSig, Gt, "Alias of gt."),
+    RL_COMPARE_OP("greater_equal", kSecondSig, Ge, "Alias of ge."),
+    RL_COMPARE_OP("logical_and", kTensorsSig, LogicalAnd, "Both elements are nonzero."),
+    RL_COMPARE_OP("logical_or", kTensorsSig, LogicalOr, "Some element is nonzero."),
+    RL_COMPARE_OP("logical_xor", kTensorsSig, LogicalXor, "Just one element is nonzero."),
 };
 const Register registered(ops);
 

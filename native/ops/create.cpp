@@ -48,6 +48,8 @@ PyObject* filled_op(const OpDef& def, Args& a) {
   check_layout(a, 3);
   const DType d = chosen_type(a, 2, 1, default_dtype());
   const DimVec sizes = a.ints(0);
+  if (def.name[0] == 'z' && std::any_of(sizes.begin(), sizes.end(), [](std::int64_t n) { return n < 0; }))
+    fail_runtime("zeros: Dimension size must be non-negative.");
   if (def.name[0] == 'e') return finish(a, 1, 6, empty_as(sizes, d, memory_format(a, 7)), def.name);
   return finish(a, 1, 6, full(sizes, def.name[0] == 'o' ? 1 : 0, d), def.name);
 }

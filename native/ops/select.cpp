@@ -41,21 +41,6 @@ struct MaskedSelectNode final : Node {
   void apply(Tensor* in, Tensor* out) override;
   void visit(SavedVisitor& v) override { v.tensor("mask", mask); }
 };
-struct ClampNode final : Node {
-  SavedTensor x;
-  bool has_low = false, has_high = false;
-  Scalar low, high;
-  const char* name() const override { return "ClampBackward1"; }
-  void apply(Tensor* in, Tensor* out) override {
-    const Tensor s = x.unpack(this);
-    Tensor g = in[0];
-    if (has_low) g = where(compare(Compare::Ge, s, low), g, zeros_like(g));
-    if (has_high) g = where(compare(Compare::Le, s, high), g, zeros_like(g));
-    out[0] = g;
-  }
-  void visit(SavedVisitor& v) override { v.tensor("self", x); }
-};
-
 /// Calls `f(index, k)` for every element of `index` (k: its place in each operand, in elements, for up to three
 /// layouts).
 template <class F>
@@ -1248,75 +1233,6 @@ PyObject* masked_fill_op_(const OpDef&, Args& a) {
   finish_inplace(t, node.get());
   return t.release();
 }
-Tensor clamped(const Tensor& t, Args& a, int low, int high) {
-  if (!a.has(low) && !a.has(high)) fail_runtime("torch.clamp: At least one of 'min' or 'max' must not be None");
-  if ((a.has(low) && a.is_tensor(low)) || (a.has(high) && a.is_tensor(high))) {
-    Tensor r = t;
-    if (a.has(low)) r = maximum(r, operand(a, low, t.dtype()));
-    if (a.has(high)) r = minimum(r, operand(a, high, t.dtype()));
-    return r;
-  }
-  Promotion p;
-  p.add(t);
-  if (a.has(low)) p.add(a.scalar(low));
-  if (a.has(high)) p.add(a.scalar(high));
-  const DType d = p.result();
-  GradMode off(false);
-  Tensor r = to(t, d);
-  const Loop loop = kernels->pointwise.ternary[int(Ternary::Clamp)][int(compute_type(d))];
-  if (a.has(low) && a.has(high) && loop != nullptr) {  // both at once
-    alignas(16) char bounds[2][16];
-    a.scalar(low).store(bounds[0], d);
-    a.scalar(high).store(bounds[1], d);
-    Operand least(bounds[0], d), most(bounds[1], d);
-    least.want = most.want = compute_type(d);
-    const Tensor out = pointwise_output({&r}, d);
-    run_loop(loop, nullptr, Operand(out, compute_type(d)), {Operand(r, compute_type(d)), least, most});
-    return out;
-  }
-  if (a.has(low)) r = maximum(r, scalar_tensor(a.scalar(low), d));
-  if (a.has(high)) r = minimum(r, scalar_tensor(a.scalar(high), d));
-  return r.is(t) ? clone(t) : r;
-}
-PyObject* clamp_op(const OpDef& def, Args& a) {
-  const Tensor t = a.tensor(0);
-  Tensor out = clamped(t, a, 1, 2);
-  const bool numbers = !(a.has(1) && a.is_tensor(1)) && !(a.has(2) && a.is_tensor(2));
-  if (numbers && recording(t)) {
-    auto* n = record<ClampNode>(out, t);
-    n->x.save(t);
-    n->has_low = a.has(1);
-    n->has_high = a.has(2);
-    n->low = a.scalar(1, 0);
-    n->high = a.scalar(2, 0);
-  }
-  return give(a, 3, out, def.name, tracked(t));
-}
-PyObject* clamp_op_(const OpDef&, Args& a) {
-  Tensor t = a.tensor(0);
-  const bool record = recording(t);
-  check_inplace(t, record);
-  NodeRef node;
-  if (record) {
-    auto* n = make_node<ClampNode>(1);
-    node = NodeRef::steal(n);
-    connect(n, 0, t);
-    n->x.save(clone(t));
-    n->has_low = a.has(1);
-    n->has_high = a.has(2);
-    n->low = a.scalar(1, 0);
-    n->high = a.scalar(2, 0);
-  }
-  Tensor r;
-  {
-    GradMode off(false);
-    r = clamped(t, a, 1, 2);
-  }
-  check_inplace_result(t, r.dtype(), r.sizes());
-  copy_into(t, r);
-  finish_inplace(t, node.get());
-  return t.release();
-}
 PyObject* gather_op(const OpDef& def, Args& a) {
   const Tensor t = a.tensor(0);
   return give(a, 4, gather(t, a.dim(1, t.ndim()), a.tensor(2)), def.name, tracked(t));
@@ -1553,7 +1469,6 @@ PyObject* equal_op(const OpDef&, Args& a) {
   const bool* p = same_.data_as<bool>();
   return PyBool_FromLong(std::all_of(p, p + same_.numel(), [](bool b) { return b; }));
 }
-constexpr const char* kClampSig = "(Tensor input, Operand? min=None, Operand? max=None, *, Tensor? out=None)";
 const OpDef ops[] = {
     {"where", "(Tensor condition, Operand input, Operand other, *, Tensor? out=None)\n(Tensor condition)", where_op,
      kFunction, Kind::Pointwise,
@@ -1562,10 +1477,6 @@ const OpDef ops[] = {
      masked_fill_op, kBoth, Kind::Pointwise, "value where the mask holds, else input."},
     {"masked_fill_", "(Tensor self, Tensor mask, Tensor value)\n(Tensor self, Tensor mask, Number value)",
      masked_fill_op_, kMethod, Kind::Pointwise, "In-place masked_fill."},
-    {"clamp", kClampSig, clamp_op, kBoth, Kind::Pointwise, "input, cut to [min, max]."},
-    {"clamp_", "(Tensor self, Operand? min=None, Operand? max=None)", clamp_op_, kMethod, Kind::Pointwise,
-     "In-place clamp."},
-    {"clip", kClampSig, clamp_op, kBoth, Kind::Pointwise, "Alias of clamp."},
     {"gather", "(Tensor input, int dim, Tensor index, *, bool sparse_grad=False, Tensor? out=None)", gather_op, kBoth,
      Kind::Movement, "out[i][j] = input[index[i][j]][j] for dim 0."},
     {"scatter",

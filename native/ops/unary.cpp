@@ -14,6 +14,7 @@ enum Types : std::uint8_t {
   ToFloat,  // integers become the default float
   IntSelf,  // the identity on integers (floor, round)
   ToReal,   // complex becomes real (abs)
+  Power,    // bools become integers
 };
 
 /// One function: kernel, names, derivative. `x` is the input, `y` the result; each is defined where saved.
@@ -100,7 +101,7 @@ constexpr UnaryRule kRules[] = {
        return where(compare(Compare::Eq, size, Scalar(0.0)), zeros_like(d), d);
      },
      "input / |input|, 0 at 0; the sign of real numbers."},
-    {Unary::Square, "square", "PowBackward0", Same, Input, [](V g, V x, V) { return g * conj(x * Scalar(2)); },
+    {Unary::Square, "square", "PowBackward0", Power, Input, [](V g, V x, V) { return g * conj(x * Scalar(2)); },
      "input^2."},
     {Unary::Sqrt, "sqrt", "SqrtBackward0", ToFloat, Result,
      [](V g, V, V y) { return fused(Binary::SqrtBackward, g, y, sqrt_formula); }, "The square root."},
@@ -151,6 +152,9 @@ constexpr UnaryRule kRules[] = {
     {Unary::Erfc, "erfc", "ErfcBackward0", ToFloat, Input,
      [](V g, V x, V) { return g * exp(neg(square(x))) * Scalar(-2 * std::numbers::inv_sqrtpi); },
      "1 - erf(input), accurate for large input."},
+    {Unary::Erfinv, "erfinv", "ErfinvBackward0", ToFloat, Result,
+     [](V g, V, V y) { return g * exp(square(y)) * Scalar(0.5 / std::numbers::inv_sqrtpi); },
+     "The y for which erf(y) is input."},
     {Unary::Sigmoid, "sigmoid", "SigmoidBackward0", ToFloat, Result,
      [](V g, V, V y) { return fused(Binary::SigmoidBackward, g, y, sigmoid_formula); }, "1 / (1 + exp(-input))."},
     {Unary::LogSigmoid, "log_sigmoid", "LogSigmoidBackward0", ToFloat, Input,
@@ -228,6 +232,7 @@ struct UnaryNode final : Node {
 
 DType result_dtype(Types types, DType d) {
   if (types == ToFloat && is_integral(d, true)) return default_dtype();
+  if (types == Power && d == DType::Bool) return DType::Int64;
   return d;
 }
 
@@ -245,6 +250,11 @@ void run_unary(Loop loop, const void* params, const Tensor& out, DType out_compu
 
 Loop loop_of(const UnaryRule& rule, DType d) {
   const Loop loop = kernels->pointwise.unary[int(rule.op)][int(compute_type(d))];
+  if (loop == nullptr && rule.op == Unary::Neg) {
+    fail_runtime(
+        "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the "
+        "`~` or `logical_not()` operator instead.");
+  }
   if (loop == nullptr) fail_unsupported(rl::cat(rule.name, "_cpu").c_str(), d);
   return loop;
 }
@@ -259,7 +269,8 @@ Tensor forward(const UnaryRule& rule, const Tensor& x) {
   const DType in = rule.op == Unary::Angle && is_integral(d, true) ? default_dtype() : d;
   const DType out_type = to_real_type ? to_real(d) : in;
   const Loop loop = loop_of(rule, in);
-  Tensor out = pointwise_output({&x}, out_type);
+  // PyTorch's log_sigmoid is always contiguous.
+  Tensor out = rule.op == Unary::LogSigmoid ? empty(x.sizes(), out_type) : pointwise_output({&x}, out_type);
   run_unary(loop, nullptr, out, compute_type(out_type), x, compute_type(in));
   return out;
 }
@@ -291,7 +302,7 @@ void unary_inplace(const UnaryRule& rule, const Tensor& x) {
   check_inplace(x, recording(x));
   if (rule.types == ToReal && is_complex(x.dtype()))
     fail_runtime("In-place ", rule.name, " is not supported for complex tensors.");
-  if (is_identity(rule, x.dtype())) return;
+  if (is_identity(rule, x.dtype())) return finish_inplace(x, nullptr);
   const DType d = result_dtype(rule.types, x.dtype());
   check_inplace_result(x, d, x.sizes());
   const Loop loop = loop_of(rule, d);
@@ -370,6 +381,8 @@ Tensor logit_vjp(V g, V x, const double* p) {
   return where(inside, d, zeros_like(d));
 }
 
+/// Elu under its other name.
+constexpr ParamRule kCelu{UnaryParam::Elu, BinaryParam::EluBackward, "celu", "CeluBackward0", 3, true, elu_vjp};
 constexpr ParamRule kParamRules[] = {
     {UnaryParam::Softplus, BinaryParam::SoftplusBackward, "softplus", "SoftplusBackward0", 2, true, softplus_vjp},
     {UnaryParam::LeakyRelu, BinaryParam::LeakyReluBackward, "leaky_relu", "LeakyReluBackward0", 1, true, leaky_vjp},
@@ -479,7 +492,13 @@ PyObject* celu_op(const OpDef& def, Args& a) {
   return finish_param(param_rule(def), a.tensor(0), p, ends_in_underscore(def) || a.boolean(2));
 }
 PyObject* hardtanh_op(const OpDef& def, Args& a) {
-  const double p[3] = {a.real(1, -1.0), a.real(2, 1.0), 0};
+  double p[3] = {a.real(1, -1.0), a.real(2, 1.0), 0};
+  const DType d = a.tensor(0).dtype();
+  if (is_integral(d, true)) p[0] = std::trunc(p[0]), p[1] = std::trunc(p[1]);
+  if (p[0] > p[1]) fail(ErrorKind::Value, "min_val cannot be greater than max_val");
+  if (d == DType::Bool) fail_runtime("Bool inputs not supported for hardtanh");
+  if (d == DType::UInt8 && (p[0] < 0 || p[1] < 0))
+    fail_runtime("cannot do hardtanh on an unsigned type with negative limits");
   return finish_param(param_rule(def), a.tensor(0), p, ends_in_underscore(def) || a.boolean(3));
 }
 PyObject* relu6_op(const OpDef& def, Args& a) {
@@ -516,6 +535,12 @@ PyObject* nan_to_num_op(const OpDef& def, Args& a) {
                          : to_real(d) == DType::Double ? 0x1.fffffffffffffp1023
                                                        : 0x1.fffffep127;
   const double p[3] = {a.real(1, 0.0), a.real(2, largest), a.real(3, -largest)};
+  if (is_integral(d, true)) {  // no element is nan or infinite
+    if (!ends_in_underscore(def)) return give(a, 4, to_contiguous(x, d), def.name, false);
+    check_inplace(x, false);
+    finish_inplace(x, nullptr);
+    return Tensor(x).release();
+  }
   if (ends_in_underscore(def)) return finish_param(param_rule(def), x, p, true);
   if (a.has(4) && a.tensor(4).dtype() != d) {
     fail_runtime("nan_to_num: dtype of out: ", scalar_type_name(a.tensor(4).dtype()),
@@ -527,8 +552,9 @@ PyObject* nan_to_num_op(const OpDef& def, Args& a) {
 PyObject* round_op(const OpDef& def, Args& a) {
   const Tensor x = a.tensor(0);
   const std::int64_t decimals = a.integer(1, 0);
+  const bool plain = !a.has(1) || (decimals == 0 && is_integral(x.dtype(), false));
   if (ends_in_underscore(def)) {
-    if (decimals != 0) {
+    if (!plain) {
       const double p[3] = {double(decimals), 0, 0};
       return finish_param(param_rule(def), x, p, true);
     }
@@ -536,7 +562,7 @@ PyObject* round_op(const OpDef& def, Args& a) {
     unary_inplace(rule_of(Unary::Round), self);
     return self.release();
   }
-  if (decimals == 0) return give(a, 2, unary(Unary::Round, x), def.name, tracked(x), OutRule::Found);
+  if (plain) return give(a, 2, unary(Unary::Round, x), def.name, tracked(x), OutRule::Found);
   const double p[3] = {double(decimals), 0, 0};
   return give(a, 2, apply_param(param_rule(def), x, p), def.name, tracked(x), OutRule::Found);
 }
@@ -553,19 +579,133 @@ PyObject* positive_op(const OpDef& def, Args& a) {
   return a.tensor(0).release();
 }
 
+// --- composed of others, with a derivative of their own
+// -------------------------------------------------------------------------------------------------------------
+
+struct ComposedRule {
+  const char* node;
+  bool takes_complex;
+  Tensor (*forward)(const Tensor& x);
+  Tensor (*vjp)(const Tensor& g, const Tensor& x);  // `x` is defined where saved
+  bool saves;
+};
+
+constexpr double kDegree = std::numbers::pi / 180;
+/// sin(pi x) / (pi x) without its gap at 0.
+Tensor sinc(V x) {
+  const Tensor hole = compare(Compare::Eq, x, Scalar(0.0)), t = masked_fill(x, hole, 1) * Scalar(std::numbers::pi);
+  return where(hole, ones_like(t), sin(t) / t);
+}
+/// (cos(pi x) - sinc(x)) / x; near 0 it is -pi^2 x / 3, which at 0 leaves the second derivative right.
+Tensor sinc_vjp(V g, V x) {
+  const Tensor hole = compare(Compare::Eq, x, Scalar(0.0)), t = masked_fill(x, hole, 1);
+  const Tensor slope = (cos(t * Scalar(std::numbers::pi)) - sinc(t)) / t;
+  return g * conj(where(hole, x * Scalar(-std::numbers::pi * std::numbers::pi / 3), slope));
+}
+constexpr ComposedRule kDeg2rad{"Deg2RadBackward0", false, [](V x) { return x * Scalar(kDegree); },
+                                [](V g, V) { return g * Scalar(kDegree); }, false};
+constexpr ComposedRule kRad2deg{"Rad2DegBackward0", false, [](V x) { return x * Scalar(1 / kDegree); },
+                                [](V g, V) { return g * Scalar(1 / kDegree); }, false};
+constexpr ComposedRule kSinc{"SincBackward0", true, sinc, sinc_vjp, true};
+
+struct ComposedNode final : Node {
+  const ComposedRule* rule;
+  SavedTensor x;
+  const char* name() const override { return rule->node; }
+  void apply(Tensor* in, Tensor* out) override { out[0] = rule->vjp(in[0], rule->saves ? x.unpack(this) : Tensor()); }
+  void visit(SavedVisitor& v) override {
+    if (rule->saves) v.tensor("self", x);
+  }
+};
+
+PyObject* composed_op(const OpDef& def, Args& a) {
+  const auto& rule = *static_cast<const ComposedRule*>(def.data);
+  const Tensor x = a.tensor(0);
+  if (!rule.takes_complex && is_complex(x.dtype())) fail_runtime(def.name, " is not supported for complex tensors.");
+  const bool record = recording(x), in_place = ends_in_underscore(def);
+  if (in_place) check_inplace(x, record);
+  NodeRef node;
+  if (record) {
+    auto* n = make_node<ComposedNode>(1);
+    node = NodeRef::steal(n);
+    n->rule = &rule;
+    connect(n, 0, x);
+    if (rule.saves) n->x.save(in_place ? clone(x) : x);
+  }
+  Tensor out;
+  {
+    GradMode off(false);
+    out = rule.forward(is_integral(x.dtype(), true) ? to(x, default_dtype()) : x);
+  }
+  if (in_place) {
+    check_inplace_result(x, out.dtype(), x.sizes());
+    copy_into(x, out);
+    finish_inplace(x, node.get());
+    return Tensor(x).release();
+  }
+  if (record) set_history(out, node.get());
+  return give(a, 1, std::move(out), def.name, tracked(x));
+}
+
+struct FrexpNode final : Node {
+  SavedTensor exponent;
+  const char* name() const override { return "FrexpBackward0"; }
+  void apply(Tensor* in, Tensor* out) override {
+    // In double precision: the power alone may be too large for 16 bits.
+    const Tensor scale = pow(scalar_tensor(Scalar(2.0), DType::Double), to(exponent.unpack(this), DType::Double));
+    out[0] = to(in[0] / scale, in[0].dtype());
+  }
+  void visit(SavedVisitor& v) override { v.tensor("exponent", exponent); }
+};
+
+template <class T>
+void split(const Tensor& x, const Tensor& mantissa, const Tensor& exponent) {
+  const auto* in = reinterpret_cast<const T*>(x.data());
+  auto* m = reinterpret_cast<T*>(mantissa.data());
+  auto* e = reinterpret_cast<std::int32_t*>(exponent.data());
+  for (std::int64_t i = 0, n = x.numel(); i < n; ++i) {
+    int power = 0;
+    m[i] = convert<T>(std::frexp(convert<double>(in[i]), &power));
+    e[i] = std::isfinite(convert<double>(in[i])) ? power : 0;
+  }
+}
+
+/// input = mantissa * 2^exponent, 1/2 <= |mantissa| < 1
+PyObject* frexp_op(const OpDef&, Args& a) {
+  const Tensor x = a.tensor(0);
+  if (!is_floating(x.dtype())) fail_runtime("torch.frexp() only supports floating-point dtypes");
+  const Tensor in = contiguous_as(x, x.dtype());
+  Tensor mantissa = empty_same(in, x.dtype()), exponent = empty_same(in, DType::Int32);
+  dispatch(x.dtype(), [&](auto t) { split<typename decltype(t)::type>(in, mantissa, exponent); });
+  if (!x.is_contiguous()) {  // the layout of a pointwise result
+    Tensor m = pointwise_output({&x}, x.dtype()), e = pointwise_output({&x}, DType::Int32);
+    copy_into(m, mantissa);
+    copy_into(e, exponent);
+    mantissa = m, exponent = e;
+  }
+  if (recording(x)) {
+    auto* n = record<FrexpNode>(mantissa, x);
+    n->exponent.save(exponent);
+  }
+  return pack_named("frexp", {"mantissa", "exponent"}, {mantissa, exponent});
+}
+
 // --- predicates
 // --------------------------------------------------------------------------------------------------------------------
 
 PyObject* predicate_op(const OpDef& def, Args& a) {
   const auto op = Predicate(int(reinterpret_cast<std::intptr_t>(def.data)));
+  if (op != Predicate::LogicalNot && a.has(1) && a.tensor(1).dtype() != DType::Bool)
+    fail_runtime(def.name, " does not support non-boolean outputs.");
   Tensor result = predicate(op, a.tensor(0));
   return give(a, 1, std::move(result), def.name, false);
 }
 PyObject* logical_not_(const OpDef&, Args& a) {
   Tensor x = a.tensor(0);
   check_inplace(x, recording(x));
+  check_no_overlap(x);
   copy_into(x, predicate(Predicate::LogicalNot, x));
-  finish_inplace(x, nullptr);
+  finish_constant(x, "LogicalNotBackward0");
   return x.release();
 }
 
@@ -643,9 +783,8 @@ const OpDef ops[] = {
     {"elu_", "(Tensor input, Number alpha=1.0)", elu_op, kFunction, Kind::Pointwise, "In-place elu.",
      data(UnaryParam::Elu)},
     {"celu", "(Tensor input, Number alpha=1.0, bool inplace=False)", celu_op, kFunction, Kind::Pointwise,
-     "max(0, x) + min(0, alpha * (exp(x / alpha) - 1)).", data(UnaryParam::Elu)},
-    {"celu_", "(Tensor input, Number alpha=1.0)", celu_op, kFunction, Kind::Pointwise, "In-place celu.",
-     data(UnaryParam::Elu)},
+     "max(0, x) + min(0, alpha * (exp(x / alpha) - 1)).", &kCelu},
+    {"celu_", "(Tensor input, Number alpha=1.0)", celu_op, kFunction, Kind::Pointwise, "In-place celu.", &kCelu},
     {"hardtanh", "(Tensor input, Number min_val=-1.0, Number max_val=1.0, bool inplace=False)", hardtanh_op, kFunction,
      Kind::Pointwise, "input, cut to [min_val, max_val].", data(UnaryParam::Hardtanh)},
     {"hardtanh_", "(Tensor input, Number min_val=-1.0, Number max_val=1.0)", hardtanh_op, kFunction, Kind::Pointwise,
@@ -680,6 +819,14 @@ const OpDef ops[] = {
     {"conj", "(Tensor input)", conj_op, kBoth, Kind::Linear, "The complex conjugate; a real tensor itself."},
     {"resolve_conj", "(Tensor input)", positive_op, kBoth, Kind::Linear, "input: conjugates are never lazy here."},
     {"positive", "(Tensor input)", positive_op, kBoth, Kind::Linear, "input."},
+    {"deg2rad", kSig, composed_op, kBoth, Kind::Pointwise, "Degrees as radians.", &kDeg2rad},
+    {"deg2rad_", kSig_, composed_op, kBoth, Kind::Pointwise, "In-place deg2rad.", &kDeg2rad},
+    {"rad2deg", kSig, composed_op, kBoth, Kind::Pointwise, "Radians as degrees.", &kRad2deg},
+    {"rad2deg_", kSig_, composed_op, kBoth, Kind::Pointwise, "In-place rad2deg.", &kRad2deg},
+    {"sinc", kSig, composed_op, kBoth, Kind::Pointwise, "sin(pi x) / (pi x), 1 at 0.", &kSinc},
+    {"sinc_", kSig_, composed_op, kBoth, Kind::Pointwise, "In-place sinc.", &kSinc},
+    {"frexp", "(Tensor input)", frexp_op, kBoth, Kind::Pointwise,
+     "(mantissa, exponent) with input = mantissa * 2^exponent and 1/2 <= |mantissa| < 1."},
     {"logical_not", kSig, predicate_op, kBoth, Kind::Comparison, "The element is zero.", data(Predicate::LogicalNot)},
     {"logical_not_", kSig_, logical_not_, kMethod, Kind::Comparison, "In-place logical_not."},
     {"isnan", "(Tensor input)", predicate_op, kBoth, Kind::Comparison, "The element is nan.", data(Predicate::IsNan)},

@@ -143,7 +143,7 @@ struct SplitNode final : Node {
 };
 struct RealNode final : Node {
   bool imaginary = false;
-  const char* name() const override { return imaginary ? "ImagBackward0" : "RealBackward0"; }
+  const char* name() const override { return "SelectBackward0"; }
   void apply(Tensor* in, Tensor* out) override {
     const Tensor g = to(in[0], to_complex(in[0].dtype()));
     out[0] = imaginary ? mul(g, Scalar(cdouble(0, 1))) : g;

@@ -244,7 +244,10 @@ PyTypeObject* type_named(const char* name) {
   if (PyObject* known = PyDict_GetItemString(types, name)) return reinterpret_cast<PyTypeObject*>(known);
   // From a spec rather than by type(): that would make it a class for the collector, which nodes are not.
   static std::vector<std::unique_ptr<std::string>> names;  // the specs' names must stay
-  names.push_back(std::make_unique<std::string>(cat("rushlight.", name)));
+  const std::string_view full = name;                      // "torch::autograd::NotImplemented"
+  const std::size_t colon = full.rfind(':');
+  const std::string_view last = colon == full.npos ? full : full.substr(colon + 1);
+  names.push_back(std::make_unique<std::string>(cat("rushlight.", std::string(last))));
   PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(node_dealloc)}, {}};
   PyType_Spec spec = {names.back()->c_str(), sizeof(NodeObject), 0,
                       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};

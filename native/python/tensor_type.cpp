@@ -40,6 +40,7 @@ PyObject* slow_binary(const BinaryRule& rule, const char* name, PyObject* l, PyO
   if (&rule == &kAdd || &rule == &kMul || &rule == &kAnd || &rule == &kOr || &rule == &kXor)
     return binary(rule, handle(r), number).release();
   if (&rule == &kDiv) return rdiv(handle(r), number).release();
+  if (&rule == &kSub) return rsub(handle(r), number).release();
   return binary(rule, number, handle(r)).release();
 }
 
@@ -831,8 +832,7 @@ const Register registered(ops);
 void init_tensor_type(PyObject* module) {
   tensor_type = reinterpret_cast<PyTypeObject*>(Object::check(PyType_FromSpec(&spec)).release());
   // Messages of Python itself name the type by this: "'Tensor' object has no attribute …", as in PyTorch. __module__
-  // and
-  // __qualname__ are kept apart from it.
+  // and __qualname__ are kept apart from it.
   tensor_type->tp_name = "Tensor";
   if (PyModule_AddObjectRef(module, "Tensor", reinterpret_cast<PyObject*>(tensor_type)) < 0) throw PythonError();
 }

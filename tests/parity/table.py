@@ -235,7 +235,9 @@ TABLE: tuple[Row, ...] = (
     own("geometric_", "m", _with(0.3), _with(1.5), grad=False),
     own("_standard_gamma", "f", _rates, grad=False, dtypes=("float32", "float64")),
     # arithmetic
-    *several("add sub mul div true_divide pow remainder fmod floor_divide", "fmio"),
+    *(Row(name, "fmio", source, tolerance={"float16": (1e-3, 1e-2)}, reason="with alpha PyTorch rounds alpha * other to 16 bits before it adds; rushlight rounds once")
+      for name, source in (("add", "add"), ("sub", "sub"), ("subtract", "sub"))),
+    *several("mul div true_divide pow remainder fmod floor_divide", "fmio"),
     *several("maximum minimum fmax fmin atan2 hypot logaddexp copysign", "fmo"),
     Row("rsub", "f"),
     Row("lerp", "fmio", accepts="a wider out= with a tensor as the weight, too: PyTorch has it for a number"),
@@ -244,9 +246,25 @@ TABLE: tuple[Row, ...] = (
     *several("clamp_min clamp_max", "fmio"),
     *several("neg abs sign reciprocal square", "fmio"),
     Row("positive", "fm"),
+    *several("xlogy", "fmio"),
+    *several("logaddexp2 ldexp", "fmo"),
+    *several("float_power nextafter heaviside gcd lcm", "fmio"),
+    *unary("sgn deg2rad rad2deg"),
+    Row("sinc", "fmio", tolerance={"float16": (5e-2, 1e-3), "bfloat16": (2e-1, 1e-2)}, reason="PyTorch rounds pi * x to 16 bits before it takes the sine; rushlight rounds once",
+        unlike={"grad2": "PyTorch's second derivative at 0 is nan; it is -pi^2 / 3"}),
+    *several("signbit isneginf isposinf", "fmo", grad=False),
+    Row("frexp", "fm"),
+    # other names
+    *(Row(name, forms, source) for name, forms, source in (
+        ("multiply", "fmio", "mul"), ("divide", "fmio", "div"), ("negative", "fmio", "neg"), ("absolute", "fmio", "abs"),
+        ("arcsin", "fmio", "asin"), ("arccos", "fmio", "acos"), ("arctan", "fmio", "atan"), ("arctan2", "fmo", "atan2"), ("arcsinh", "fm", "asinh"),
+        ("arccosh", "fm", "acosh"), ("arctanh", "fm", "atanh"), ("fix", "fmio", "trunc"), ("clip", "fmio", "clamp"),
+        ("not_equal", "fmio", "ne"), ("less", "fmio", "lt"), ("less_equal", "fmio", "le"), ("greater", "fmio", "gt"), ("greater_equal", "fmio", "ge"))),
     # pointwise functions
-    *unary("exp exp2 expm1 log log2 log10 log1p sqrt rsqrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh"),
-    *unary("sigmoid erf erfc floor ceil trunc round frac nan_to_num logit"),
+    *unary("exp exp2 expm1 log log2 log10 log1p sqrt rsqrt sin cos tan asin acos atan sinh cosh tanh"),
+    *unary("asinh acosh atanh", accepts="PyTorch has no derivative of their in-place forms"),
+    *unary("sigmoid erf erfc floor ceil trunc round frac nan_to_num"),
+    Row("logit", "fmio", tolerance={"float16": (4e-2, 1e-3), "bfloat16": (4e-2, 8e-3)}, reason="PyTorch rounds x / (1 - x) to 16 bits before it takes the logarithm; rushlight rounds once"),
     Row("erfinv", "fmio"),
     Row("angle", "fmo"),
     Row("real", "fp"),
@@ -254,7 +272,9 @@ TABLE: tuple[Row, ...] = (
     Row("conj", "fm"),
     # activations
     own("relu", "fmi", _one),
-    *functional("relu relu6 gelu silu elu leaky_relu softplus hardtanh hardsigmoid hardswish logsigmoid selu celu mish softsign tanhshrink threshold"),
+    *functional("relu relu6 gelu elu leaky_relu softplus hardtanh hardswish logsigmoid selu celu mish softsign tanhshrink threshold"),
+    *functional("silu", accepts="PyTorch refuses the derivative for complex numbers, though it has one"),
+    *functional("hardsigmoid", accepts="PyTorch has no second derivative, which is 0"),
     # comparison, logic, bits
     *several("eq ne lt le gt ge", "fmio", grad=False),
     *several("logical_and logical_or logical_xor logical_not", "fmio", grad=False),

@@ -5,34 +5,10 @@ from typing import Any
 
 from .._core import Generator, Size, Tensor, dtype as _dtype
 
-def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any=1, out: Tensor | None=None) -> Tensor:
-    """input + value * tensor1 * tensor2, elementwise with broadcasting."""
-def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any=1, out: Tensor | None=None) -> Tensor:
-    """input + value * tensor1 / tensor2, elementwise with broadcasting."""
-def lerp(input: Tensor, end: Tensor, weight: Any, *, out: Tensor | None=None) -> Tensor:
-    """input + weight * (end - input); computed from the nearer end, so that weight 1 gives `end` exactly."""
-def clamp_min(input: Tensor, min: Any, *, out: Tensor | None=None) -> Tensor:
-    """The elements, or `min` where they are smaller."""
-def clamp_max(input: Tensor, max: Any, *, out: Tensor | None=None) -> Tensor:
-    """The elements, or `max` where they are larger."""
-def deg2rad(input: Tensor, *, out: Tensor | None=None) -> Tensor:
-    """Degrees as radians."""
-def rad2deg(input: Tensor, *, out: Tensor | None=None) -> Tensor:
-    """Radians as degrees."""
-def sinc(input: Tensor, *, out: Tensor | None=None) -> Tensor:
-    """sin(pi x) / (pi x), 1 at 0."""
-def float_power(input: Any, exponent: Any, *, out: Tensor | None=None) -> Tensor:
-    """The power in double precision (complex if an operand is)."""
-def ldexp(input: Tensor, other: Tensor, *, out: Tensor | None=None) -> Tensor:
-    """input * 2 ** other."""
 def complex(real: Tensor, imag: Tensor, *, out: Tensor | None=None) -> Tensor:
     """The complex tensor real + i imag, from float or double parts of one dtype."""
 def polar(abs: Tensor, angle: Tensor, *, out: Tensor | None=None) -> Tensor:
     """The complex tensor of these absolute values and angles in radians."""
-def isclose(input: Tensor, other: Tensor, rtol: _float=1e-05, atol: _float=1e-08, equal_nan: _bool=False) -> Tensor:
-    """|input - other| <= atol + rtol * |other|, elementwise; equal infinities are close."""
-def allclose(input: Tensor, other: Tensor, rtol: _float=1e-05, atol: _float=1e-08, equal_nan: _bool=False) -> _bool:
-    """Whether all elements are close, as isclose says."""
 def isreal(input: Tensor) -> Tensor:
     """Where the imaginary part is 0."""
 def is_nonzero(input: Tensor) -> _bool:

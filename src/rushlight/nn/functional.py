@@ -74,11 +74,23 @@ __all__ = [
     "softmin",
     "softplus",
     "softshrink",
+    "softsign",
     "tanh",
+    "tanhshrink",
     "threshold",
 ]
 
 logsigmoid = log_sigmoid
+
+
+def softsign(input: Tensor) -> Tensor:
+    """input / (1 + |input|)."""
+    return input / (input.abs() + 1)
+
+
+def tanhshrink(input: Tensor) -> Tensor:
+    """input - tanh(input)."""
+    return input - input.tanh()
 
 
 def _softmax_dim(name: str, ndim: int) -> int:
