@@ -405,7 +405,10 @@ class Tensor:
     def baddbmm(self, batch1: Tensor, batch2: Tensor, *, beta: _Number = 1, alpha: _Number = 1, out: Tensor | None = None) -> Tensor: ...
     def baddbmm_(self, batch1: Tensor, batch2: Tensor, *, beta: _Number = 1, alpha: _Number = 1) -> Tensor:
         """In-place baddbmm."""
+    @overload
     def bernoulli(self, *, generator: Generator | None = None, out: Tensor | None = None) -> Tensor: ...
+    @overload
+    def bernoulli(self, p: _float, *, generator: Generator | None = None) -> Tensor: ...
     def bernoulli_(self, p: Tensor | _Number = 0.5, *, generator: Generator | None = None) -> Tensor:
         """Fills self with 1 with probability p, else 0."""
     def bfloat16(self, memory_format: _memory_format | None = None) -> Tensor:
@@ -467,6 +470,8 @@ class Tensor:
     def broadcast_to(self, *size: _int) -> Tensor: ...
     def byte(self, memory_format: _memory_format | None = None) -> Tensor:
         """self in this dtype."""
+    def cauchy_(self, median: _float = 0.0, sigma: _float = 1.0, *, generator: Generator | None = None) -> Tensor:
+        """Fills self with numbers of the Cauchy distribution."""
     def cdouble(self, memory_format: _memory_format | None = None) -> Tensor:
         """self in this dtype."""
     def ceil(self, *, out: Tensor | None = None) -> Tensor: ...
@@ -637,6 +642,8 @@ class Tensor:
         """input >= other, elementwise. In place."""
     @overload
     def ge_(self, other: _Number) -> Tensor: ...
+    def geometric_(self, p: _float, *, generator: Generator | None = None) -> Tensor:
+        """Fills self with the number of trials up to the first success of probability p."""
     def ger(self, vec2: Tensor, *, out: Tensor | None = None) -> Tensor: ...
     @overload
     def greater(self, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
@@ -762,6 +769,8 @@ class Tensor:
     def log2(self, *, out: Tensor | None = None) -> Tensor: ...
     def log2_(self) -> Tensor: ...
     def log_(self) -> Tensor: ...
+    def log_normal_(self, mean: _float = 1.0, std: _float = 2.0, *, generator: Generator | None = None) -> Tensor:
+        """Fills self with exp(n), n normal with this mean and standard deviation."""
     def log_sigmoid(self, *, out: Tensor | None = None) -> Tensor: ...
     def log_sigmoid_(self) -> Tensor: ...
     def log_softmax(self, dim: _int, dtype: _DType | None = None) -> Tensor: ...
@@ -933,7 +942,7 @@ class Tensor:
     @overload
     def random_(self, to: _int, *, generator: Generator | None = None) -> Tensor: ...
     @overload
-    def random_(self, from_: _int, to: _int, *, generator: Generator | None = None) -> Tensor: ...
+    def random_(self, from_: _int, to: _int | None, *, generator: Generator | None = None) -> Tensor: ...
     def ravel(self) -> Tensor: ...
     def reciprocal(self, *, out: Tensor | None = None) -> Tensor: ...
     def reciprocal_(self) -> Tensor: ...
@@ -1133,6 +1142,8 @@ def _from_dlpack(capsule: Any) -> tuple[Tensor, _bool]:
     """The tensor on the memory of a DLPack capsule, and whether that is read-only."""
 def _is_torch_function_enabled() -> _bool:
     """May subclasses take over calls?"""
+def _standard_gamma(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """Gamma numbers of these shapes and of rate 1."""
 def _storage_span(input: Tensor) -> tuple[_int, _int]:
     """The address and the bytes of the storage."""
 def _to_dlpack(data: Tensor, versioned: _bool = False, copied: _bool = False) -> Any:
@@ -1257,8 +1268,11 @@ def atanh_(self: Tensor) -> Tensor:
     """The inverse hyperbolic tangent."""
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: _Number = 1, alpha: _Number = 1, out: Tensor | None = None) -> Tensor:
     """beta * input + alpha * bmm(batch1, batch2)."""
+@overload
 def bernoulli(input: Tensor, *, generator: Generator | None = None, out: Tensor | None = None) -> Tensor:
     """1 with the probability that input says, else 0."""
+@overload
+def bernoulli(input: Tensor, p: _float, *, generator: Generator | None = None) -> Tensor: ...
 def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: _bool | None = None, reduce: _bool | None = None, reduction: str = 'mean') -> Tensor:
     """-(target log(input) + (1 - target) log(1 - input)) of probabilities, the logarithms not below -100; reduced."""
 def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: _bool | None = None, reduce: _bool | None = None, reduction: str = 'mean', pos_weight: Tensor | None = None) -> Tensor:
@@ -1845,6 +1859,8 @@ def permute(input: Tensor, dims: Sequence[_int]) -> Tensor:
     """The dimensions in another order."""
 @overload
 def permute(input: Tensor, *dims: _int) -> Tensor: ...
+def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """Poisson numbers of these rates."""
 def positive(input: Tensor) -> Tensor:
     """input."""
 @overload
@@ -1877,6 +1893,11 @@ def randint(high: _int, size: _int | Sequence[_int], *, generator: Generator | N
     """Integers in [low, high)."""
 @overload
 def randint(low: _int, high: _int, size: _int | Sequence[_int], *, generator: Generator | None = None, out: Tensor | None = None, dtype: _DType | None = None, layout: _layout | None = None, device: _Device | None = None, pin_memory: _bool | None = False, requires_grad: _bool = False) -> Tensor: ...
+@overload
+def randint_like(input: Tensor, high: _int, *, dtype: _DType | None = None, layout: _layout | None = None, device: _Device | None = None, requires_grad: _bool = False, memory_format: _memory_format | None = None) -> Tensor:
+    """randint of input's shape and dtype."""
+@overload
+def randint_like(input: Tensor, low: _int, high: _int, *, dtype: _DType | None = None, layout: _layout | None = None, device: _Device | None = None, requires_grad: _bool = False, memory_format: _memory_format | None = None) -> Tensor: ...
 @overload
 def randn(size: Sequence[_int], *, generator: Generator | None = None, out: Tensor | None = None, dtype: _DType | None = None, layout: _layout | None = None, device: _Device | None = None, pin_memory: _bool | None = False, requires_grad: _bool = False) -> Tensor:
     """Normal numbers of mean 0 and variance 1."""
