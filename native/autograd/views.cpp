@@ -146,6 +146,9 @@ void check_inplace(const Tensor& t, bool tracked_inputs) {
   if (base.requires_grad() && base.is_leaf()) {
     fail_runtime("a view of a leaf Variable that requires grad is being used in an in-place operation.");
   }
+  // The base got its history after the view was made: PyTorch takes the view for a leaf until its grad_fn is asked for.
+  if (base.requires_grad() && !t->has(kViewNoGrad) && !t->has(kHasGradFn | kRequiresGrad))
+    fail_runtime("a leaf Variable that requires grad is being used in an in-place operation.");
   if (!tracked_inputs && !(t->has(kViewNoGrad) && base.requires_grad())) return;
   if (t->has(kViewMulti)) {
     Node* fn = grad_fn(t);
