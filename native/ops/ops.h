@@ -107,6 +107,8 @@ Tensor ones_like(const Tensor& t);
 // --- shape (views.cpp); differentiable views
 // ------------------------------------------------------------------------------------------
 Tensor view(const Tensor& t, Dims shape);
+/// Another object for the same elements.
+Tensor alias_view(const Tensor& t);
 Tensor reshape(const Tensor& t, Dims shape);
 Tensor expand(const Tensor& t, Dims sizes);
 Tensor permute(const Tensor& t, Dims dims);

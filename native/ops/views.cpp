@@ -185,6 +185,8 @@ Tensor view_as(const Tensor& t, Dims shape, const char* title) {
 
 Tensor view(const Tensor& t, Dims shape) { return view_as(t, infer_shape(shape, t.numel()), "ViewBackward0"); }
 
+Tensor alias_view(const Tensor& t) { return reshaped(t, t.sizes(), t.strides(), "AliasBackward0"); }
+
 Tensor reshape(const Tensor& t, Dims shape) {
   const DimVec full = infer_shape(shape, t.numel());
   DimVec strides;

@@ -441,7 +441,7 @@ std::string show_types(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, P
 // --- __torch_function__
 // ------------------------------------------------------------------------------------------------
 
-/// Does this argument take the call over? Tensor's own default does not count here: see `retype`.
+/// The handler of an object's class, if it takes calls over; Tensor's own counts where a subclass has it.
 PyObject* override_of(PyObject* o) {
   if (is_exact_tensor(o) || PyFloat_CheckExact(o) || PyLong_CheckExact(o) || o == Py_None) return nullptr;
   PyObject* attribute = _PyType_Lookup(Py_TYPE(o), torch_function_name);
@@ -451,19 +451,16 @@ PyObject* override_of(PyObject* o) {
 PyObject* default_torch_function() { return _PyType_Lookup(tensor_type, torch_function_name); }
 
 struct Overloaded {
-  std::vector<PyObject*> objects;  // subclasses before their bases, else left to right; borrowed
-  PyTypeObject* retype = nullptr;  // the most derived subclass that has Tensor's own handler
+  std::vector<PyObject*> objects;  // one of each class; subclasses before their bases, else left to right; borrowed
+  bool custom = false;             // some handler is not Tensor's own
 
   void look(PyObject* o) {
     PyObject* f = override_of(o);
     if (f == nullptr) return;
-    if (f == default_torch_function()) {
-      if (retype == nullptr || PyType_IsSubtype(Py_TYPE(o), retype)) retype = Py_TYPE(o);
-      return;
-    }
     for (PyObject* seen : objects) {
       if (Py_TYPE(seen) == Py_TYPE(o)) return;
     }
+    custom |= f != default_torch_function();
     auto at = objects.end();
     for (auto it = objects.begin(); it != objects.end(); ++it) {
       if (PyType_IsSubtype(Py_TYPE(o), Py_TYPE(*it))) {
@@ -472,6 +469,15 @@ struct Overloaded {
       }
     }
     objects.insert(at, o);
+  }
+  /// The class whose handler, being Tensor's own, takes the call: it must be a subclass of all others.
+  PyTypeObject* taker() const {
+    for (PyObject* o : objects) {
+      bool all = true;
+      for (PyObject* other : objects) all &= PyType_IsSubtype(Py_TYPE(o), Py_TYPE(other)) != 0;
+      if (all) return Py_TYPE(o);
+    }
+    return nullptr;
   }
 };
 
@@ -492,6 +498,22 @@ void look_into(Overloaded& found, PyObject* o) {
   }
 }
 
+[[noreturn, gnu::cold]] void fail_dispatch(const Overloaded& found, PyObject* func) {
+  std::string text = "Multiple dispatch failed for '";
+  Object resolved = Object::steal(PyObject_CallMethod(Object::check(PyImport_ImportModule("rushlight.overrides")).get(),
+                                                      "resolve_name", "O", func));
+  if (!resolved || resolved.get() == Py_None) {
+    PyErr_Clear();
+    resolved = Object::check(PyObject_Str(func));
+  }
+  text += cat(PyUnicode_AsUTF8(resolved.get()), "'; all __torch_function__ handlers returned NotImplemented:\n\n");
+  for (PyObject* o : found.objects) {
+    Object shown = Object::check(PyObject_Repr(reinterpret_cast<PyObject*>(Py_TYPE(o))));
+    text += cat("  - tensor subclass ", PyUnicode_AsUTF8(shown.get()), "\n");
+  }
+  fail_type(text, "\nFor more information, try re-running with TORCH_LOGS=not_implemented");
+}
+
 PyObject* call_overrides(const Overloaded& found, PyObject* func, PyObject* const* args, Py_ssize_t n,
                          PyObject* kwnames) {
   Object types = Object::check(PyTuple_New(Py_ssize_t(found.objects.size())));
@@ -501,43 +523,79 @@ PyObject* call_overrides(const Overloaded& found, PyObject* func, PyObject* cons
   }
   Object positional = Object::check(PyTuple_New(n));
   for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(positional.get(), i, Py_NewRef(args[i]));
-  Object keywords = Object::check(PyDict_New());
-  for (Py_ssize_t i = 0; kwnames && i < PyTuple_GET_SIZE(kwnames); ++i) {
+  Object keywords;  // left out where there are none
+  if (kwnames != nullptr && PyTuple_GET_SIZE(kwnames) > 0) keywords = Object::check(PyDict_New());
+  for (Py_ssize_t i = 0; keywords && i < PyTuple_GET_SIZE(kwnames); ++i) {
     if (PyDict_SetItem(keywords.get(), PyTuple_GET_ITEM(kwnames, i), args[n + i]) < 0) throw PythonError();
   }
   for (PyObject* o : found.objects) {
-    Object handler = Object::check(PyObject_GetAttr(reinterpret_cast<PyObject*>(Py_TYPE(o)), torch_function_name));
+    // Of the object, so that a handler may be an instance's method as well as a class's.
+    Object handler = Object::check(PyObject_GetAttr(o, torch_function_name));
     Object result = Object::check(
         PyObject_CallFunctionObjArgs(handler.get(), func, types.get(), positional.get(), keywords.get(), nullptr));
     if (result.get() != Py_NotImplemented) return result.release();
   }
-  std::string names;
-  for (PyObject* o : found.objects) names += cat(names.empty() ? "" : ", ", Py_TYPE(o)->tp_name);
-  Object shown = Object::steal(PyObject_GetAttrString(func, "__name__"));
-  PyErr_Clear();
-  fail_type("no implementation found for '", shown ? PyUnicode_AsUTF8(shown.get()) : "?",
-            "' on types that implement __torch_function__: [", names, "]");
+  fail_dispatch(found, func);
 }
+
+/// Operators whose results Tensor's own handler leaves as they are: the getters of `grad`, `_base` and `_grad`.
+bool is_unwrapped(PyObject* func) {
+  if (Py_IS_TYPE(func, op_type) || Py_TYPE(func)->tp_call == nullptr) return false;
+  static PyObject* getters[2] = {};
+  static constexpr const char* names[2] = {"grad", "_base"};
+  for (int i = 0; i < 2; ++i) {
+    if (getters[i] == nullptr)
+      getters[i] = PyObject_GetAttrString(PyDict_GetItemString(tensor_type->tp_dict, names[i]), "__get__");
+    if (getters[i] != nullptr && Py_IS_TYPE(func, Py_TYPE(getters[i])) &&
+        PyObject_RichCompareBool(func, getters[i], Py_EQ) == 1)
+      return true;
+  }
+  PyErr_Clear();
+  return false;
+}
+
+/// A result as Tensor's own handler gives it: its tensors are instances of `type`. Takes over the reference.
+///
+/// A subclass adds no memory to the object, so the type of a tensor that nobody else has simply changes; another one
+/// gets a second object on its memory.
+PyObject* converted(PyObject* result, PyTypeObject* type) {
+  Object owned = Object::check(result);
+  if (type == tensor_type) return owned.release();
+  if (is_tensor(result)) {
+    if (PyType_IsSubtype(Py_TYPE(result), type)) return owned.release();
+    if (type->tp_basicsize != tensor_type->tp_basicsize) return owned.release();
+    Tensor t = Tensor::borrow(result);
+    if (!is_exact_tensor(result) || Py_REFCNT(result) > 2) t = alias_view(t);
+    owned = Object();
+    PyObject* o = t.release();
+    PyTypeObject* old = Py_TYPE(o);
+    Py_INCREF(type);
+    Py_SET_TYPE(o, type);
+    Py_DECREF(old);
+    collect(reinterpret_cast<TensorObject*>(o));
+    return o;
+  }
+  if ((PyTuple_Check(result) || PyList_Check(result)) && Py_REFCNT(result) == 1) {
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(result); ++i) {
+      PyObject*& slot = PySequence_Fast_ITEMS(result)[i];
+      if (is_tensor(slot) || PyTuple_Check(slot) || PyList_Check(slot)) {
+        PyObject* item = slot;
+        slot = Py_NewRef(Py_None);
+        PyObject* fresh = converted(item, type);
+        Py_DECREF(Py_None);
+        PySequence_Fast_ITEMS(result)[i] = fresh;
+      }
+    }
+  }
+  return owned.release();
+}
+
+struct HandlersOff {
+  bool old = std::exchange(modes.torch_function, false);
+  ~HandlersOff() { modes.torch_function = old; }
+};
 
 }  // namespace
-
-/// Makes fresh plain tensors in a result instances of `type`, as Tensor's own `__torch_function__` does. A subclass
-/// adds no memory to the object, so the type alone changes.
-void retype(PyObject* result, PyTypeObject* type) {
-  if (result == nullptr) return;
-  if (is_exact_tensor(result)) {
-    if (type->tp_basicsize != tensor_type->tp_basicsize) return;
-    auto* t = reinterpret_cast<TensorObject*>(result);
-    Py_INCREF(type);
-    Py_SET_TYPE(result, type);
-    Py_DECREF(tensor_type);
-    collect(t);
-    return;
-  }
-  if (PyTuple_Check(result) || PyList_Check(result)) {
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(result); ++i) retype(PySequence_Fast_GET_ITEM(result, i), type);
-  }
-}
 
 std::optional<PyObject*> intercept(PyObject* func, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
   if (!modes.torch_function) return std::nullopt;
@@ -546,20 +604,31 @@ std::optional<PyObject*> intercept(PyObject* func, PyObject* const* args, Py_ssi
   for (Py_ssize_t i = 0; i < total; ++i) {
     if (is_foreign(args[i])) look_into(found, args[i]);
   }
-  if (!found.objects.empty()) return call_overrides(found, func, args, n, kwnames);
-  if (found.retype == nullptr) return std::nullopt;
-  struct Off {
-    Off() { modes.torch_function = false; }
-    ~Off() { modes.torch_function = true; }
-  } off;
-  PyObject* result = PyObject_Vectorcall(func, args, std::size_t(n), kwnames);
-  if (result == nullptr) return nullptr;
-  for (Py_ssize_t i = 0; i < total; ++i) {
-    if (args[i] == result) return result;  // in place
+  if (found.objects.empty()) return std::nullopt;
+  if (found.custom) return call_overrides(found, func, args, n, kwnames);
+  PyTypeObject* type = found.taker();
+  if (type == nullptr) fail_dispatch(found, func);
+  PyObject* result;
+  {
+    HandlersOff off;
+    result = PyObject_Vectorcall(func, args, std::size_t(n), kwnames);
   }
-  if (!is_exact_tensor(result) || Py_REFCNT(result) == 1) retype(result, found.retype);
-  return result;
+  return is_unwrapped(func) ? result : converted(result, type);
 }
+
+PyObject* intercept_method(const char* name, PyObject* o, PyObject* const* args, Py_ssize_t n, bool& taken) {
+  taken = false;
+  if (!modes.torch_function || override_of(o) == nullptr) return nullptr;
+  PyObject* func = PyDict_GetItemString(tensor_type->tp_dict, name);
+  if (func == nullptr) return nullptr;
+  if (auto r = intercept(func, args, n, nullptr)) {
+    taken = true;
+    return *r;
+  }
+  return nullptr;
+}
+
+bool takes_over(PyObject* o) { return modes.torch_function && override_of(o) != nullptr; }
 
 namespace {
 
@@ -865,33 +934,52 @@ PyObject* list_signatures(PyObject*, PyObject*) {
   return result;
 }
 /// Tensor.__torch_function__: runs the function on the tensors as they are and gives the results the class's type.
-PyObject* default_handler(PyObject* cls, PyObject* args) {
+PyObject* default_handler(PyObject* cls, PyObject* args, PyObject* kwargs) {
+  static const char* names[] = {"func", "types", "args", "kwargs", nullptr};
   PyObject *func, *types, *positional = nullptr, *keywords = nullptr;
-  if (!PyArg_ParseTuple(args, "OO|OO", &func, &types, &positional, &keywords)) return nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|OO", const_cast<char**>(names), &func, &types, &positional,
+                                   &keywords))
+    return nullptr;
   return guarded([&]() -> PyObject* {
     Object none = Object::check(PyTuple_New(0));
-    if (positional == nullptr) positional = none.get();
+    Object given = positional == nullptr ? none : Object::check(PySequence_Tuple(positional));
     if (keywords == Py_None) keywords = nullptr;
+    Object all = Object::check(PySequence_Fast(types, "types must be a sequence"));
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(all.get()); ++i) {
+      const int below = PyObject_IsSubclass(cls, PySequence_Fast_GET_ITEM(all.get(), i));
+      if (below < 0) throw PythonError();
+      if (below == 0) Py_RETURN_NOTIMPLEMENTED;
+    }
     PyObject* result;
     {
-      struct Off {
-        bool old = std::exchange(modes.torch_function, false);
-        ~Off() { modes.torch_function = old; }
-      } off;
-      result = PyObject_Call(func, positional, keywords);
+      HandlersOff off;
+      result = PyObject_Call(func, given.get(), keywords);
     }
     if (result == nullptr) return nullptr;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(positional); ++i) {
-      if (PyTuple_GET_ITEM(positional, i) == result) return result;
-    }
     auto* type = reinterpret_cast<PyTypeObject*>(cls);
-    if (PyType_IsSubtype(type, tensor_type) && (!is_exact_tensor(result) || Py_REFCNT(result) == 1))
-      retype(result, type);
-    return result;
+    return is_unwrapped(func) || !PyType_IsSubtype(type, tensor_type) ? result : converted(result, type);
+  });
+}
+/// _overloaded(args): of the objects in a sequence, those whose classes take calls over, in the order in which they are
+/// asked.
+PyObject* overloaded(PyObject*, PyObject* args) {
+  return guarded([&]() -> PyObject* {
+    Overloaded found;
+    Object all = Object::check(PySequence_Fast(args, "relevant_args must be a sequence"));
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(all.get()); ++i) {
+      PyObject* o = PySequence_Fast_GET_ITEM(all.get(), i);
+      if (is_foreign(o)) found.look(o);
+    }
+    Object list = Object::check(PyList_New(0));
+    for (PyObject* o : found.objects) {
+      if (PyList_Append(list.get(), o) < 0) throw PythonError();
+    }
+    return list.release();
   });
 }
 PyMethodDef handler_def = {
-    "__torch_function__", default_handler, METH_VARARGS | METH_CLASS,
+    "__torch_function__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(default_handler)),
+    METH_VARARGS | METH_KEYWORDS | METH_CLASS,
     "Runs an operator for a subclass: func(*args, **kwargs), with results of the subclass's type."};
 /// For subclasses whose results are plain tensors (Parameter).
 PyObject* disabled_handler(PyObject*, PyObject* args) {
@@ -912,6 +1000,7 @@ PyMethodDef core_functions[] = {
      "_assign(self, result): the end of an in-place form that is written in Python."},
     {"operators", list_operators, METH_NOARGS, "A dict of all operators of the core: name -> kind."},
     {"_signatures", list_signatures, METH_NOARGS, "A dict name -> (signatures, where, doc), for the type stubs."},
+    {"_overloaded", overloaded, METH_O, "_overloaded(args): those that take calls over, in the order of asking."},
     {"_disabled_torch_function_impl", disabled_handler, METH_VARARGS,
      "A __torch_function__ that leaves results plain tensors."},
     {}};

@@ -169,6 +169,11 @@ const char* operator_label(PyObject* op);
 /// If some argument overrides `__torch_function__`: its result (a new reference), or null with an exception; else
 /// nullopt.
 std::optional<PyObject*> intercept(PyObject* func, PyObject* const* args, Py_ssize_t n, PyObject* kwnames);
+/// The same for a method or slot of Tensor by its name ("__len__", "tolist"), asked for a tensor of a subclass. `taken`
+/// says whether somebody took the call.
+PyObject* intercept_method(const char* name, PyObject* o, PyObject* const* args, Py_ssize_t n, bool& taken);
+/// Does the object's class take calls over, now?
+bool takes_over(PyObject* o);
 void add_operators(PyObject* module);
 
 }  // namespace rl

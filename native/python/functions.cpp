@@ -1,4 +1,6 @@
 // Functions of the module that are no operators: modes, backward, dtypes, information; and the module itself.
+#include <cstring>
+
 #include "autograd/engine.h"
 #include "autograd/hooks.h"
 #include "base/alloc.h"
@@ -157,6 +159,8 @@ std::vector<Tensor> tensor_list(PyObject* o, const char* what) {
       out.push_back(Tensor::borrow(stand_in.get()));
     } else if (is_tensor(item)) {
       out.push_back(Tensor::borrow(item));
+    } else if (std::strstr(what, "grad") != nullptr) {
+      fail_type("gradients can be either Tensors or None, but got ", Py_TYPE(item)->tp_name);
     } else {
       fail_type(what, " must be tensors or None, but element ", i, " is ", Py_TYPE(item)->tp_name);
     }
@@ -226,8 +230,7 @@ PyObject* run_accumulating(std::vector<Tensor> outputs, std::vector<Tensor> grad
 }
 
 PyObject* tensor_backward(const OpDef&, Args& a) {
-  std::vector<Tensor> outputs{a.tensor(0)}, gradients{a.tensor(1)};
-  return run_accumulating(std::move(outputs), std::move(gradients), a, 2, 3, 4);
+  return run_accumulating({a.tensor(0)}, tensor_list(a.v[1], "gradient"), a, 2, 3, 4);
 }
 PyObject* autograd_backward(const OpDef&, Args& a) {
   return run_accumulating(tensor_list(a.v[0], "tensors"), tensor_list(a.v[1], "grad_tensors"), a, 2, 3, 4);
@@ -329,8 +332,7 @@ PyObject* info_op(const OpDef&, Args&) {
 }
 
 const OpDef ops[] = {
-    {"backward",
-     "(Tensor self, Tensor? gradient=None, bool? retain_graph=None, bool create_graph=False, any inputs=None)",
+    {"backward", "(Tensor self, any gradient=None, bool? retain_graph=None, bool create_graph=False, any inputs=None)",
      tensor_backward, kMethod, Kind::Query,
      "Computes the gradients of all leaves and adds them to their .grad. `gradient` is the cotangent of self, of its "
      "shape; it may be left out for a scalar."},

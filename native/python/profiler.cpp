@@ -125,8 +125,8 @@ PyObject* run_watched(PyObject* op, PyObject* const* args, Py_ssize_t n, PyObjec
   }
   const Object keep = Object::borrow(watcher);
   struct Inside {
-    Inside() { watching = true; }
-    ~Inside() { watching = false; }
+    bool old = std::exchange(watching, true);
+    ~Inside() { watching = old; }
   } inside;
   return PyObject_CallFunctionObjArgs(keep.get(), op, positional.get(), keywords.get(), nullptr);
 }
@@ -315,6 +315,12 @@ PyObject* watch(PyObject*, PyObject* callable) {
   if (watcher == nullptr && old != nullptr) use_exchanged(false);
   return old != nullptr ? old : Py_NewRef(Py_None);
 }
+/// _rewatch(on): whether operators that the watcher itself calls are watched; gives what it was.
+PyObject* rewatch(PyObject*, PyObject* on) {
+  const int value = PyObject_IsTrue(on);
+  if (value < 0) return nullptr;
+  return PyBool_FromLong(!std::exchange(watching, value == 0));
+}
 PyObject* is_profiling(PyObject*, PyObject*) { return PyBool_FromLong(profiling); }
 
 PyMethodDef functions[] = {{"_profile_start", start, METH_VARARGS, "_profile_start(record_shapes)"},
@@ -323,6 +329,7 @@ PyMethodDef functions[] = {{"_profile_start", start, METH_VARARGS, "_profile_sta
                            {"_profile_leave", leave, METH_O, "Ends it."},
                            {"_is_profiling", is_profiling, METH_NOARGS, "Does a profile run?"},
                            {"_watch", watch, METH_O, "_watch(callable): callable(op, args, kwargs) runs operators."},
+                           {"_rewatch", rewatch, METH_O, "_rewatch(on): are the watcher's own operators watched?"},
                            {}};
 
 }  // namespace

@@ -23,11 +23,49 @@ Tensor handle(PyObject* o) { return Tensor::borrow(o); }
 // --- arithmetic slots
 // -------------------------------------------------------------------------------------------------------
 
+/// The tensor is on the right: its class sees what Python would call, `Tensor.__rsub__(tensor, other)`; sums and
+/// products just change sides.
+std::optional<PyObject*> intercept_right(const BinaryRule& rule, const char* name, PyObject* l, PyObject* r) {
+  PyObject* const args[2] = {r, l};
+  if (&rule == &kAdd || &rule == &kMul) return intercept(op_object(name), args, 2, nullptr);
+  static constexpr std::pair<const BinaryRule*, const char*> reflected[] = {{&kSub, "__rsub__"},
+                                                                            {&kDiv, "__rtruediv__"},
+                                                                            {&kFloorDivide, "__rfloordiv__"},
+                                                                            {&kRemainder, "__rmod__"},
+                                                                            {&kPow, "__rpow__"},
+                                                                            {&kAnd, "__rand__"},
+                                                                            {&kOr, "__ror__"},
+                                                                            {&kXor, "__rxor__"},
+                                                                            {&kLeftShift, "__rlshift__"},
+                                                                            {&kRightShift, "__rrshift__"}};
+  for (auto& [of, method] : reflected) {
+    if (of == &rule) return intercept(PyDict_GetItemString(tensor_type->tp_dict, method), args, 2, nullptr);
+  }
+  return std::nullopt;
+}
+
 /// Subclasses, numbers of other types, numbers on the left; NotImplemented for what is no operand.
 PyObject* slow_binary(const BinaryRule& rule, const char* name, PyObject* l, PyObject* r) {
   PyObject* const args[2] = {l, r};
   if (!is_exact_tensor(l) || !is_exact_tensor(r)) {
-    if (auto taken = intercept(op_object(name), args, 2, nullptr)) return *taken;
+    // What no handler knows to do is left to the other operand.
+    try {
+      if (auto taken =
+              is_tensor(l) ? intercept(op_object(name), args, 2, nullptr) : intercept_right(rule, name, l, r)) {
+        if (*taken == nullptr && PyErr_ExceptionMatches(PyExc_TypeError)) {
+          PyErr_Clear();
+          Py_RETURN_NOTIMPLEMENTED;
+        }
+        return *taken;
+      }
+    } catch (const Error& e) {
+      if (e.kind != ErrorKind::Type) throw;
+      Py_RETURN_NOTIMPLEMENTED;
+    } catch (const PythonError&) {
+      if (!PyErr_ExceptionMatches(PyExc_TypeError)) throw;
+      PyErr_Clear();
+      Py_RETURN_NOTIMPLEMENTED;
+    }
   }
   if (is_tensor(l)) {
     if (is_tensor(r)) return binary(rule, handle(l), handle(r)).release();
@@ -155,6 +193,14 @@ Scalar only_element(PyObject* o, ErrorKind kind = ErrorKind::Runtime) {
 int bool_slot(PyObject* o) {
   int result = -1;
   guarded([&]() -> PyObject* {
+    if (!is_exact_tensor(o)) {
+      bool taken;
+      Object r = Object::steal(intercept_method("__bool__", o, &o, 1, taken));
+      if (taken) {
+        result = r ? PyObject_IsTrue(r.get()) : -1;
+        return nullptr;
+      }
+    }
     const Tensor t = handle(o);
     if (t.numel() > 1) fail_runtime("Boolean value of Tensor with more than one value is ambiguous");
     if (t.numel() == 0) fail_runtime("Boolean value of Tensor with no values is ambiguous");
@@ -166,6 +212,10 @@ int bool_slot(PyObject* o) {
 }
 PyObject* int_slot(PyObject* o) {
   return guarded([&]() -> PyObject* {
+    if (!is_exact_tensor(o)) {
+      bool taken;
+      if (PyObject* r = intercept_method("__int__", o, &o, 1, taken); taken) return r;
+    }
     const Scalar s = only_element(o, ErrorKind::Value);
     if (s.kind == Scalar::Kind::Complex) fail_runtime("value cannot be converted to type int64_t without overflow");
     return s.is_integral() ? PyLong_FromLongLong(s.i) : PyLong_FromDouble(s.d);
@@ -173,6 +223,10 @@ PyObject* int_slot(PyObject* o) {
 }
 PyObject* float_slot(PyObject* o) {
   return guarded([&]() -> PyObject* {
+    if (!is_exact_tensor(o)) {
+      bool taken;
+      if (PyObject* r = intercept_method("__float__", o, &o, 1, taken); taken) return r;
+    }
     const Scalar s = only_element(o, ErrorKind::Value);
     if (s.kind == Scalar::Kind::Complex && s.im != 0)
       fail_runtime("value cannot be converted to type double without overflow");
@@ -181,6 +235,10 @@ PyObject* float_slot(PyObject* o) {
 }
 PyObject* index_slot(PyObject* o) {
   return guarded([&]() -> PyObject* {
+    if (!is_exact_tensor(o)) {
+      bool taken;
+      if (PyObject* r = intercept_method("__index__", o, &o, 1, taken); taken) return r;
+    }
     const Tensor t = handle(o);
     if (t.numel() != 1 || !is_integral(t.dtype(), true))
       fail_type("only integer tensors of a single element can be converted to an index");
@@ -190,12 +248,13 @@ PyObject* index_slot(PyObject* o) {
 
 PyObject* compare_slot(PyObject* l, PyObject* r, int op) {
   static constexpr Compare table[] = {Compare::Lt, Compare::Le, Compare::Eq, Compare::Ne, Compare::Gt, Compare::Ge};
-  static constexpr const char* names[] = {"lt", "le", "eq", "ne", "gt", "ge"};
+  static constexpr const char* names[] = {"__lt__", "__le__", "__eq__", "__ne__", "__gt__", "__ge__"};
   return guarded([&]() -> PyObject* {
     if (is_exact_tensor(l) && is_exact_tensor(r)) return compare(table[op], Borrowed(l), Borrowed(r)).release();
     PyObject* const args[2] = {l, r};
     if (!is_exact_tensor(l) || (!PyFloat_CheckExact(r) && !PyLong_CheckExact(r))) {
-      if (auto taken = intercept(op_object(names[op]), args, 2, nullptr)) return *taken;
+      PyObject* method = PyDict_GetItemString(tensor_type->tp_dict, names[op]);
+      if (auto taken = intercept(method, args, 2, nullptr)) return *taken;
     }
     if (is_tensor(r)) return compare(table[op], handle(l), handle(r)).release();
     if (is_number(r)) return compare(table[op], handle(l), to_scalar(r)).release();
@@ -207,6 +266,16 @@ PyObject* compare_slot(PyObject* l, PyObject* r, int op) {
 // -----------------------------------------------------------------------------------------------------------
 
 Py_ssize_t length_slot(PyObject* o) {
+  if (!is_exact_tensor(o)) {
+    Py_ssize_t result = -1;
+    bool taken = false;
+    guarded([&]() -> PyObject* {
+      Object r = Object::steal(intercept_method("__len__", o, &o, 1, taken));
+      if (taken && r) result = PyLong_AsSsize_t(r.get());
+      return nullptr;
+    });
+    if (taken || PyErr_Occurred()) return result;
+  }
   if (raw(o)->ndim == 0) {
     PyErr_SetString(PyExc_TypeError, "len() of a 0-d tensor");
     return -1;
@@ -217,7 +286,8 @@ PyObject* subscript_slot(PyObject* o, PyObject* key) {
   return guarded([&]() -> PyObject* {
     if (!is_exact_tensor(o)) {
       PyObject* const args[2] = {o, key};
-      if (auto taken = intercept(op_object("__getitem__"), args, 2, nullptr)) return *taken;
+      if (auto taken = intercept(PyDict_GetItemString(tensor_type->tp_dict, "__getitem__"), args, 2, nullptr))
+        return *taken;
     }
     return get_item(handle(o), key).release();
   });
@@ -228,7 +298,7 @@ int assign_slot(PyObject* o, PyObject* key, PyObject* value) {
     if (value == nullptr) fail_type("Tensor does not support deleting items");
     if (!is_exact_tensor(o)) {
       PyObject* const args[3] = {o, key, value};
-      if (auto taken = intercept(op_object("__setitem__"), args, 3, nullptr)) {
+      if (auto taken = intercept(PyDict_GetItemString(tensor_type->tp_dict, "__setitem__"), args, 3, nullptr)) {
         Py_XDECREF(*taken);
         result = *taken == nullptr ? -1 : 0;
         return nullptr;
@@ -244,6 +314,10 @@ PyObject* iter_slot(PyObject* o) {
   return guarded([&]() -> PyObject* {
     const Tensor t = handle(o);
     if (t.ndim() == 0) fail_type("iteration over a 0-d tensor");
+    if (!is_exact_tensor(o)) {  // unbind asks the subclass
+      Object parts = Object::check(PyObject_CallOneArg(op_object("unbind"), o));
+      return PyObject_GetIter(parts.get());
+    }
     Object parts = Object::check(pack(unbind(t, 0)));
     return PyObject_GetIter(parts.get());
   });
@@ -417,7 +491,7 @@ PyObject* get_data(PyObject* o, void*) {
   return guarded([&]() -> PyObject* {
     Tensor t = alias(handle(o));
     own_version(t);
-    return with_type(std::move(t), Py_TYPE(o));
+    return t.release();  // of a subclass: its __torch_function__ gives it the class
   });
 }
 void require_grad(const Tensor& t, bool on) {
@@ -656,30 +730,56 @@ PyObject* as_subclass(PyObject* o, PyObject* cls) {
   return guarded([&]() -> PyObject* {
     if (!PyType_Check(cls) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(cls), tensor_type))
       fail_type("cls must be a subclass of Tensor");
-    return with_type(view(handle(o), handle(o).sizes()), reinterpret_cast<PyTypeObject*>(cls));
+    return with_type(alias_view(handle(o)), reinterpret_cast<PyTypeObject*>(cls));
   });
 }
 PyObject* is_inference(PyObject* o, PyObject*) { return PyBool_FromLong(raw(o)->has(kInference)); }
 PyObject* is_view(PyObject* o, PyObject*) { return PyBool_FromLong(raw(o)->has(kIsView)); }
 PyObject* is_false(PyObject*, PyObject*) { Py_RETURN_FALSE; }
 
+/// A method that a subclass with a `__torch_function__` of its own may take over.
+template <PyCFunction method, const char* name>
+PyObject* asked(PyObject* o, PyObject* nothing) {
+  if (!is_exact_tensor(o)) {
+    bool taken = false;
+    PyObject* r = guarded([&] { return intercept_method(name, o, &o, 1, taken); });
+    if (taken || PyErr_Occurred()) return r;
+  }
+  return method(o, nothing);
+}
+// The names of methods that ask a subclass first.
+constexpr char k_tolist[] = "tolist";
+constexpr char k_item[] = "item";
+constexpr char k_numel[] = "numel";
+constexpr char k_nelement[] = "nelement";
+constexpr char k_dim[] = "dim";
+constexpr char k_ndimension[] = "ndimension";
+constexpr char k_data_ptr[] = "data_ptr";
+constexpr char k_storage_offset[] = "storage_offset";
+constexpr char k___complex__[] = "__complex__";
+constexpr char k_is_inference[] = "is_inference";
+constexpr char k__is_view[] = "_is_view";
+constexpr char k_is_conj[] = "is_conj";
+constexpr char k_is_neg[] = "is_neg";
+
 PyMethodDef methods[] = {
-    {"tolist", tolist, METH_NOARGS, "The elements as nested lists; a 0-dim tensor's as a number."},
-    {"item", item_method, METH_NOARGS, "The only element as a Python number."},
-    {"numel", numel_method, METH_NOARGS, "The number of elements."},
-    {"nelement", numel_method, METH_NOARGS, "The number of elements."},
-    {"dim", dim_method, METH_NOARGS, "The number of dimensions."},
-    {"ndimension", dim_method, METH_NOARGS, "The number of dimensions."},
-    {"data_ptr", data_ptr, METH_NOARGS, "The address of the first element."},
-    {"storage_offset", storage_offset_method, METH_NOARGS, "The first element's place in the storage, in elements."},
-    {"__complex__", complex_method, METH_NOARGS, "The only element as a complex number."},
+    {"tolist", asked<tolist, k_tolist>, METH_NOARGS, "The elements as nested lists; a 0-dim tensor's as a number."},
+    {"item", asked<item_method, k_item>, METH_NOARGS, "The only element as a Python number."},
+    {"numel", asked<numel_method, k_numel>, METH_NOARGS, "The number of elements."},
+    {"nelement", asked<numel_method, k_nelement>, METH_NOARGS, "The number of elements."},
+    {"dim", asked<dim_method, k_dim>, METH_NOARGS, "The number of dimensions."},
+    {"ndimension", asked<dim_method, k_ndimension>, METH_NOARGS, "The number of dimensions."},
+    {"data_ptr", asked<data_ptr, k_data_ptr>, METH_NOARGS, "The address of the first element."},
+    {"storage_offset", asked<storage_offset_method, k_storage_offset>, METH_NOARGS,
+     "The first element's place in the storage, in elements."},
+    {"__complex__", asked<complex_method, k___complex__>, METH_NOARGS, "The only element as a complex number."},
     {"_make_subclass", make_subclass, METH_VARARGS | METH_STATIC,
      "Tensor._make_subclass(cls, data, requires_grad=False): data's memory as a leaf of class cls."},
     {"as_subclass", as_subclass, METH_O, "The same tensor as an instance of a subclass."},
-    {"is_inference", is_inference, METH_NOARGS, "Was it made in inference mode?"},
-    {"_is_view", is_view, METH_NOARGS, "Is it a view of `_base`?"},
-    {"is_conj", is_false, METH_NOARGS, "False: conjugates are never lazy here."},
-    {"is_neg", is_false, METH_NOARGS, "False: negatives are never lazy here."},
+    {"is_inference", asked<is_inference, k_is_inference>, METH_NOARGS, "Was it made in inference mode?"},
+    {"_is_view", asked<is_view, k__is_view>, METH_NOARGS, "Is it a view of `_base`?"},
+    {"is_conj", asked<is_false, k_is_conj>, METH_NOARGS, "False: conjugates are never lazy here."},
+    {"is_neg", asked<is_false, k_is_neg>, METH_NOARGS, "False: negatives are never lazy here."},
     {}};
 
 #define RL_SLOT(slot, rule, at) {Py_nb_##slot, reinterpret_cast<void*>(binary_slot<rule, kNames[at]>)}
@@ -829,7 +929,65 @@ const Register registered(ops);
 
 }  // namespace
 
+namespace {
+
+/// An attribute behind the question whether a subclass takes it over.
+struct Attribute {
+  getter get;
+  setter set;
+  const char* name;
+  PyObject* bound_get = nullptr;  // Tensor.<name>.__get__ and __set__, made at the first question
+  PyObject* bound_set = nullptr;
+};
+
+PyObject* bound_of(Attribute* a, PyObject*& slot, const char* method) {
+  if (slot == nullptr)
+    slot = Object::check(PyObject_GetAttrString(PyDict_GetItemString(tensor_type->tp_dict, a->name), method)).release();
+  return slot;
+}
+PyObject* get_asked(PyObject* o, void* closure) {
+  auto* a = static_cast<Attribute*>(closure);
+  if (is_exact_tensor(o) || !takes_over(o)) [[likely]]
+    return a->get(o, nullptr);
+  return guarded([&]() -> PyObject* {
+    if (auto r = intercept(bound_of(a, a->bound_get, "__get__"), &o, 1, nullptr)) return *r;
+    return a->get(o, nullptr);
+  });
+}
+int set_asked(PyObject* o, PyObject* value, void* closure) {
+  auto* a = static_cast<Attribute*>(closure);
+  if (is_exact_tensor(o) || value == nullptr || !takes_over(o)) [[likely]]
+    return a->set(o, value, nullptr);
+  int result = -1;
+  guarded([&]() -> PyObject* {
+    PyObject* const args[2] = {o, value};
+    if (auto r = intercept(bound_of(a, a->bound_set, "__set__"), args, 2, nullptr)) {
+      result = *r == nullptr ? -1 : 0;
+      Py_XDECREF(*r);
+    } else {
+      result = a->set(o, value, nullptr);
+    }
+    return nullptr;
+  });
+  return result;
+}
+/// Puts the question before all attributes of the table but __dict__.
+void ask_subclasses() {
+  static std::vector<Attribute> attributes;
+  attributes.reserve(std::size(getset));  // the closures point into it
+  for (PyGetSetDef& d : getset) {
+    if (d.name == nullptr || std::strcmp(d.name, "__dict__") == 0) continue;
+    attributes.push_back({d.get, d.set, d.name});
+    d.closure = &attributes.back();
+    if (d.get != nullptr) d.get = get_asked;
+    if (d.set != nullptr) d.set = set_asked;
+  }
+}
+
+}  // namespace
+
 void init_tensor_type(PyObject* module) {
+  ask_subclasses();
   tensor_type = reinterpret_cast<PyTypeObject*>(Object::check(PyType_FromSpec(&spec)).release());
   // Messages of Python itself name the type by this: "'Tensor' object has no attribute …", as in PyTorch. __module__
   // and __qualname__ are kept apart from it.

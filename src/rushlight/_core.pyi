@@ -103,6 +103,7 @@ _get_anomaly: Any
 _gradient_edge: Any
 _internal: Any
 _is_profiling: Any
+_overloaded: Any
 _pop_saved_hooks: Any
 _profile_enter: Any
 _profile_leave: Any
@@ -110,6 +111,7 @@ _profile_start: Any
 _profile_stop: Any
 _push_saved_hooks: Any
 _python_operator: Any
+_rewatch: Any
 _saved: Any
 _set_anomaly: Any
 _set_before_inplace: Any
