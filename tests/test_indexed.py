@@ -126,3 +126,19 @@ def test_a_wrong_index_changes_nothing() -> None:
     with pytest.raises(RuntimeError, match=f"index {N} is out of bounds for dimension 0 with size {N}"):
         y.scatter_add_(0, wrong[:, None].expand(2 * N, N)[-N:], x)
     assert rl.equal(x, y)
+
+
+def test_nothing_to_index_into() -> None:
+    """A dimension of size 0 has no index that fits, for reading as for writing."""
+    nothing, index = rl.ones(0), rl.tensor([0, 1])
+    for call in (
+        lambda: rl.gather(nothing, 0, index),
+        lambda: rl.take_along_dim(nothing, index),
+        lambda: rl.scatter(nothing, 0, index, 1.0),
+        lambda: rl.scatter_add(nothing, 0, index, rl.ones(2)),
+        lambda: rl.index_select(nothing, 0, index),
+        lambda: rl.index_add(nothing, 0, index, rl.ones(2)),
+        lambda: nothing[index],
+    ):
+        with pytest.raises((RuntimeError, IndexError)):
+            call()

@@ -515,7 +515,7 @@ bool is_sequence(PyObject* o) {
 /// The items of a sequence while Python code may run, which may change a list: each item is owned, each access checked.
 class Items {
  public:
-  explicit Items(PyObject* o) : o_(Object::check(PySequence_Fast(o, "not a sequence"))) {}
+  explicit Items(PyObject* o) : o_(PyList_Check(o) || PyTuple_Check(o) ? Object::borrow(o) : by_length(o)) {}
   Py_ssize_t size() const { return PySequence_Fast_GET_SIZE(o_.get()); }
   Object operator[](Py_ssize_t i) const {
     if (i >= size()) fail_value("the sequence became shorter while it was read");
@@ -523,6 +523,16 @@ class Items {
   }
 
  private:
+  /// As many items as its length says: what iterates without an end is still read in time.
+  static Object by_length(PyObject* o) {
+    const Py_ssize_t n = PySequence_Size(o);
+    if (n < 0) throw PythonError();
+    Object items = Object::check(PyTuple_New(n));
+    for (Py_ssize_t i = 0; i < n; ++i)
+      PyTuple_SET_ITEM(items.get(), i, Object::check(PySequence_GetItem(o, i)).release());
+    return items;
+  }
+
   Object o_;
 };
 

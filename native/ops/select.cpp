@@ -128,7 +128,7 @@ void scatter_raw(const Tensor& dst, int dim, const Tensor& index64, const Tensor
   const bool scalar = dst.ndim() == 0;
   const std::int64_t size = scalar ? 1 : dst.sizes()[dim];
   // All indices are checked first, so that a wrong one leaves everything as it was, unless nobody sees `dst` then.
-  const bool fresh = is_fresh(dst.get()) && how != Collide::Multiply;
+  const bool fresh = size > 0 && is_fresh(dst.get()) && how != Collide::Multiply;  // a limit of 0 is none
   const Tensor index = fresh ? contiguous_as(index64, DType::Int64) : fitting(index64, 0, size, dim);
   const Tensor values = src.dtype() == dst.dtype() ? src : to_contiguous(src, dst.dtype());
   const DimVec one(index.sizes().size(), 0), table = without(dst, dim, index.sizes().size());
@@ -159,8 +159,8 @@ Tensor gather_raw(const Tensor& t, int dim, const Tensor& index64) {
   const IndexedMove m{
       index.sizes(),   t.data(),   table,        scalar ? 0 : t.strides()[dim], index.data_as<std::int64_t>(),
       index.strides(), out.data(), out.strides()};
-  bool good;
-  {
+  bool good = size > 0;  // the kernel takes a size of 0 for "do not check"
+  if (good) {
     GilRelease gil(out.numel());
     good = move_from_table(t.itemsize(), m, size);
   }
