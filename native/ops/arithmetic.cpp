@@ -8,10 +8,15 @@
 namespace rl {
 namespace {
 
+[[noreturn, gnu::cold, gnu::noinline]] void fail_no_loop(const BinaryRule& rule, DType d) {
+  if (rule.kernel == nullptr) fail_runtime(rule.name, " not implemented for complex tensors.");
+  fail_unsupported(rule.kernel, d);
+}
+
 [[gnu::always_inline]] inline Loop loop_of(const BinaryRule& rule, DType d) {
   const Loop loop = kernels->pointwise.binary[int(rule.op)][int(compute_type(d))];
   if (loop == nullptr) [[unlikely]]
-    fail_unsupported(rule.kernel, d);
+    fail_no_loop(rule, d);
   return loop;
 }
 
@@ -230,17 +235,17 @@ const BinaryRule kAtan2{Binary::Atan2, "atan2",     "Atan2Backward0", "atan2_cpu
                         R::Float,      R::A | R::B, R::A | R::B,      atan2_vjp};
 const BinaryRule kHypot{Binary::Hypot, "hypot",       "HypotBackward0", "hypot_cpu",
                         R::Promote,    R::A | R::Out, R::B | R::Out,    hypot_vjp};
-const BinaryRule kMaximum{Binary::Maximum, "maximum",   "MaximumBackward0", "maximum_cpu",
+const BinaryRule kMaximum{Binary::Maximum, "maximum",   "MaximumBackward0", nullptr,
                           R::Promote,      R::A | R::B, R::A | R::B,        maximum_vjp};
-const BinaryRule kMinimum{Binary::Minimum, "minimum",   "MinimumBackward0", "minimum_cpu",
+const BinaryRule kMinimum{Binary::Minimum, "minimum",   "MinimumBackward0", nullptr,
                           R::Promote,      R::A | R::B, R::A | R::B,        minimum_vjp};
 const BinaryRule kClampMin{Binary::Maximum, "clamp_min", "ClampMinBackward1", "maximum_cpu", R::Promote,
                            R::A | R::B,     R::A | R::B, clamp_min_vjp,       nullptr,       "ClampMinBackward0"};
 const BinaryRule kClampMax{Binary::Minimum, "clamp_max", "ClampMaxBackward1", "minimum_cpu", R::Promote,
                            R::A | R::B,     R::A | R::B, clamp_max_vjp,       nullptr,       "ClampMaxBackward0"};
-const BinaryRule kFmax{Binary::Fmax, "fmax",      "FmaxBackward0", "fmax_cpu",
+const BinaryRule kFmax{Binary::Fmax, "fmax",      "FmaxBackward0", nullptr,
                        R::Promote,   R::A | R::B, R::A | R::B,     fmax_vjp};
-const BinaryRule kFmin{Binary::Fmin, "fmin",      "FminBackward0", "fmin_cpu",
+const BinaryRule kFmin{Binary::Fmin, "fmin",      "FminBackward0", nullptr,
                        R::Promote,   R::A | R::B, R::A | R::B,     fmin_vjp};
 const BinaryRule kCopysign{Binary::Copysign, "copysign", "CopysignBackward0", "copysign_cpu", R::Float,
                            R::A | R::Out,    0,          copysign_vjp,        nullptr,        "CopysignBackward1"};

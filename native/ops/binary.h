@@ -17,7 +17,7 @@ struct BinaryRule {
   Binary op;
   const char* name;
   const char* node;
-  const char* kernel;  // the name in "… not implemented for 'Long'"
+  const char* kernel;  // the name in "… not implemented for 'Long'"; null: complex numbers alone have no order
   Result result = Promote;
   std::uint8_t save_for_a = Nothing, save_for_b = Nothing;  // what the gradient of each operand needs
   /// Fills the gradients that are asked for (pointers not null). `a`, `b`, `out` are defined where saved.
