@@ -243,10 +243,8 @@ const BinaryRule kClampMin{Binary::Maximum, "clamp_min", "ClampMinBackward1", "m
                            R::A | R::B,     R::A | R::B, clamp_min_vjp,       nullptr,       "ClampMinBackward0"};
 const BinaryRule kClampMax{Binary::Minimum, "clamp_max", "ClampMaxBackward1", "minimum_cpu", R::Promote,
                            R::A | R::B,     R::A | R::B, clamp_max_vjp,       nullptr,       "ClampMaxBackward0"};
-const BinaryRule kFmax{Binary::Fmax, "fmax",      "FmaxBackward0", nullptr,
-                       R::Promote,   R::A | R::B, R::A | R::B,     fmax_vjp};
-const BinaryRule kFmin{Binary::Fmin, "fmin",      "FminBackward0", nullptr,
-                       R::Promote,   R::A | R::B, R::A | R::B,     fmin_vjp};
+const BinaryRule kFmax{Binary::Fmax, "fmax", "FmaxBackward0", nullptr, R::Promote, R::A | R::B, R::A | R::B, fmax_vjp};
+const BinaryRule kFmin{Binary::Fmin, "fmin", "FminBackward0", nullptr, R::Promote, R::A | R::B, R::A | R::B, fmin_vjp};
 const BinaryRule kCopysign{Binary::Copysign, "copysign", "CopysignBackward0", "copysign_cpu", R::Float,
                            R::A | R::Out,    0,          copysign_vjp,        nullptr,        "CopysignBackward1"};
 const BinaryRule kNextafter{Binary::Nextafter, "nextafter", "NextafterBackward0", "nextafter_cpu", R::Promote,
