@@ -178,6 +178,17 @@ def _sizes(*more: Sample) -> tuple[Sample, ...]:
     )  # fmt: skip
 
 
+def _triplets(make: Maker) -> Iterator[Sample]:
+    for swap, reduction in itertools.product((False, True), ("mean", "sum", "none")):
+        yield call(make(3, 4), make(3, 4), make(3, 4), swap=swap, reduction=reduction)
+    for distance in (lambda a, b: (a - b).abs().sum(-1), lambda a, b: ((a - b) ** 2).mean(-1)):
+        yield call(make(3, 4), make(3, 4), make(3, 4), distance_function=distance, margin=0.5)
+    yield call(make(4), make(4), make(4))
+    yield call(make(3, 4), make(4), make(3, 4))
+    yield call(make(3, 4), make(3, 4), make(3, 4), margin=-1.0)
+    yield call(make(3, 4), make(3, 4), make(3, 4), reduction="most")
+
+
 COMPOSED = "composed of other operators, of which the last one names the node"
 OVERLAP = "in place on an expanded tensor PyTorch's result depends on the order of its writes; rushlight refuses, as elsewhere"
 
@@ -361,6 +372,9 @@ TABLE: tuple[Row, ...] = (
         reason="PyTorch rounds the logarithm of the sum to 16 bits before it subtracts; here the result alone is rounded"),
     Row("nn.functional.softmin", "f"),
     *functional("cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits"),
+    *functional("cosine_embedding_loss cosine_similarity gaussian_nll_loss hinge_embedding_loss kl_div margin_ranking_loss multilabel_soft_margin_loss normalize poisson_nll_loss triplet_margin_loss"),
+    *functional("soft_margin_loss pairwise_distance", unlike={"node": COMPOSED}),
+    own("nn.functional.triplet_margin_with_distance_loss", "f", _triplets, dtypes=FLOAT),
     # copies and conversions
     *several("clone", "fm"),
     own("copy_", "m", _copy),
