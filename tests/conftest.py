@@ -13,11 +13,6 @@ import pytest
 
 from parity.report import Report
 
-# What the core does not do yet, see docs/differences.md: tests in NOT_YET are expected to fail (those that begin to pass
-# are taken off the list), and these files wait for operators or features without which they cannot be collected or end.
-NOT_YET = pathlib.Path(__file__).with_name("not_yet.txt")
-collect_ignore = ["parity"]
-
 REPORT = pytest.StashKey[Report]()
 
 
@@ -40,12 +35,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    waiting = set(NOT_YET.read_text(encoding="utf-8").splitlines()) if NOT_YET.exists() else set()
-    for item in items:
-        if item.nodeid in waiting:
-            # The garbage test does not end yet: some operator hangs on some argument.
-            runs = "on_garbage" not in item.nodeid
-            item.add_marker(pytest.mark.xfail(reason="not built yet: docs/differences.md", run=runs))
     if not (config.getoption("--slow") or os.environ.get("CI")):
         for item in items:
             if "slow" in item.keywords:
