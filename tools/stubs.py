@@ -395,7 +395,9 @@ def python_operators() -> list[PythonOperator]:
                 arguments.kw_defaults.append(ast.Constant(None))
             returns = _annotation(node.returns) if node.returns is not None else "Any"
             where = places[options.get("where", "BOTH")]
-            for name in [node.name, *ast.literal_eval(options.get("alias", "''")).split()]:
+            if "namespace" in options:
+                continue  # annotated where it stands
+            for name in [ast.literal_eval(options.get("name", repr(node.name))), *ast.literal_eval(options.get("alias", "''")).split()]:
                 found.append(PythonOperator(name, arguments, returns, ast.get_docstring(node) or "", where, False))
                 if options.get("inplace") == "True":
                     found.append(PythonOperator(f"{name}_", in_place, "Tensor", "", 2, True))

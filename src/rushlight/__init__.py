@@ -60,7 +60,7 @@ _NOT_HERE = (
 for _name in _NOT_HERE:
     globals().pop(_name, None)
 
-_SUBMODULES = ("_C", "overrides", "autograd", "nn", "profiler", "utils", "return_types")
+_SUBMODULES = ("_C", "overrides", "autograd", "linalg", "nn", "profiler", "utils", "return_types")
 
 
 def is_storage(obj: Any) -> builtins.bool:
@@ -84,6 +84,10 @@ def __getattr__(name: str) -> Any:
         from ._einsum import einsum
 
         return einsum
+    found = _ops.deferred(name)
+    if found is not None:
+        globals()[name] = found
+        return found
     raise AttributeError(missing(name))
 
 

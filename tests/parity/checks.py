@@ -35,6 +35,8 @@ def kinds(row: Row) -> list[str]:
             continue
         if kind in ("grad", "grad2", "node") and not row.grad:
             continue
+        if kind in row.fatal:
+            continue
         found.append(kind)
     return found
 
@@ -88,9 +90,17 @@ def same_error(row: Row, ours: Outcome, theirs: Outcome, where: object) -> bool:
         return False
     # PyTorch's functions in Python trip over an attribute of what is no tensor: the type is the better complaint.
     stumbles = isinstance(theirs.error, AttributeError) and isinstance(ours.error, TypeError)
-    if not stumbles and not isinstance(ours.error, type(theirs.error)):
+    if not stumbles and not same_type(ours.error, theirs.error):
         raise Differs(f"rushlight raises {describe(ours.error)}, PyTorch {describe(theirs.error)}; on ({where})")
     return False
+
+
+def same_type(ours: Exception, theirs: Exception) -> bool:
+    """A built-in exception or one of its subclasses; for PyTorch's own, the class that has its name."""
+    if isinstance(ours, type(theirs)):
+        return True
+    a, b = type(ours), type(theirs)
+    return (a.__module__, a.__qualname__) == (b.__module__, b.__qualname__)
 
 
 def describe(error: Exception | None) -> str:
@@ -151,6 +161,8 @@ def compare_call(
     where = f"{sample}{'; ' + note if note else ''}"
     our_out, their_out, our_args, their_args = both(row, sample, ours, theirs, form)
     if same_error(row, our_out, their_out, where):
+        if row.processed:
+            our_out.value, their_out.value = sample.process(our_out.value), sample.process(their_out.value)
         same_result(row, our_out.value, their_out.value, ours, theirs, where, computed)
     # Arguments: what the call changed it changed alike, and a call that failed changed nothing.
     before = list(tensors((sample.args, sample.kwargs)))
@@ -320,6 +332,8 @@ class Derivatives:
         if form == "i":  # a leaf may not change in place, its copy may
             args = (args[0].clone(), *args[1:])
         self.outcome = lib.attempt(caller(row, lib, form), *args, **kwargs)
+        if self.outcome.error is None:
+            self.outcome.value = sample.process(self.outcome.value)
         self.results = [t for t in tensors(self.outcome.value) if t.requires_grad]
 
     def pull(self, cotangents: list[torch.Tensor], again: bool) -> Outcome:

@@ -31,6 +31,9 @@ class Sample:
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any] = dataclasses.field(default_factory=dict)
+    # What the database does to a result before it takes gradients, so that nothing undetermined is left in it (signs of
+    # singular vectors); it is written in methods, which both libraries have.
+    process: Callable[[Any], Any] = lambda result: result
 
     def __str__(self) -> str:
         def brief(value: Any) -> Any:
@@ -48,7 +51,7 @@ class Sample:
         def each(value: Any) -> Any:
             return change(value) if isinstance(value, torch.Tensor) else value
 
-        return Sample(remake(self.args, each), remake(self.kwargs, each))
+        return Sample(remake(self.args, each), remake(self.kwargs, each), self.process)
 
 
 class Brief(str):
@@ -104,7 +107,7 @@ def samples(source: str | OwnSamples, dtype: str, *, grad: bool = False, cap: in
         if wanted not in info.dtypes:
             have = next((d for d in (torch.float32, torch.int64, *DTYPES.values()) if d in info.dtypes), wanted)
         for item in itertools.islice(info.sample_inputs("cpu", have, requires_grad=grad and have is wanted), 200):
-            sample = Sample((item.input, *item.args), dict(item.kwargs))
+            sample = Sample((item.input, *item.args), dict(item.kwargs), item.output_process_fn_grad)
             if sum(t.numel() for t in tensors((sample.args, sample.kwargs))) > LARGE:
                 continue
             found.append(sample if have is wanted else sample.map(functools.partial(_cast, have, wanted)))

@@ -1,8 +1,8 @@
 """Operators that are written in Python, out of others: the derivative comes free.
 
 One definition each: `@operator(...)` makes the function, the method, the in-place form and `out=`, asks
-`__torch_function__`, and puts the result where PyTorch has it. A family is a module; `load` imports them all, so a module
-here imports nothing that is slow to import.
+`__torch_function__`, and puts the result where PyTorch has it. A family is a module. `load` imports those of EAGER, so
+that they import nothing that is slow to import; the others wait until one of their names is used (DEFERRED).
 """
 
 from __future__ import annotations
@@ -24,27 +24,44 @@ OUT_RULES = {False: -1, True: 0, "cast": 1, "same": 2, "found": 3, "any": 4}
 
 #: What `rushlight.<name>` is, for all operators with a function in that namespace.
 functions: dict[str, Any] = {}
+#: The same for `rushlight.<namespace>.<name>`.
+namespaces: dict[str, dict[str, Any]] = {}
+
+#: Families that are loaded when one of these names is first used: names in the main namespace that are functions and
+#: methods, and those that are functions alone. Names in a namespace of their own load with its module.
+DEFERRED = {
+    "linalg": (
+        "cholesky cholesky_inverse cholesky_solve det geqrf inverse logdet lu lu_solve matrix_exp matrix_power orgqr ormqr "
+        "pinverse qr slogdet svd triangular_solve",
+        "lu_unpack pca_lowrank svd_lowrank",
+    ),
+}
 
 
 def operator(
-    kind: str = "Other", *, where: int = BOTH, out: bool | str = False, inplace: bool = False, alias: str = ""
+    kind: str = "Other", *, where: int = BOTH, out: bool | str = False, inplace: bool = False, alias: str = "",
+    name: str = "", namespace: str = ""
 ) -> Callable[[Function], Any]:
     """Makes an operator of a function on tensors.
 
     kind: what it is mathematically (one of the core's kinds); where: function, method or both; out: it takes `out=`,
     and which dtypes that may have ("cast", "same", "found" or "any", see OUT_RULES; True: "cast" for pointwise
     operators and comparisons, else "same"); inplace: there is a method `name_`, too; alias: other names, separated by
-    spaces.
+    spaces; name: the operator's, where it is not the function's; namespace: "linalg" for `rushlight.linalg.<name>`.
     """
 
     def define(function: Function) -> Any:
         result = None
-        for name in (function.__name__, *alias.split()):
-            made = _core._python_operator(function, name, kind, where, OUT_RULES[out])
-            if where & FUNCTION:
-                functions[name] = made
+        for own in (name or function.__name__, *alias.split()):
+            if namespace:
+                made = _core._python_operator(function, f"{namespace}_{own}", kind, FUNCTION, OUT_RULES[out])
+                namespaces.setdefault(namespace, {})[own] = made
+            else:
+                made = _core._python_operator(function, own, kind, where, OUT_RULES[out])
+                if where & FUNCTION:
+                    functions[own] = made
             if inplace:
-                _core._python_operator(_in_place(function, name), f"{name}_", kind, METHOD, -1)
+                _core._python_operator(_in_place(function, own), f"{own}_", kind, METHOD, -1)
             result = result or made
         return result
 
@@ -102,11 +119,43 @@ def _in_place(function: Function, name: str) -> Function:
     return form
 
 
+class _Deferred:
+    """Stands for a method until its family is loaded, which puts the operator in its place."""
+
+    __slots__ = ("family", "name")
+
+    def __init__(self, family: str, name: str) -> None:
+        self.family, self.name = family, name
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        load_family(self.family)
+        return getattr(owner if instance is None else instance, self.name)
+
+
+def load_family(family: str) -> dict[str, Any]:
+    """Imports a family and gives what it has in the namespace of its name."""
+    import importlib
+
+    _core._internal(vars(importlib.import_module(f"{__name__}.{family}")))
+    return namespaces.get(family, {})
+
+
+def deferred(name: str) -> Any:
+    """The function of this name in the main namespace if a family that is not loaded yet has it, else None."""
+    for family, (both, alone) in DEFERRED.items():
+        if name in both.split() or name in alone.split():
+            load_family(family)
+            return functions[name]
+    return None
+
+
 def load() -> dict[str, Any]:
     """Imports all families and gives the functions of the main namespace."""
     from . import pointwise, reduce, shape  # noqa: F401
 
-    for family in list(globals().values()):
-        if type(family) is type(_core):
-            _core._internal(vars(family))  # messages name the user's lines
+    for module in (pointwise, reduce, shape):
+        _core._internal(vars(module))  # messages name the user's lines
+    for family, (both, _) in DEFERRED.items():
+        for name in both.split():
+            setattr(_core.Tensor, name, _Deferred(family, name))
     return functions

@@ -90,7 +90,9 @@ class FunctionMeta(type):
     def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
         super().__init__(name, bases, namespace)
         members = {"_forward_cls": cls, "__module__": "torch.autograd.function"}
-        cls._backward_cls = type(f"{name}Backward", (BackwardCFunction,), members)
+        # The operators of the library that are Functions name their node as PyTorch's native operator does.
+        node = namespace.get("_node_name", f"{name}Backward")
+        cls._backward_cls = type(node, (BackwardCFunction,), members)
         if bases:
             cls._has_setup = _overrides(cls, "setup_context")
             own_backward, own_vjp = _overrides(cls, "backward"), _overrides(cls, "vjp")
