@@ -397,7 +397,10 @@ def python_operators() -> list[PythonOperator]:
             where = places[options.get("where", "BOTH")]
             if "namespace" in options:
                 continue  # annotated where it stands
-            for name in [ast.literal_eval(options.get("name", repr(node.name))), *ast.literal_eval(options.get("alias", "''")).split()]:
+            for name in [
+                ast.literal_eval(options.get("name", repr(node.name))),
+                *ast.literal_eval(options.get("alias", "''")).split(),
+            ]:
                 found.append(PythonOperator(name, arguments, returns, ast.get_docstring(node) or "", where, False))
                 if options.get("inplace") == "True":
                     found.append(PythonOperator(f"{name}_", in_place, "Tensor", "", 2, True))

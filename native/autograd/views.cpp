@@ -138,8 +138,9 @@ void check_inplace(const Tensor& t, bool tracked_inputs) {
         "tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details.");
   }
   if (!modes.grad) return;
-  if (t.requires_grad() && t.is_leaf() && !is_view(t)) {
-    fail_runtime("a leaf Variable that requires grad is being used in an in-place operation.");
+  if (t.requires_grad() && t.is_leaf()) {
+    fail_runtime(is_view(t) ? "a view of a leaf Variable that requires grad is being used in an in-place operation."
+                            : "a leaf Variable that requires grad is being used in an in-place operation.");
   }
   if (!is_view(t)) return;
   const Tensor base = Tensor::borrow(t->base);

@@ -245,7 +245,7 @@ PyObject* contiguous_op(const OpDef&, Args& a) {
 PyObject* detach_op(const OpDef&, Args& a) { return detach(a.tensor(0)).release(); }
 PyObject* detach_op_(const OpDef&, Args& a) {
   Tensor t = a.tensor(0);
-  if (t->has(kIsView) && tracked(t)) {
+  if (t->has(kIsView)) {
     fail_runtime(
         "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
         "training, and gradient_as_bucket_view is set "
@@ -292,7 +292,10 @@ PyObject* fill_op_(const OpDef& def, Args& a) {
 }
 
 Tensor converted(const Tensor& t, DType d, bool copy, Format f) {
-  const bool laid_out = f == Format::None || f == Format::Preserve || has_format(t, f);
+  // To PyTorch whatever is not channels last is in the contiguous format here.
+  const bool laid_out = f == Format::None || f == Format::Preserve || has_format(t, f) ||
+                        (f == Format::Contiguous && !(t.ndim() == 4 && has_format(t, Format::ChannelsLast)) &&
+                         !(t.ndim() == 5 && has_format(t, Format::ChannelsLast3d)));
   if (d == t.dtype() && !copy && laid_out) return t;
   if (d == t.dtype() && recording(t)) {
     // to() names its node by what it is, also where only the memory changes.

@@ -288,6 +288,7 @@ void record_unary(const UnaryRule& rule, const Tensor& out, const Tensor& x, Ten
 }  // namespace
 
 Tensor unary(Unary op, const Tensor& t) {
+  if (op == Unary::Conj && !is_complex(t.dtype())) return t;  // as PyTorch: no copy of what is its own conjugate
   const UnaryRule& rule = rule_of(op);
   Tensor out = forward(rule, t);
   if (recording(t) && rule.vjp != nullptr) record_unary(rule, out, t);
@@ -331,7 +332,13 @@ PyObject* unary_op(const OpDef& def, Args& a) {
 }
 PyObject* unary_op_(const OpDef& def, Args& a) {
   Tensor x = a.tensor(0);
-  unary_inplace(rule_of(def), x);
+  const UnaryRule& rule = rule_of(def);
+  if (rule.op == Unary::Conj && !is_complex(x.dtype())) {
+    check_inplace(x, recording(x));
+    x->bump_version();
+  } else {
+    unary_inplace(rule, x);
+  }
   return x.release();
 }
 

@@ -215,17 +215,17 @@ LINALG_UNLIKE = {
         "linalg.cond linalg.cross linalg.det linalg.eigh linalg.eigvalsh linalg.ldl_factor "
         "linalg.ldl_factor_ex linalg.ldl_solve linalg.lu linalg.lu_factor linalg.lu_factor_ex "
         "linalg.lu_solve linalg.matrix_rank linalg.norm linalg.pinv linalg.solve linalg.solve_ex "
-        "linalg.svd linalg.svdvals linalg.vander lu_solve matrix_exp svd triangular_solve"
+        "linalg.svd linalg.svdvals linalg.vander lu_solve matrix_exp svd triangular_solve",
     ),
     "strided": (
         "expanded matrices are singular: what LAPACK leaves is not determined",
         "cholesky_inverse cholesky_solve geqrf linalg.cholesky_ex linalg.eig linalg.eigvals "
-        "linalg.inv_ex linalg.lstsq linalg.qr linalg.svd pinverse qr svd"
+        "linalg.inv_ex linalg.lstsq linalg.qr linalg.svd pinverse qr svd",
     ),
     "strides": (
         "a layout that NumPy gives",
         "linalg.householder_product linalg.lstsq linalg.lu_solve linalg.solve linalg.solve_ex "
-        "linalg.solve_triangular orgqr ormqr triangular_solve"
+        "linalg.solve_triangular orgqr ormqr triangular_solve",
     ),
     "node": (
         "composed of operators, the last of which names the node",
@@ -233,32 +233,31 @@ LINALG_UNLIKE = {
         "linalg.householder_product linalg.ldl_solve linalg.lstsq linalg.lu linalg.lu_solve "
         "linalg.matrix_norm linalg.matrix_power linalg.multi_dot linalg.pinv linalg.solve "
         "linalg.solve_ex linalg.solve_triangular linalg.tensorinv linalg.vecdot linalg.vector_norm "
-        "lu_solve lu_unpack matrix_power orgqr ormqr pinverse triangular_solve"
+        "lu_solve lu_unpack matrix_power orgqr ormqr pinverse triangular_solve",
     ),
     "grad2": (
         "second derivatives of empty results, at zeros, and of the triangle that is not read (0 here)",
         "cholesky_inverse cholesky_solve geqrf linalg.householder_product linalg.ldl_solve linalg.lstsq "
-        "linalg.matrix_power linalg.norm linalg.slogdet logdet matrix_power orgqr slogdet"
+        "linalg.matrix_power linalg.norm linalg.slogdet logdet matrix_power orgqr slogdet",
     ),
     "out": (
         "the dtype of out= follows another rule, or the result is determined up to a sign only",
         "linalg.eig linalg.eigh linalg.eigvals linalg.householder_product linalg.matrix_power "
-        "linalg.norm matrix_power orgqr"
+        "linalg.norm matrix_power orgqr",
     ),
     "grad": (
         "derivatives of empty results, by tolerances, and of the triangle that is not read (0 here)",
         "cholesky_inverse cholesky_solve geqrf linalg.householder_product linalg.ldl_solve linalg.lstsq "
-        "linalg.pinv orgqr"
+        "linalg.pinv orgqr",
     ),
     "shapes": (
         "0-dim and empty inputs are refused in other words, or not at all",
         "cholesky linalg.ldl_solve linalg.matrix_norm linalg.norm linalg.tensorinv linalg.tensorsolve "
-        "linalg.vander linalg.vector_norm lu_unpack"
+        "linalg.vander linalg.vector_norm lu_unpack",
     ),
     "errors": (
         "some wrong uses are refused in other words, or not at all",
-        "cholesky linalg.ldl_solve linalg.matrix_norm linalg.multi_dot linalg.pinv lu ormqr "
-        "triangular_solve"
+        "cholesky linalg.ldl_solve linalg.matrix_norm linalg.multi_dot linalg.pinv lu ormqr triangular_solve",
     ),
 }
 
@@ -282,6 +281,7 @@ TABLE: tuple[Row, ...] = (
     plain("arange", call(5), call(2, 7), call(2, 7, 2), call(5.0), call(0, 1, 0.3), call(5, 0, -2), call(0, 5, dtype=torch.float16), call(0), call(1, 0),
           call(0, 1, 0), call(3, dtype=torch.int8), call(2.5, 7), call("text")),
     plain("linspace", call(0, 1, 5), call(3, 10, 1), call(0, 1, 0), call(-2, 5, 7, dtype=torch.float64), call(0, 10, 4, dtype=torch.int64), call(0, 1, -1), call(0, 1j, 3)),
+    plain("logspace", call(0, 1, 5), call(-2, 5, 7, dtype=torch.float64), call(0, 1, 0), call(0, 3, 4, 2.0), call(0, 1, -1), call(0, 3, 4, dtype=torch.int64)),
     plain("eye", call(3), call(2, 4), call(0), call(3, 2, dtype=torch.int64), call(-1), call(2, dtype=torch.bool)),
     plain("tril_indices", call(3, 3), call(4, 3, -1), call(4, 3, 1), call(0, 2), call(-1, 2)),
     plain("triu_indices", call(3, 3), call(4, 3, -1), call(4, 3, 1), call(0, 2), call(-1, 2)),
@@ -328,8 +328,7 @@ TABLE: tuple[Row, ...] = (
     *several("logaddexp2 ldexp", "fmo"),
     *several("float_power nextafter heaviside gcd lcm", "fmio"),
     *unary("sgn deg2rad rad2deg"),
-    Row("sinc", "fmio", tolerance={"float16": (5e-2, 1e-3), "bfloat16": (2e-1, 1e-2)}, reason="PyTorch rounds pi * x to 16 bits before it takes the sine; rushlight rounds once",
-        unlike={"grad2": "PyTorch's second derivative at 0 is nan; it is -pi^2 / 3"}),
+    Row("sinc", "fmio", tolerance={"float16": (5e-2, 1e-3), "bfloat16": (2e-1, 1e-2)}, reason="PyTorch rounds pi * x to 16 bits before it takes the sine; rushlight rounds once"),
     *several("signbit isneginf isposinf", "fmo", grad=False),
     Row("frexp", "fm"),
     # other names
@@ -350,7 +349,8 @@ TABLE: tuple[Row, ...] = (
     Row("conj", "fm"),
     # activations
     own("relu", "fmi", _one),
-    *functional("relu relu6 gelu elu leaky_relu softplus hardtanh hardswish logsigmoid selu celu mish softsign tanhshrink threshold"),
+    Row("nn.functional.logsigmoid", "f", core=("logsigmoid", "log_sigmoid")),
+    *functional("relu relu6 gelu elu leaky_relu softplus hardtanh hardswish selu celu mish softsign tanhshrink threshold"),
     *functional("silu", accepts="PyTorch refuses the derivative for complex numbers, though it has one"),
     *functional("hardsigmoid", accepts="PyTorch has no second derivative, which is 0"),
     # comparison, logic, bits
@@ -433,6 +433,17 @@ TABLE: tuple[Row, ...] = (
     Row("histc", "fmo", grad=False, tolerance={"float16": (0, 1)}, reason="PyTorch finds the interval in 16 bits: a value near a bound moves"),
     Row("bincount", "fm", grad=False),
     *several("unique unique_consecutive", "fm", grad=False),
+    # other names, and what else the core has
+    *several("concat concatenate", "fo", source="cat"),
+    Row("ger", "fmo", "outer"),
+    Row("moveaxis", "fm", "movedim"),
+    *several("swapaxes swapdims", "fm", source="transpose"),
+    Row("split_with_sizes", "fm", unlike={"shapes": "a 0-dim tensor with a dimension that it has not: PyTorch names the tensor, not the dimension"}),
+    Row("empty_strided", "f", grad=False, compare=False),
+    Row("empty_permuted", "f", grad=False, compare=False),
+    Row("conj_physical", "fmio"),
+    Row("hardshrink", "fm", "nn.functional.hardshrink"),
+    *functional("softshrink", unlike={"texts": "PyTorch names the range of the dtype"}),
     # linear algebra
     *linalg("cholesky cholesky_ex inv inv_ex solve solve_ex solve_triangular det slogdet qr svd svdvals eigvals eigvalsh"),
     *linalg("eig eigh", processed=True),

@@ -39,8 +39,14 @@ DEFERRED = {
 
 
 def operator(
-    kind: str = "Other", *, where: int = BOTH, out: bool | str = False, inplace: bool = False, alias: str = "",
-    name: str = "", namespace: str = ""
+    kind: str = "Other",
+    *,
+    where: int = BOTH,
+    out: bool | str = False,
+    inplace: bool = False,
+    alias: str = "",
+    name: str = "",
+    namespace: str = "",
 ) -> Callable[[Function], Any]:
     """Makes an operator of a function on tensors.
 

@@ -326,9 +326,7 @@ class _SolveTriangular(Function):
 
 
 @operator("Other", namespace="linalg", out=True)
-def solve_triangular(
-    A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
-) -> Tensor:
+def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Tensor:
     """X with A X = B (X A = B where not `left`) for triangular A; the other triangle is not looked at."""
     _need_square(A, "linalg.solve_triangular")
     _need_matrix(B, "linalg.solve_triangular", "B")
@@ -347,24 +345,17 @@ def triangular_solve(
 ) -> Any:
     """X with A X = b (or A^T X = b) for triangular A, and a copy of A; torch.linalg.solve_triangular is its successor."""
     if b.ndim < 2:
-        raise RuntimeError(f"torch.triangular_solve: Expected b to have at least 2 dimensions, but it has {b.ndim} dimensions instead")
+        raise RuntimeError(
+            f"torch.triangular_solve: Expected b to have at least 2 dimensions, but it has {b.ndim} dimensions instead"
+        )
     if A.ndim < 2:
-        raise RuntimeError(f"torch.triangular_solve: Expected A to have at least 2 dimensions, but it has {A.ndim} dimensions instead")
+        raise RuntimeError(
+            f"torch.triangular_solve: Expected A to have at least 2 dimensions, but it has {A.ndim} dimensions instead"
+        )
     _check_system(A, b, "triangular_solve")
     T = A.triu() if upper else A.tril()
     X = _SolveTriangular.apply(T.mT if transpose else T, b, upper != transpose, unitriangular)
     return make("triangular_solve", ("solution", "cloned_coefficient"), (X, A.clone()))
-
-
-def _singular(a: Any, b: Any) -> tuple[Any, int]:
-    """Solves one system after the other: the solutions, and which of the matrices is singular first (-1: none)."""
-    x, bad = np.full(b.shape, np.nan, b.dtype), -1
-    for i in range(len(a)):
-        try:
-            x[i] = np.linalg.solve(a[i], b[i])
-        except np.linalg.LinAlgError:
-            bad = i if bad < 0 else bad
-    return x, bad
 
 
 def _zero_pivot(m: Any) -> int:
@@ -575,9 +566,9 @@ class _Slogdet(Function):
     def forward(ctx: Any, A: Tensor) -> Any:
         a = _array(A)
         sign, logabs = np.linalg.slogdet(a)
-        s, l = _rows(np.asarray(sign, a.dtype)), _rows(np.asarray(logabs, a.real.dtype))
+        s, log = _rows(np.asarray(sign, a.dtype)), _rows(np.asarray(logabs, a.real.dtype))
         ctx.save_for_backward(A, s)
-        return s, l
+        return s, log
 
     @staticmethod
     def backward(ctx: Any, g_sign: Tensor, g_log: Tensor) -> Tensor:
@@ -627,7 +618,7 @@ class _Qr(Function):
     _node_name = "LinalgQrBackward0"
 
     @staticmethod
-    def forward(ctx: Any, A: Tensor, mode: str) -> Any:
+    def forward(ctx: Any, A: Tensor, mode: Any) -> Any:
         a = _array(A)
         if mode == "r":
             q, r = np.zeros(0, a.dtype), np.linalg.qr(a, "r")
@@ -648,9 +639,7 @@ class _Qr(Function):
                 "linalg.qr(A, mode='reduced') if you are going to differentiate through linalg.qr."
             )
         if ctx.mode == "complete" and m > n:
-            raise RuntimeError(
-                "The QR decomposition is not differentiable when mode='complete' and nrows > ncols."
-            )
+            raise RuntimeError("The QR decomposition is not differentiable when mode='complete' and nrows > ncols.")
         if m >= n:
             return _qr_tall(Q, R, gQ, gR), None
         # A = [X Y], R = [U V] with X = Q U, Y = Q V.
@@ -777,7 +766,7 @@ class _Eigh(Function):
     _node_name = "LinalgEighBackward0"
 
     @staticmethod
-    def forward(ctx: Any, A: Tensor, uplo: str) -> Any:
+    def forward(ctx: Any, A: Tensor, uplo: Any) -> Any:
         try:
             w, v = np.linalg.eigh(_array(A), uplo)
         except np.linalg.LinAlgError:
@@ -801,7 +790,7 @@ class _Eigh(Function):
         return V @ inner @ V.mH, None
 
 
-def _uplo(value: str) -> str:
+def _uplo(value: str) -> Any:
     if value.upper() not in ("L", "U"):
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {value}")
     return value.upper()
@@ -1075,17 +1064,11 @@ def ldl_factor_ex(A: Tensor, *, hermitian: bool = False, check_errors: bool = Fa
         for i, m in enumerate(flat):
             ld[i], pivots[i], info[i] = routine(m, lower=True)
             ld[i] = np.tril(ld[i])
-            pivots[i] = _from_lapack(pivots[i])
     result = _columns(ld.reshape(a.shape)), _rows(pivots.reshape(a.shape[:-1])), _rows(info.reshape(a.shape[:-2]))
     if check_errors and info.any():
         i = int(np.flatnonzero(info)[0])
         raise LinAlgError(f"torch.linalg.ldl_factor_ex: {_which(i, A.ndim)}The factorization could not be completed.")
     return make("linalg_ldl_factor_ex", ("LD", "pivots", "info"), result)
-
-
-def _from_lapack(pivots: Any) -> Any:
-    """SciPy leaves LAPACK's pivots as they are: from 1, pairs of equal negative ones for blocks of 2."""
-    return pivots
 
 
 @operator("Other", namespace="linalg", out=True)
@@ -1100,7 +1083,9 @@ def ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False)
     """X with A X = B from A's LDL decomposition."""
     _need_square(LD, "torch.linalg.ldl_solve", "LD")
     if B.ndim < 2:
-        raise RuntimeError(f"torch.linalg.ldl_solve: Expected B to have at least 2 dimensions, but it has {B.ndim} dimensions instead")
+        raise RuntimeError(
+            f"torch.linalg.ldl_solve: Expected B to have at least 2 dimensions, but it has {B.ndim} dimensions instead"
+        )
     if pivots.dtype != core.int32 and pivots.dtype != core.int64:
         raise RuntimeError(f"torch.linalg.ldl_solve: Expected pivots to be integers. Got {_SCALARS[pivots.dtype]}")
     _need_same(LD, B, "torch.linalg.ldl_solve")
@@ -1239,7 +1224,7 @@ class _Pinv(Function):
         first = -(Yh @ g @ Yh)
         K = gh @ Y
         second = K @ Yh - A @ (Y @ (K @ Yh))
-        third = Yh @ (Y @ gh) if False else Yh @ Y @ gh
+        third = Yh @ Y @ gh
         third = third - (third @ Y) @ A
         return first + second + third, None, None
 
@@ -1311,7 +1296,9 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     if B.ndim < 1:
         raise RuntimeError(f"{name}: other must have at least 1 dimension.")
     if A.dtype != B.dtype:
-        raise RuntimeError(f"{name}: Expected input and other to have the same dtype, but got input's dtype {_SCALARS[A.dtype]} and other's dtype {_SCALARS[B.dtype]}")
+        raise RuntimeError(
+            f"{name}: Expected input and other to have the same dtype, but got input's dtype {_SCALARS[A.dtype]} and other's dtype {_SCALARS[B.dtype]}"
+        )
     if driver is not None and driver not in ("gels", "gelsy", "gelsd", "gelss"):
         raise RuntimeError(f"{name}: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)")
     _need_float(A, name)
@@ -1319,7 +1306,11 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     B2 = B.unsqueeze(-1) if vector else B
     if A.shape[-2] != B2.shape[-2]:
         where = "other.shape[-1]" if vector else "other.shape[-2]"
-        raise RuntimeError(f"{name}: input.shape[-2] should match {where}" if not vector else f"{name}: input.shape[-2] should match other.shape[-1]")
+        raise RuntimeError(
+            f"{name}: input.shape[-2] should match {where}"
+            if not vector
+            else f"{name}: input.shape[-2] should match other.shape[-1]"
+        )
     used = driver or "gelsy"
     m, n = A.shape[-2:]
     S = _spectrum(A, False) if A.numel() else core.zeros((*A.shape[:-2], min(m, n)), dtype=A.dtype.to_real())
@@ -1347,13 +1338,19 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
 def vector_norm(x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """(sum |x|^ord)^(1/ord) over `dim`, of the flattened tensor by default; inf, -inf and 0 as limits."""
     if not (x.is_floating_point() or x.is_complex()):
-        raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {_SCALARS[x.dtype]}")
+        raise RuntimeError(
+            f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {_SCALARS[x.dtype]}"
+        )
     if dtype is not None:
         if not (dtype.is_floating_point or dtype.is_complex):
-            raise RuntimeError(f"linalg.vector_norm: dtype should be floating point or complex, but got {_SCALARS[dtype]}")
+            raise RuntimeError(
+                f"linalg.vector_norm: dtype should be floating point or complex, but got {_SCALARS[dtype]}"
+            )
         if x.is_complex() != dtype.is_complex:
             kind = "complex" if x.is_complex() else "real"
-            raise RuntimeError(f"linalg.vector_norm: dtype should be {kind} for {kind} inputs, but got {_SCALARS[dtype]}")
+            raise RuntimeError(
+                f"linalg.vector_norm: dtype should be {kind} for {kind} inputs, but got {_SCALARS[dtype]}"
+            )
         if core.promote_types(x.dtype, dtype) != dtype:
             raise RuntimeError(
                 f"linalg.vector_norm: the dtype of the input ({_SCALARS[x.dtype]}) should be convertible without narrowing to "
@@ -1378,11 +1375,15 @@ def _two_dims(dim: Any, ndim: int, name: str) -> tuple[int, int]:
 
 
 @operator("Reduction", namespace="linalg", out=True)
-def matrix_norm(A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def matrix_norm(
+    A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
+) -> Tensor:
     """A norm of the matrices in two dimensions: 'fro', 'nuc', 1, -1, inf, -inf, 2 or -2."""
     _need_matrix(A, "linalg.matrix_norm")
     if not (A.is_floating_point() or A.is_complex()):
-        raise RuntimeError(f"linalg.matrix_norm: Expected a floating point or complex tensor as input. Got {_SCALARS[A.dtype]}")
+        raise RuntimeError(
+            f"linalg.matrix_norm: Expected a floating point or complex tensor as input. Got {_SCALARS[A.dtype]}"
+        )
     rows, columns = _two_dims(dim, A.ndim, "linalg.matrix_norm")
     if dtype is not None:
         A = A.to(dtype)
@@ -1418,12 +1419,18 @@ def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, 
         if ord is not None:
             raise RuntimeError(f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dim)}")
     if dim is None and ord is not None and A.ndim not in (1, 2):
-        raise RuntimeError(f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {A.ndim}D.")
+        raise RuntimeError(
+            f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {A.ndim}D."
+        )
     matrices = (dim is None and A.ndim == 2) or (dim is not None and not isinstance(dim, int) and len(dim) == 2)
     if ord is not None and matrices:
         return matrix_norm(A, ord, (0, 1) if dim is None else dim, keepdim, dtype=dtype)
     if isinstance(ord, str):
-        raise RuntimeError(f"linalg.norm: Order {ord} not supported for vectors" if dim is not None or A.ndim == 1 else f"linalg.matrix_norm: Order {ord} not supported.")
+        raise RuntimeError(
+            f"linalg.norm: Order {ord} not supported for vectors"
+            if dim is not None or A.ndim == 1
+            else f"linalg.matrix_norm: Order {ord} not supported."
+        )
     return vector_norm(A, 2 if ord is None else ord, dim, keepdim, dtype=dtype)
 
 
@@ -1459,14 +1466,13 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
     if n == 0:
         # Of the input only that it has a (zero) derivative remains.
         return input.masked_fill(core.ones((), dtype=core.bool), 0) + _identity(input, input.shape[-1])
-    result, square = None, input
-    while True:
+    square, result = input, None
+    while n > 1:
         if n & 1:
             result = square if result is None else result @ square
         n >>= 1
-        if not n:
-            break
         square = square @ square
+    result = square if result is None else result @ square
     return result.clone() if result is input else result
 
 
@@ -1525,7 +1531,9 @@ def _expm(a: Any) -> Any:
 def matrix_exp(input: Tensor) -> Tensor:
     """The exponential of matrices [..., n, n]."""
     if not (input.is_floating_point() or input.is_complex()):
-        raise RuntimeError(f"linalg.matrix_exp: Expected a floating point or complex tensor as input. Got {_SCALARS[input.dtype]}")
+        raise RuntimeError(
+            f"linalg.matrix_exp: Expected a floating point or complex tensor as input. Got {_SCALARS[input.dtype]}"
+        )
     _need_square(input, "linalg.matrix_exp")
     if input.dtype in (core.float16, core.bfloat16):
         return _MatrixExp.apply(input.float()).to(input.dtype)
@@ -1547,10 +1555,18 @@ def multi_dot(tensors: Any) -> Tensor:
     for i, t in enumerate(given):
         ends = i in (0, len(given) - 1)
         if t.ndim not in ((1, 2) if ends else (2,)):
-            place = "the first tensor must be 1D or 2D" if i == 0 else "the last tensor must be 1D or 2D" if ends else f"tensor {i} must be 2D"
+            place = (
+                "the first tensor must be 1D or 2D"
+                if i == 0
+                else "the last tensor must be 1D or 2D"
+                if ends
+                else f"tensor {i} must be 2D"
+            )
             raise RuntimeError(f"multi_dot(): {place} but got {t.ndim}D")
         if t.dtype != given[0].dtype:
-            raise RuntimeError(f"multi_dot(): all tensors must have be the same dtype but tensor 0 is {_SCALARS[given[0].dtype]} and tensor {i} {_SCALARS[t.dtype]}")
+            raise RuntimeError(
+                f"multi_dot(): all tensors must have be the same dtype but tensor 0 is {_SCALARS[given[0].dtype]} and tensor {i} {_SCALARS[t.dtype]}"
+            )
     first, last = given[0].ndim == 1, given[-1].ndim == 1
     if first:
         given[0] = given[0].unsqueeze(0)
@@ -1630,9 +1646,10 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
 @operator("Contraction", namespace="linalg", out=True)
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """sum conj(x) y along a dimension."""
-    for t in (x,):
-        if not (t.is_floating_point() or t.is_complex()):
-            raise RuntimeError(f"linalg.vecdot: Expected a floating point or complex tensor as input. Got {_SCALARS[t.dtype]}")
+    if not (x.is_floating_point() or x.is_complex()):
+        raise RuntimeError(
+            f"linalg.vecdot: Expected a floating point or complex tensor as input. Got {_SCALARS[x.dtype]}"
+        )
     return (x.conj() * y).sum(dim)
 
 
@@ -1645,7 +1662,9 @@ def _cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     if not -n <= dim < n:
         raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
     if input.shape[dim] != 3 or other.shape[dim] != 3:
-        raise RuntimeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {input.shape[dim]} and {other.shape[dim]}")
+        raise RuntimeError(
+            f"linalg.cross: inputs dimension {dim} must have length 3. Got {input.shape[dim]} and {other.shape[dim]}"
+        )
     shape = np.broadcast_shapes(tuple(input.shape), tuple(other.shape))
     return input.expand(shape).cross(other.expand(shape), dim)
 
@@ -1710,5 +1729,3 @@ def pca_lowrank(A: Tensor, q: int | None = None, center: bool = True, niter: int
     if not (A.is_floating_point() or A.is_complex()):
         raise ValueError(f"input must be a float or complex tensor, got {A.dtype}")
     return svd_lowrank(A - A.mean(-2, keepdim=True) if center else A, q, niter)
-
-
