@@ -415,6 +415,13 @@ def node(row: Row, ours: Library, theirs: Library) -> None:
                 Derivatives(row, sample, theirs, main_form(row)),
             )
             if mine.outcome.error is None and oracle.outcome.error is None:
+                require(
+                    len(mine.results) == len(oracle.results),
+                    sample,
+                    "results with history",
+                    len(mine.results),
+                    len(oracle.results),
+                )
                 for a, b in zip(mine.results, oracle.results, strict=True):
                     if b.grad_fn is not None:
                         require(a.grad_fn is not None, sample, "grad_fn", None, b.grad_fn.name())

@@ -621,10 +621,9 @@ class _Qr(Function):
     def forward(ctx: Any, A: Tensor, mode: Any) -> Any:
         a = _array(A)
         if mode == "r":
-            q, r = np.zeros(0, a.dtype), np.linalg.qr(a, "r")
+            Q, R = core.empty(0, dtype=A.dtype), _columns(np.linalg.qr(a, "r"))
         else:
-            q, r = np.linalg.qr(a, mode)
-        Q, R = (_columns(q) if mode != "r" else _rows(q)), _columns(r)
+            Q, R = map(_columns, np.linalg.qr(a, mode))
         ctx.save_for_backward(Q, R)
         ctx.mode, ctx.shape = mode, A.shape
         return Q, R
