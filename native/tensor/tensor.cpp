@@ -81,6 +81,9 @@ TensorObject* new_object() {
   return t;
 }
 
+/// a * b modulo 2^64: beside a size of 0 the others may be of any magnitude, and strides then have no meaning.
+std::int64_t times(std::int64_t a, std::int64_t b) { return std::int64_t(std::uint64_t(a) * std::uint64_t(b)); }
+
 /// Row-major sizes and strides; `n` elements.
 void put_contiguous(TensorObject* t, Dims sizes, std::int64_t n) {
   const std::size_t nd = sizes.size();
@@ -92,7 +95,7 @@ void put_contiguous(TensorObject* t, Dims sizes, std::int64_t n) {
   for (std::size_t i = nd; i-- > 0;) {
     s[i] = sizes[i];
     st[i] = step;
-    step *= std::max<std::int64_t>(sizes[i], 1);
+    step = times(step, std::max<std::int64_t>(sizes[i], 1));
   }
   t->numel = n;
   t->flags |= kContiguous;
@@ -108,7 +111,7 @@ void put_dims(TensorObject* t, Dims sizes, Dims strides) {
   for (std::size_t i = 0; i < n; ++i) {
     s[i] = sizes[i];
     st[i] = strides[i];
-    numel *= sizes[i];
+    numel = times(numel, sizes[i]);
   }
   t->numel = numel;
   t->flags = std::uint16_t((t->flags & ~kContiguous) | (is_contiguous(sizes, strides) ? kContiguous : 0));
@@ -385,7 +388,7 @@ bool is_contiguous(Dims sizes, Dims strides) {
   for (std::size_t i = sizes.size(); i-- > 0;) {
     if (sizes[i] == 1) continue;
     if (strides[i] != step) return false;
-    step *= sizes[i];
+    step = times(step, sizes[i]);
   }
   return true;
 }
@@ -410,7 +413,7 @@ bool is_dense(Dims sizes, Dims strides) {
     if (sizes[i] == 0) return true;
     if (sizes[i] == 1) continue;
     if (strides[i] != step) return false;
-    step *= sizes[i];
+    step = times(step, sizes[i]);
   }
   return true;
 }
@@ -547,7 +550,7 @@ DimVec dense_strides_like(Dims sizes, Dims strides) {
   std::int64_t step = 1;
   for (auto d : order) {
     out[d] = step;
-    step *= std::max<std::int64_t>(sizes[d], 1);
+    step = times(step, std::max<std::int64_t>(sizes[d], 1));
   }
   return out;
 }
