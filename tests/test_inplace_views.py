@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy
 import pytest
 import rushlight as rl
 
@@ -339,3 +340,36 @@ def test_in_place_result_must_fit_the_shape() -> None:
     with pytest.raises(RuntimeError, match=r"output with shape \[3\] doesn't match the broadcast shape \[2, 3\]"):
         t.add_(rl.ones(2, 3))
     assert t.shape == (3,) and t._version == 0
+
+
+@pytest.mark.parametrize("part", ["real", "imag"])
+@pytest.mark.parametrize(
+    "take",
+    [lambda v: v, lambda v: v[1:], lambda v: v.t(), lambda v: v[:, ::2]],
+    ids=["whole", "rows", "turned", "columns"],
+)
+def test_in_place_through_a_part_of_a_complex_tensor(part, take):
+    """Gradients, and gradients of them, of a history that goes through real numbers in complex memory."""
+    torch = pytest.importorskip("torch")
+    found = []
+    for lib in (rl, torch):
+        x = lib.tensor([[1 + 2j, 3 - 1j, 2j], [0.5 + 1j, -1 + 1j, 4.0]], dtype=lib.complex128, requires_grad=True)
+        w = lib.tensor(3.0, dtype=lib.float64, requires_grad=True)
+        y = x * x
+        seen = take(getattr(y, part))
+        take(getattr(y, part)).mul_(w)
+        loss = (y.abs() ** 2).sum() + (seen * seen).sum()
+        grads = lib.autograd.grad(loss, (x, w), create_graph=True)
+        again = lib.autograd.grad(grads[1] + (grads[0].abs() ** 2).sum(), (x, w))
+        found.append([t.detach().numpy() for t in (y, *grads, *again)])
+    for ours, theirs in zip(*found, strict=True):
+        numpy.testing.assert_allclose(ours, theirs, rtol=1e-12)
+
+
+def test_bytes_seen_as_another_dtype_have_no_history():
+    x = rl.ones(4, requires_grad=True)
+    y = x * 2
+    v = y.view(rl.complex64)
+    assert not v.requires_grad and v.grad_fn is None
+    v.mul_(3j)
+    assert y.tolist() == [-6, 6, -6, 6] and type(y.grad_fn).__name__ == "MulBackward0"

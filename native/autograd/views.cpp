@@ -6,23 +6,27 @@
 namespace rl {
 namespace {
 
+/// The elements that a view has of a tensor with its base's layout. `offset` counts bytes from the base's start; the
+/// view of a complex base may be of its real or imaginary parts.
+Tensor part_of(const Tensor& whole, DType dtype, Dims sizes, Dims strides, std::int64_t offset) {
+  const bool parts = is_complex(whole.dtype()) && !is_complex(dtype);
+  const Tensor t = !parts ? whole : offset % whole.itemsize() == 0 ? real(whole) : imag(whole);
+  return as_strided(t, sizes, strides, offset / t.itemsize());
+}
+
 /// The gradient of a strided view, as part of its base's: also what a view's own history becomes after its base
 /// was changed through another view.
 struct AsStridedBackward final : Node {
   DimList base_sizes, base_strides, sizes, strides;
-  std::int64_t base_offset, offset;  // in bytes
-  DType dtype;
+  std::int64_t offset;  // in bytes, from the base's start
+  DType base_dtype, dtype;
 
   const char* name() const override { return "AsStridedBackward0"; }
   void apply(Tensor* in, Tensor* out) override {
     if (!needs(0)) return;
-    Tensor whole = zeros(base_sizes, in[0].dtype());
-    if (!same(whole.strides(), base_strides)) {
-      Tensor laid = empty_strided(base_sizes, base_strides, in[0].dtype());
-      fill(laid, 0);
-      whole = laid;
-    }
-    Tensor part = as_strided(whole, sizes, strides, (offset - base_offset) / itemsize(dtype));
+    const Tensor whole = empty_strided(base_sizes, base_strides, base_dtype);
+    fill(whole, 0);
+    Tensor part = part_of(whole, dtype, sizes, strides, offset);
     copy_(part, in[0]);
     out[0] = whole;
   }
@@ -35,7 +39,7 @@ struct AsStridedBackward final : Node {
 class CopySlices final : public Node {
  public:
   CopySlices(const Tensor& base, const Tensor& view, Node* fn)
-      : offset_((view->offset - base->offset) / base.itemsize()), fn_(NodeRef::borrow(fn)) {
+      : offset_(view->offset - base->offset), dtype_(view.dtype()), fn_(NodeRef::borrow(fn)) {
     base_sizes_.assign(base.sizes());
     base_strides_.assign(base.strides());
     sizes_.assign(view.sizes());
@@ -48,7 +52,7 @@ class CopySlices final : public Node {
     Tensor result = empty_strided(base_sizes_, base_strides_, in[0].dtype());
     fill(result, 0);
     copy_(result, in[0]);
-    Tensor part = as_strided(result, sizes_, strides_, offset_);
+    Tensor part = part_of(result, dtype_, sizes_, strides_, offset_);
     Tensor part_grad = clone(part);
     std::vector<Tensor> grads(fn_->edge_count());
     fn_->apply(&part_grad, grads.data());
@@ -79,7 +83,8 @@ class CopySlices final : public Node {
 
  private:
   DimList base_sizes_, sizes_, strides_, base_strides_;
-  std::int64_t offset_;  // in elements
+  std::int64_t offset_;  // in bytes, from the base's start
+  DType dtype_;
   NodeRef fn_;
 };
 
@@ -117,8 +122,8 @@ Node* grad_fn(const Tensor& t) {
       n->base_strides.assign(base.strides());
       n->sizes.assign(t.sizes());
       n->strides.assign(t.strides());
-      n->base_offset = base->offset;
-      n->offset = t->offset;
+      n->offset = t->offset - base->offset;
+      n->base_dtype = base.dtype();
       n->dtype = t.dtype();
       connect(n, 0, base);
       set_history(t, n);

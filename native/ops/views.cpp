@@ -599,12 +599,13 @@ PyObject* view_op(const OpDef&, Args& a) {
       sizes.back() *= k;
       for (int i = 0; i + 1 < t.ndim(); ++i) strides[i] *= k;
     }
-    Tensor v = make_view(t, t.sizes(), t.strides(), t->offset);
+    Tensor v = alias(t);
     v->dtype = d;
     set_geometry(v.get(), sizes, strides);
     return v.release();
   }
-  Tensor v = make_view(t, t.sizes(), t.strides(), t->offset);
+  // The bytes of a number have no derivative: a view to the storage, but none to the tape, as in PyTorch.
+  Tensor v = alias(t);
   v->dtype = d;
   return v.release();
 }
