@@ -549,7 +549,73 @@ T gamma(GeneratorState& g, T alpha) {
   }
 }
 
+/// Stirling's series for log(k!) without its leading terms.
+double stirling_tail(double k) {
+  static constexpr double table[] = {0.0810614667953272,  0.0413406959554092, 0.0276779256849983, 0.02079067210376509,
+                                     0.0166446911898211,  0.0138761288230707, 0.0118967099458917, 0.0104112652619720,
+                                     0.00925546218271273, 0.00833056343336287};
+  if (k <= 9) return table[int(k)];
+  const double square = (k + 1) * (k + 1);
+  return (1.0 / 12 - (1.0 / 360 - 1.0 / 1260 / square) / square) / (k + 1);
+}
+
+/// Transformed rejection (BTRS; W. Hoermann, J. Stat. Comput. Simul. 46 (1993) 101), for n p >= 10 and p <= 1/2.
+double binomial_rejection(GeneratorState& g, double n, double p) {
+  const double deviation = std::sqrt(n * p * (1 - p)), b = 1.15 + 2.53 * deviation;
+  const double a = -0.0873 + 0.0248 * b + 0.01 * p, c = n * p + 0.5, v_r = 0.92 - 4.2 / b, r = p / (1 - p);
+  const double alpha = (2.83 + 5.1 / b) * deviation, m = std::floor((n + 1) * p);
+  for (;;) {
+    const double u = unit(g) - 0.5;
+    double v = unit(g);
+    const double us = 0.5 - std::fabs(u), k = std::floor((2 * a / us + b) * u + c);
+    if (k < 0 || k > n) continue;
+    if (us >= 0.07 && v <= v_r) return k;
+    v = std::log(v * alpha / (a / (us * us) + b));
+    const double bound = (m + 0.5) * std::log((m + 1) / (r * (n - m + 1))) +
+                         (n + 1) * std::log((n - m + 1) / (n - k + 1)) +
+                         (k + 0.5) * std::log(r * (n - k + 1) / (k + 1)) + stirling_tail(m) + stirling_tail(n - m) -
+                         stirling_tail(k) - stirling_tail(n - k);
+    if (v <= bound) return k;
+  }
+}
+
+/// Sums geometric numbers until they exceed n.
+double binomial_inversion(GeneratorState& g, double n, double p) {
+  const double log_failure = std::log1p(-p);
+  double sum = 0, count = 0;
+  for (;;) {
+    sum += std::ceil(std::log(unit(g)) / log_failure);
+    if (!(sum <= n)) return count;
+    ++count;
+  }
+}
+
+double binomial(GeneratorState& g, double n, double p) {
+  if (n <= 0 || p <= 0) return 0;
+  if (p >= 1) return n;
+  if (std::isnan(p) || std::isnan(n)) return std::numeric_limits<double>::quiet_NaN();
+  // Infinitely many trials would never end.
+  if (std::isinf(n)) return n;
+  const double q = p <= 0.5 ? p : 1.0 - p;
+  const double k = n * q >= 10 ? binomial_rejection(g, n, q) : binomial_inversion(g, n, q);
+  return p <= 0.5 ? k : n - k;
+}
+
 }  // namespace
+
+void fill_binomial(GeneratorState& g, void* out, const void* counts, const void* probs, DType dtype, int64_t n) {
+  const auto fill = [&](auto t) {
+    using T = typename decltype(t)::type;
+    for (int64_t i = 0; i < n; ++i)
+      static_cast<T*>(out)[i] = T(binomial(g, static_cast<const T*>(counts)[i], static_cast<const T*>(probs)[i]));
+  };
+  if (dtype == DType::Float)
+    fill(Tag<float>{});
+  else if (dtype == DType::Double)
+    fill(Tag<double>{});
+  else
+    not_implemented("binomial_cpu", dtype);
+}
 
 void fill_poisson(GeneratorState& g, void* out, const void* rates, DType dtype, int64_t n) {
   dispatch_floating(dtype, "poisson_cpu", [&](auto t) {
@@ -604,7 +670,7 @@ void multinomial_lookup(GeneratorState& g, int64_t* out, const T* weights, int64
 /// The k largest of weight/exponential are a weighted sample without replacement (the exponential races).
 template <class T>
 void multinomial_race(GeneratorState& g, int64_t* out, const T* weights, int64_t rows, int64_t categories,
-                      int64_t samples) {
+                      int64_t samples, bool by_column) {
   using C = std::conditional_t<is_half_v<T>, float, T>;
   for (int64_t i = 0; i < rows * categories; ++i)
     if (const C w = C(weights[i]); !(w >= 0) || std::isinf(w))
@@ -621,12 +687,15 @@ void multinomial_race(GeneratorState& g, int64_t* out, const T* weights, int64_t
   const auto greater = [](const Entry& a, const Entry& b) {
     return (std::isnan(a.value) && !std::isnan(b.value)) || a.value > b.value;
   };
-  const auto times = std::make_unique_for_overwrite<T[]>(size_t(categories));
+  const auto times = std::make_unique_for_overwrite<T[]>(size_t(by_column ? rows * categories : categories));
+  if (by_column) fill_exponential(g, times.get(), dtype_of<T>(), rows * categories, 1);
   const auto entries = std::make_unique_for_overwrite<Entry[]>(size_t(categories));
   Entry* const first = entries.get();
   for (int64_t row = 0; row < rows; ++row, weights += categories, out += samples) {
-    fill_exponential(g, times.get(), dtype_of<T>(), categories, 1);
-    for (int64_t i = 0; i < categories; ++i) first[i] = {C(T(C(weights[i]) / C(times[i]))), i};
+    if (!by_column) fill_exponential(g, times.get(), dtype_of<T>(), categories, 1);
+    const T* const time = by_column ? times.get() + row : times.get();
+    const int64_t step = by_column ? rows : 1;
+    for (int64_t i = 0; i < categories; ++i) first[i] = {C(T(C(weights[i]) / C(time[i * step]))), i};
     // Which of equal values comes first is up to the algorithm: the reference's top-k chooses between these two so.
     if (samples == 1) {
       out[0] = std::min_element(first, first + categories, greater)->index;
@@ -644,7 +713,7 @@ void multinomial_race(GeneratorState& g, int64_t* out, const T* weights, int64_t
 }  // namespace
 
 void fill_multinomial(GeneratorState& g, int64_t* out, const void* weights, DType dtype, int64_t rows,
-                      int64_t categories, int64_t samples, bool replacement) {
+                      int64_t categories, int64_t samples, bool replacement, bool by_column) {
   if (rows == 0 || samples == 0) return;
   dispatch_floating(dtype, "multinomial", [&](auto t) {
     using T = typename decltype(t)::type;
@@ -652,7 +721,7 @@ void fill_multinomial(GeneratorState& g, int64_t* out, const void* weights, DTyp
     if (replacement && samples > 1)
       multinomial_lookup(g, out, w, rows, categories, samples);
     else
-      multinomial_race(g, out, w, rows, categories, samples);
+      multinomial_race(g, out, w, rows, categories, samples, by_column);
   });
 }
 

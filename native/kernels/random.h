@@ -95,14 +95,17 @@ void fill_cauchy(GeneratorState& g, void* out, DType dtype, std::int64_t n, doub
 void fill_log_normal(GeneratorState& g, void* out, DType dtype, std::int64_t n, double mean, double std);
 /// Poisson numbers of `rates` (n elements of `dtype`). Throws Error(Runtime) at a negative rate.
 void fill_poisson(GeneratorState& g, void* out, const void* rates, DType dtype, std::int64_t n);
+/// Binomial numbers of `counts` trials of probability `probs` (n elements of `dtype`, Float or Double).
+void fill_binomial(GeneratorState& g, void* out, const void* counts, const void* probs, DType dtype, std::int64_t n);
 /// Standard gamma numbers of shapes `alpha` (n elements of `dtype`), at least the smallest normal number of `dtype`.
 void fill_gamma(GeneratorState& g, void* out, const void* alpha, DType dtype, std::int64_t n);
 
 /// `samples` indices for each of `rows` rows of `categories` weights of floating `dtype`; out is [rows, samples].
 /// One sample, or sampling without replacement, takes the largest weight/exponential; sampling with replacement looks
 /// U<double> up in the cumulated weights. Checks the weights (Error(Runtime), PyTorch's words), not the shapes.
+/// `by_column`: the exponentials are drawn column by column.
 void fill_multinomial(GeneratorState& g, std::int64_t* out, const void* weights, DType dtype, std::int64_t rows,
-                      std::int64_t categories, std::int64_t samples, bool replacement);
+                      std::int64_t categories, std::int64_t samples, bool replacement, bool by_column = false);
 
 /// The part that is compiled per CPU level.
 struct RandomTable {

@@ -22,17 +22,6 @@ PyObject* finish(Args& a, int out_slot, int requires_slot, Tensor t, const char*
   }
   return out_slot < 0 ? t.release() : give(a, out_slot, std::move(t), name, false);
 }
-/// The dtype of a new tensor: `dtype=`, else that of `out=`, else `otherwise`.
-DType chosen_type(const Args& a, int dtype_slot, int out_slot, DType otherwise) {
-  if (auto d = a.dtype(dtype_slot)) {
-    if (out_slot >= 0 && a.has(out_slot) && a.tensor(out_slot).dtype() != *d) {
-      fail_runtime("dtype ", scalar_type_name(*d), " does not match dtype of out parameter (",
-                   scalar_type_name(a.tensor(out_slot).dtype()), ")");
-    }
-    return *d;
-  }
-  return out_slot >= 0 && a.has(out_slot) ? a.tensor(out_slot).dtype() : otherwise;
-}
 /// Raises unless the slot is absent or means dense memory.
 void check_layout(const Args& a, int slot) {
   if (!a.has(slot)) return;

@@ -1,5 +1,10 @@
 // Random numbers: the Generator type and what is drawn from it.
 #include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <optional>
 
 #include "ops/binary.h"
 #include "ops/generator.h"
@@ -18,8 +23,19 @@ PyObject* default_generator = nullptr;
 
 GeneratorState& state_of(PyObject* o) { return *reinterpret_cast<GeneratorObject*>(o)->state; }
 
-PyObject* generator_new(PyTypeObject* type, PyObject*, PyObject*) {
+/// Raises unless the device is the CPU.
+void check_cpu(PyObject* device) {
+  if (device == nullptr || device == Py_None) return;
+  Object types = Object::check(PyImport_ImportModule("rushlight._types"));
+  Object::check(PyObject_CallMethod(types.get(), "require_cpu", "O", device));
+}
+PyObject* generator_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   return guarded([&]() -> PyObject* {
+    static const char* names[] = {"device", nullptr};
+    PyObject* device = nullptr;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:Generator", const_cast<char**>(names), &device))
+      throw PythonError();
+    check_cpu(device);
     PyObject* o = type->tp_alloc(type, 0);
     if (o == nullptr) throw PythonError();
     reinterpret_cast<GeneratorObject*>(o)->state = std::make_unique<GeneratorState>().release();
@@ -73,7 +89,38 @@ PyObject* generator_set_state(PyObject* o, PyObject* state) {
     return Py_NewRef(o);
   });
 }
+PyObject* generator_clone_state(PyObject* o, PyObject*) {
+  return guarded([&] {
+    Object copy = Object::check(PyObject_CallNoArgs(reinterpret_cast<PyObject*>(Py_TYPE(o))));
+    state_of(copy.get()) = state_of(o);
+    return copy.release();
+  });
+}
+/// A pickle holds the state, as PyTorch's does.
+PyObject* generator_reduce(PyObject* o, PyObject*) {
+  return guarded([&]() -> PyObject* {
+    Object types = Object::check(PyImport_ImportModule("rushlight._types"));
+    Object remake = Object::check(PyObject_GetAttrString(types.get(), "_remake_generator"));
+    Object state = Object::check(generator_get_state(o, nullptr));
+    return Py_BuildValue("O(KO)", remake.get(), static_cast<unsigned long long>(state_of(o).initial_seed), state.get());
+  });
+}
+PyObject* generator_device(PyObject*, void*) {
+  return guarded([&]() -> PyObject* {
+    Object types = Object::check(PyImport_ImportModule("rushlight._types"));
+    return PyObject_CallMethod(types.get(), "device", "s", "cpu");
+  });
+}
+PyObject* generator_offset(PyObject*, PyObject*) {
+  PyErr_SetString(PyExc_RuntimeError, "CPU Generator does not use offset");
+  return nullptr;
+}
+PyGetSetDef generator_getset[] = {{"device", generator_device, nullptr, "The CPU.", nullptr}, {}};
 PyMethodDef generator_methods[] = {
+    {"clone_state", generator_clone_state, METH_NOARGS, "Another generator in the same state."},
+    {"get_offset", generator_offset, METH_NOARGS, "Always raises: the CPU's generator has no offset."},
+    {"set_offset", generator_offset, METH_O, "Always raises: the CPU's generator has no offset."},
+    {"__reduce__", generator_reduce, METH_NOARGS, nullptr},
     {"manual_seed", generator_manual_seed, METH_O, "Starts the stream of this seed; gives self."},
     {"seed", generator_seed, METH_NOARGS, "Seeds from the system's entropy; gives the seed."},
     {"initial_seed", generator_initial_seed, METH_NOARGS, "The seed of the stream."},
@@ -84,6 +131,7 @@ PyType_Slot generator_slots[] = {
     {Py_tp_new, reinterpret_cast<void*>(generator_new)},
     {Py_tp_dealloc, reinterpret_cast<void*>(generator_dealloc)},
     {Py_tp_methods, generator_methods},
+    {Py_tp_getset, generator_getset},
     {Py_tp_doc, const_cast<char*>("A source of random numbers: PyTorch's Mersenne Twister.")},
     {}};
 PyType_Spec generator_spec = {"torch.Generator", sizeof(GeneratorObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
@@ -97,40 +145,93 @@ DimVec memory_order(const Tensor& t) {
   return dims;
 }
 
-/// The largest integer that random_ draws for a dtype: of floats the last of those that are all representable.
-std::int64_t random_limit(DType d) {
+/// The largest finite number of a floating dtype.
+double highest(DType d) {
   switch (d) {
-    case DType::Bool: return 1;
-    case DType::UInt8: return UINT8_MAX;
-    case DType::Int8: return INT8_MAX;
-    case DType::Int16: return INT16_MAX;
-    case DType::Int32: return INT32_MAX;
-    case DType::Half: return 1 << 11;
-    case DType::BFloat16: return 1 << 8;
-    case DType::Float: return 1 << 24;
-    case DType::Double: return std::int64_t(1) << 53;
-    default: return INT64_MAX;
+    case DType::Half: return 65504;
+    case DType::BFloat16: return 0x1.fep127;
+    case DType::Float: return double(std::numeric_limits<float>::max());
+    default: return std::numeric_limits<double>::max();
   }
 }
-/// Raises unless [from, to) is a range of numbers that a dtype holds.
-void check_random_bounds(DType d, std::int64_t from, std::int64_t to) {
-  if (from >= to) fail_runtime("random_ expects 'from' to be less than 'to', but got from=", from, " >= to=", to);
-  if (is_complex(d) || d == DType::Int64) return;
-  double low = 0, high = 0;
+int mantissa_digits(DType d) { return d == DType::Half ? 11 : d == DType::BFloat16 ? 8 : d == DType::Float ? 24 : 53; }
+struct IntegerRange {
+  std::int64_t low, high;
+};
+IntegerRange integer_range(DType d) {
   switch (d) {
-    case DType::Bool: high = 1; break;
-    case DType::UInt8: high = UINT8_MAX; break;
-    case DType::Int8: low = INT8_MIN, high = INT8_MAX; break;
-    case DType::Int16: low = INT16_MIN, high = INT16_MAX; break;
-    case DType::Int32: low = INT32_MIN, high = INT32_MAX; break;
-    case DType::Half: high = 65504, low = -high; break;
-    default: return;  // every integer of 64 bits is within
+    case DType::Bool: return {0, 1};
+    case DType::UInt8: return {0, 255};
+    case DType::Int8: return {INT8_MIN, INT8_MAX};
+    case DType::Int16: return {INT16_MIN, INT16_MAX};
+    case DType::Int32: return {INT32_MIN, INT32_MAX};
+    default: return {INT64_MIN, INT64_MAX};
   }
-  if (double(from) < low || double(from) > high) fail_runtime("from is out of bounds for ", cpp_type_name(d));
-  if (double(to - 1) < low || double(to - 1) > high) fail_runtime("to - 1 is out of bounds for ", cpp_type_name(d));
 }
-
-DType float_type(const Args& a, int slot) { return a.dtype(slot).value_or(default_dtype()); }
+/// Raises unless from and to - 1 are numbers of the dtype; warns where a float cannot tell them from their neighbours.
+void check_random_bounds(DType d, std::int64_t from, std::int64_t to_inclusive) {
+  if (is_complex(d)) fail_runtime("check_random_bounds handles only integral, floating-point and boolean types");
+  const auto check = [&](std::int64_t v, const char* name) {
+    if (is_floating(d)) {
+      if (std::abs(double(v)) > highest(d)) fail_runtime(name, " is out of bounds for ", cpp_type_name(d));
+      return;
+    }
+    const IntegerRange r = integer_range(d);
+    if (v < r.low || v > r.high) fail_runtime(name, " is out of bounds for ", cpp_type_name(d));
+  };
+  check(from, "from");
+  check(to_inclusive, "to - 1");
+  if (!is_floating(d)) return;
+  const int digits = mantissa_digits(d);
+  const std::int64_t limit = std::int64_t(1) << digits;
+  const auto warn = [&](std::int64_t v, const char* name) {
+    if (v >= -limit && v <= limit) return;
+    const std::string text = cat(
+        name, " is out of bounds [-(2^", digits, "), 2^", digits, "]. Due to precision limitations ", cpp_type_name(d),
+        " can support discrete uniform distribution only within this range. This warning will become an error in "
+        "version 1.7 release, please fix the code in advance");
+    if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
+  };
+  warn(from, "from");
+  warn(to_inclusive, "to - 1");
+}
+using Draw = std::function<void(GeneratorState& g, void* out, DType d, std::int64_t n)>;
+/// Fills with integers in [from, to), with PyTorch's checks, or up to the dtype's largest where there is no `to`.
+Draw ranged(DType d, std::int64_t from, std::optional<std::int64_t> to) {
+  if (to) {
+    if (from >= *to) fail_runtime("random_ expects 'from' to be less than 'to', but got from=", from, " >= to=", *to);
+    std::int64_t low = from, high = *to;
+    round_random_bounds(d, low, high);
+    if (low >= high) {
+      fail_runtime("random_ expects 'from' casted to dtype to be less than 'to' casted to dtype, but got from=", low,
+                   " >= to=", high);
+    }
+    check_random_bounds(d, low, high - 1);
+    return [low, high](GeneratorState& g, void* p, DType dt, std::int64_t n) {
+      fill_random_range(g, p, dt, n, std::uint64_t(high) - std::uint64_t(low), low);
+    };
+  }
+  if (from == INT64_MIN) {
+    if (is_integral(d, false) && d != DType::Int64)
+      fail_runtime("random_full_64_bits_range_kernel_cpu handles only int64, double, float and bfloat16");
+    return [](GeneratorState& g, void* p, DType dt, std::int64_t n) { fill_random_full64(g, p, dt, n); };
+  }
+  if (is_complex(d)) fail_runtime("random_from_to_impl handles only integral, floating-point and boolean types");
+  std::int64_t last = is_floating(d) ? std::int64_t(1) << mantissa_digits(d) : integer_range(d).high;
+  if (is_floating(d)) {
+    std::int64_t unused = last;
+    if (std::abs(double(from)) <= highest(d)) round_random_bounds(d, from, unused);
+    if (from >= last && std::abs(double(from)) <= highest(d)) {
+      fail_runtime(
+          "random_ expects 'from' casted to dtype to be less than or equal to 'to_inc' casted to dtype, but got from=",
+          from, " > to_inc=", last);
+    }
+  }
+  check_random_bounds(d, from, last);
+  return [from, last](GeneratorState& g, void* p, DType dt, std::int64_t n) {
+    fill_random_range(g, p, dt, n, std::uint64_t(last) - std::uint64_t(from) + 1, from);
+  };
+}
 
 Tensor finish_options(Args& a, int out_slot, Tensor t, int requires_slot, const char* name) {
   if (a.boolean(requires_slot)) {
@@ -146,7 +247,7 @@ Tensor finish_options(Args& a, int out_slot, Tensor t, int requires_slot, const 
 template <bool normal>
 PyObject* draw_op(const OpDef& def, Args& a) {
   a.check_device(5);
-  Tensor t = empty(a.ints(0), float_type(a, 3));
+  Tensor t = empty(a.ints(0), chosen_type(a, 3, 2, default_dtype()));
   GeneratorState& g = generator_state(a.v[1]);
   if (normal)
     fill_normal(g, t.data(), t.dtype(), t.numel(), 0, 1);
@@ -158,19 +259,52 @@ PyObject* draw_op(const OpDef& def, Args& a) {
 PyObject* randint_op(const OpDef& def, Args& a) {
   const int shift = a.overload == 0 ? 0 : 1;
   const std::int64_t low = shift ? a.integer(0) : 0, high = a.integer(shift);
-  check_random_bounds(a.dtype(shift + 4).value_or(DType::Int64), low, high);
   a.check_device(shift + 6);
-  Tensor t = empty(a.ints(shift + 1), a.dtype(shift + 4).value_or(DType::Int64));
-  fill_random_range(generator_state(a.v[shift + 2]), t.data(), t.dtype(), t.numel(),
-                    std::uint64_t(high) - std::uint64_t(low), low);
+  const DType d = chosen_type(a, shift + 4, shift + 3, DType::Int64);
+  const Draw draw = ranged(d, low, high);
+  Tensor t = empty(a.ints(shift + 1), d);
+  draw(generator_state(a.v[shift + 2]), t.data(), d, t.numel());
   return finish_options(a, shift + 3, std::move(t), shift + 8, def.name).release();
 }
 PyObject* randperm_op(const OpDef& def, Args& a) {
   const std::int64_t n = a.integer(0);
+  a.check_device(5);
   if (n < 0) fail_runtime("Trying to create tensor with negative dimension ", n, ": [", n, "]");
-  Tensor t = empty({{n}}, a.dtype(3).value_or(DType::Int64));
+  const DType d = chosen_type(a, 3, 2, DType::Int64);
+  if (d == DType::Half && n > 2049) fail_runtime("n cannot be greater than 2049 for Half type.");
+  if (d == DType::Float && n > (std::int64_t(1) << 24) + 1)
+    fail_runtime("n cannot be greater than 2^24+1 for Float type.");
+  if (d == DType::Double && n > (std::int64_t(1) << 53) + 1)
+    fail_runtime("n cannot be greater than 2^53+1 for Double type.");
+  check_fits(Scalar(n), d);
+  Tensor t = empty({{n}}, d);
   fill_randperm(generator_state(a.v[1]), t.data(), t.dtype(), n);
   return finish_options(a, 2, std::move(t), 7, def.name).release();
+}
+
+/// The node of what is drawn in place or from a tracked tensor: the gradient is zero.
+struct DrawnNode final : Node {
+  const char* called = "";
+  DimList sizes[2];
+  DType dtypes[2] = {DType::Float, DType::Float};
+  const char* name() const override { return called; }
+  void apply(Tensor* in, Tensor* out) override {
+    for (std::uint32_t i = 0; i < edge_count(); ++i) {
+      if (needs(i)) out[i] = zeros(sizes[i], dtypes[i]);
+    }
+  }
+};
+NodeRef drawn_node(const char* name, std::initializer_list<Tensor> inputs) {
+  auto* n = make_node<DrawnNode>(std::uint32_t(inputs.size()));
+  NodeRef owned = NodeRef::steal(n);
+  n->called = name;
+  std::uint32_t i = 0;
+  for (const Tensor& t : inputs) {
+    connect(n, i, t);
+    n->sizes[i].assign(t.sizes());
+    n->dtypes[i++] = t.dtype();
+  }
+  return owned;
 }
 
 /// Fills `t` in the order of its memory, as PyTorch's iteration does: straight into contiguous memory, else by way of a
@@ -188,12 +322,15 @@ void fill_tensor(const Tensor& t, F&& draw) {
   copy_into(ordered, fresh);
 }
 template <class F>
-PyObject* fill_inplace(Args& a, F&& draw) {
+PyObject* fill_inplace(Args& a, const char* node_name, F&& draw) {
   Tensor t = a.tensor(0);
-  check_inplace(t, recording(t));
+  const bool record = recording(t);
+  check_inplace(t, record);
   check_no_overlap(t);
+  NodeRef node;
+  if (record) node = drawn_node(node_name, {t});
   fill_tensor(t, draw);
-  finish_inplace(t, nullptr);
+  finish_inplace(t, node.get());
   return t.release();
 }
 /// A result like the first argument; `options` is the slot of its dtype, which layout, device, requires_grad and
@@ -220,27 +357,36 @@ PyObject* draw_like_op(const OpDef&, Args& a) {
 /// randint_like: (input, [low,] high, *, dtype, layout, device, requires_grad, memory_format)
 PyObject* randint_like_op(const OpDef&, Args& a) {
   const int shift = a.overload == 0 ? 0 : 1;
-  std::int64_t low = shift ? a.integer(1) : 0, high = a.integer(1 + shift);
-  check_random_bounds(a.dtype(2 + shift).value_or(a.tensor(0).dtype()), low, high);
+  const std::int64_t low = shift ? a.integer(1) : 0, high = a.integer(1 + shift);
+  const Draw draw = ranged(a.dtype(2 + shift).value_or(a.tensor(0).dtype()), low, high);
   GeneratorState& g = generator_state(nullptr);
-  return fill_like(a, 2 + shift, [&](void* p, DType d, std::int64_t n, bool) {
-    std::int64_t from = low, to = high;
-    round_random_bounds(d, from, to);
-    fill_random_range(g, p, d, n, std::uint64_t(to) - std::uint64_t(from), from);
-  });
+  return fill_like(a, 2 + shift, [&](void* p, DType d, std::int64_t n, bool) { draw(g, p, d, n); });
+}
+void check_uniform_bounds(DType d, double lo, double hi) {
+  if (!is_differentiable(d)) fail_unsupported("check_uniform_bounds", d);
+  const DType real = to_real(d);
+  const double limit = highest(real);
+  const auto outside = [&](double v) { return !(v >= -limit && v <= limit); };
+  if (outside(lo)) fail_runtime("from is out of bounds for ", cpp_type_name(real));
+  if (outside(hi)) fail_runtime("to is out of bounds for ", cpp_type_name(real));
+  if (!(lo <= hi)) fail_runtime("uniform_ expects to return a [from, to) range, but found from=", lo, " > to=", hi);
+  if (!(hi - lo <= limit)) {
+    fail_runtime("uniform_ expects to-from <= std::numeric_limits<", scalar_type_name(real),
+                 ">::max(), but found to=", hi, " and from=", lo, " which result in to-from to exceed the limit");
+  }
 }
 PyObject* uniform_op(const OpDef&, Args& a) {
   const double lo = a.real(1, 0), hi = a.real(2, 1);
-  if (is_integral(a.tensor(0).dtype(), true)) fail_unsupported("check_uniform_bounds", a.tensor(0).dtype());
-  if (!(lo <= hi)) fail_runtime("uniform_ expects to return a [from, to) range, but found from=", lo, " > to=", hi);
+  check_uniform_bounds(a.tensor(0).dtype(), lo, hi);
   GeneratorState& g = generator_state(a.v[3]);
-  return fill_inplace(a, [&](void* p, DType d, std::int64_t n, bool) { fill_uniform(g, p, d, n, lo, hi); });
+  return fill_inplace(a, "UniformBackward0",
+                      [&](void* p, DType d, std::int64_t n, bool) { fill_uniform(g, p, d, n, lo, hi); });
 }
 PyObject* normal_inplace_op(const OpDef&, Args& a) {
   const double mean = a.real(1, 0), std = a.real(2, 1);
   if (!(std >= 0)) fail_runtime("normal expects std >= 0.0, but found std ", std);
   GeneratorState& g = generator_state(a.v[3]);
-  return fill_inplace(a,
+  return fill_inplace(a, "NormalBackward0",
                       [&](void* p, DType d, std::int64_t n, bool dense) { fill_normal(g, p, d, n, mean, std, dense); });
 }
 PyObject* exponential_op(const OpDef&, Args& a) {
@@ -253,7 +399,8 @@ PyObject* exponential_op(const OpDef&, Args& a) {
         scalar_type_name(a.tensor(0).dtype()));
   }
   GeneratorState& g = generator_state(a.v[2]);
-  return fill_inplace(a, [&](void* p, DType d, std::int64_t n, bool) { fill_exponential(g, p, d, n, lambda); });
+  return fill_inplace(a, "ExponentialBackward0",
+                      [&](void* p, DType d, std::int64_t n, bool) { fill_exponential(g, p, d, n, lambda); });
 }
 /// Probabilities for each element of `t`, in the order in which fill_tensor draws.
 Tensor probabilities(const Tensor& t, const Tensor& p) {
@@ -273,12 +420,17 @@ PyObject* bernoulli_inplace_op(const OpDef&, Args& a) {
   GeneratorState& g = generator_state(a.v[2]);
   if (a.is_tensor(1)) {
     const Tensor p = probabilities(a.tensor(0), a.tensor(1));
-    return fill_inplace(
-        a, [&](void* out, DType d, std::int64_t n, bool) { fill_bernoulli(g, out, d, n, p.data(), p.dtype()); });
+    // Into other memory first: where some p is no probability, the tensor stays as it was.
+    const Tensor drawn = empty(p.sizes(), a.tensor(0).dtype());
+    fill_bernoulli(g, drawn.data(), drawn.dtype(), drawn.numel(), p.data(), p.dtype());
+    return fill_inplace(a, "BernoulliBackward1", [&](void* out, DType d, std::int64_t n, bool) {
+      if (n > 0) std::memcpy(out, drawn.data(), std::size_t(n) * std::size_t(itemsize(d)));
+    });
   }
   const double p = a.real(1, 0.5);
   check_probability(p);
-  return fill_inplace(a, [&](void* out, DType d, std::int64_t n, bool) { fill_bernoulli(g, out, d, n, p); });
+  return fill_inplace(a, "BernoulliBackward2",
+                      [&](void* out, DType d, std::int64_t n, bool) { fill_bernoulli(g, out, d, n, p); });
 }
 /// (input, *, generator, out) or (input, p, *, generator)
 PyObject* bernoulli_op(const OpDef& def, Args& a) {
@@ -289,6 +441,7 @@ PyObject* bernoulli_op(const OpDef& def, Args& a) {
     const Tensor p = probabilities(t, like);
     fill_tensor(t,
                 [&](void* out, DType d, std::int64_t n, bool) { fill_bernoulli(g, out, d, n, p.data(), p.dtype()); });
+    if (!a.has(2) && recording(like)) set_history(t, drawn_node("BernoulliBackward0", {like}).get());
     return give(a, 2, t, def.name, false);
   }
   GeneratorState& g = generator_state(a.v[2]);
@@ -299,34 +452,22 @@ PyObject* bernoulli_op(const OpDef& def, Args& a) {
 }
 PyObject* random_inplace_op(const OpDef&, Args& a) {
   const DType d = a.tensor(0).dtype();
-  if (a.overload == 0) {
-    GeneratorState& g = generator_state(a.v[1]);
-    return fill_inplace(a, [&](void* p, DType dt, std::int64_t n, bool) { fill_random(g, p, dt, n); });
-  }
-  GeneratorState& g = generator_state(a.v[a.overload == 1 ? 2 : 3]);
-  std::int64_t from = a.overload == 1 ? 0 : a.integer(1);
-  if (a.overload == 2 && !a.has(2)) {  // from `from` on
-    const std::int64_t last = random_limit(d);
-    if (from == INT64_MIN)
-      return fill_inplace(a, [&](void* p, DType dt, std::int64_t n, bool) { fill_random_full64(g, p, dt, n); });
-    if (from > last) fail_runtime("from is out of bounds for ", cpp_type_name(d));
-    return fill_inplace(a, [&](void* p, DType dt, std::int64_t n, bool) {
-      fill_random_range(g, p, dt, n, std::uint64_t(last) - std::uint64_t(from) + 1, from);
-    });
-  }
-  std::int64_t to = a.integer(a.overload == 1 ? 1 : 2);
-  check_random_bounds(d, from, to);
-  round_random_bounds(d, from, to);
-  return fill_inplace(a, [&](void* p, DType dt, std::int64_t n, bool) {
-    fill_random_range(g, p, dt, n, std::uint64_t(to) - std::uint64_t(from), from);
-  });
+  static constexpr const char* names[] = {"RandomBackward2", "RandomBackward1", "RandomBackward0"};
+  GeneratorState& g = generator_state(a.v[1 + a.overload]);
+  if (a.overload == 0)
+    return fill_inplace(a, names[0], [&](void* p, DType dt, std::int64_t n, bool) { fill_random(g, p, dt, n); });
+  const std::int64_t from = a.overload == 1 ? 0 : a.integer(1);
+  std::optional<std::int64_t> to;
+  if (a.has(a.overload)) to = a.integer(a.overload);
+  const auto draw = ranged(d, from, to);
+  return fill_inplace(a, names[a.overload], [&](void* p, DType dt, std::int64_t n, bool) { draw(g, p, dt, n); });
 }
 void check_floating(const char* what, DType d) {
   if (!is_floating(d)) {
     fail_runtime(
         what,
         " distribution is a continuous probability distribution. dtype must be a floating point but you specified ",
-        scalar_type_name(d));
+        cpp_type_name(d));
   }
 }
 PyObject* cauchy_op(const OpDef&, Args& a) {
@@ -334,20 +475,23 @@ PyObject* cauchy_op(const OpDef&, Args& a) {
   if (!(sigma > 0)) fail_runtime("cauchy_ expects sigma > 0.0, but found sigma=", sigma);
   check_floating("Cauchy", a.tensor(0).dtype());
   GeneratorState& g = generator_state(a.v[3]);
-  return fill_inplace(a, [&](void* p, DType d, std::int64_t n, bool) { fill_cauchy(g, p, d, n, median, sigma); });
+  return fill_inplace(a, "CauchyBackward0",
+                      [&](void* p, DType d, std::int64_t n, bool) { fill_cauchy(g, p, d, n, median, sigma); });
 }
 PyObject* log_normal_op(const OpDef&, Args& a) {
   const double mean = a.real(1, 1), std = a.real(2, 2);
   if (!(std > 0)) fail_runtime("log_normal_ expects std > 0.0, but found std=", std);
   if (!is_floating(a.tensor(0).dtype())) fail_unsupported("log_normal_cpu", a.tensor(0).dtype());
   GeneratorState& g = generator_state(a.v[3]);
-  return fill_inplace(a, [&](void* p, DType d, std::int64_t n, bool) { fill_log_normal(g, p, d, n, mean, std); });
+  return fill_inplace(a, "LogNormalBackward0",
+                      [&](void* p, DType d, std::int64_t n, bool) { fill_log_normal(g, p, d, n, mean, std); });
 }
 PyObject* geometric_op(const OpDef&, Args& a) {
   const double p = a.real(1);
   if (!(p > 0 && p < 1)) fail_runtime("geometric_ expects p to be in (0, 1), but got p=", p);
   GeneratorState& g = generator_state(a.v[2]);
-  return fill_inplace(a, [&](void* out, DType d, std::int64_t n, bool) { fill_geometric(g, out, d, n, p); });
+  return fill_inplace(a, "GeometricBackward0",
+                      [&](void* out, DType d, std::int64_t n, bool) { fill_geometric(g, out, d, n, p); });
 }
 /// poisson(input, generator)
 PyObject* poisson_op(const OpDef&, Args& a) {
@@ -355,6 +499,9 @@ PyObject* poisson_op(const OpDef&, Args& a) {
   if (!is_floating(rates.dtype())) fail_unsupported("poisson_cpu", rates.dtype());
   Tensor t = empty(rates.sizes(), rates.dtype());
   fill_poisson(generator_state(a.v[1]), t.data(), rates.data(), t.dtype(), t.numel());
+  if (const Tensor input = a.tensor(0); recording(input)) {
+    set_history(t, drawn_node("PoissonBackward0", {input}).get());
+  }
   return t.release();
 }
 /// _standard_gamma(input, generator)
@@ -364,35 +511,72 @@ PyObject* gamma_op(const OpDef&, Args& a) {
   fill_gamma(generator_state(a.v[1]), t.data(), alpha.data(), t.dtype(), t.numel());
   return t.release();
 }
-/// normal(mean, std, size | tensors)
+/// normal(Tensor mean, Tensor std), (Tensor mean, float std), (float mean, Tensor std), (float mean, float std, size)
 PyObject* normal_op(const OpDef& def, Args& a) {
-  if (a.overload == 0) {
-    const double mean = a.real(0), std = a.real(1);
+  GeneratorState& g = generator_state(a.v[a.overload == 3 ? 3 : 2]);
+  const auto check = [](double std) {
     if (!(std >= 0)) fail_runtime("normal expects std >= 0.0, but found std ", std);
-    Tensor t = empty(a.ints(2), float_type(a, 5));
-    fill_normal(generator_state(a.v[3]), t.data(), t.dtype(), t.numel(), mean, std);
+  };
+  if (a.overload == 3) {
+    const double mean = a.real(0), std = a.real(1);
+    check(std);
+    a.check_device(7);
+    Tensor t = empty(a.ints(2), chosen_type(a, 5, 4, default_dtype()));
+    fill_normal(g, t.data(), t.dtype(), t.numel(), mean, std);
     return finish_options(a, 4, std::move(t), 9, def.name).release();
   }
-  const bool mt = a.is_tensor(0), st = a.has(1) && a.is_tensor(1);
-  if (st) {
-    const Tensor std = a.tensor(1);
+  const Tensor mean = a.is_tensor(0) && a.overload != 2 ? a.tensor(0) : Tensor();
+  const Tensor std = a.overload == 1 ? Tensor() : a.tensor(1);
+  if (std.defined()) {
     if (is_complex(std.dtype())) fail_runtime("normal expects standard deviation to be non-complex");
-    if (item(sum(compare(Compare::Lt, std, Scalar(0)))).integer() > 0)
-      fail_runtime("normal expects all elements of std >= 0.0");
-  } else if (const double std = a.real(1, 1); !(std >= 0)) {
-    fail_runtime("normal expects std >= 0.0, but found std ", std);
+    const Tensor flat = contiguous_as(std, DType::Double);
+    for (std::int64_t i = 0; i < flat.numel(); ++i) {
+      if (!(flat.data_as<double>()[i] >= 0)) fail_runtime("normal expects all elements of std >= 0.0");
+    }
+  } else {
+    check(a.real(1, 1));
   }
-  const Tensor like = mt ? a.tensor(0) : a.tensor(1);
-  Tensor t =
-      empty(mt && st ? broadcast_shapes(a.tensor(0).sizes(), a.tensor(1).sizes()) : DimVec(like.sizes()), like.dtype());
-  fill_normal(generator_state(a.v[2]), t.data(), t.dtype(), t.numel(), 0, 1);
-  GradMode off(false);
-  if (st)
-    t = t * a.tensor(1);
-  else if (a.has(1))
-    t = t * a.scalar(1);
-  t = mt ? t + a.tensor(0) : t + a.scalar(0);
+  const Tensor& like = mean.defined() ? mean : std;
+  const DimVec sizes =
+      mean.defined() && std.defined() ? broadcast_shapes(mean.sizes(), std.sizes()) : DimVec(like.sizes());
+  Tensor t = empty(sizes, like.dtype());
+  fill_normal(g, t.data(), t.dtype(), t.numel(), 0, std.defined() ? 1 : a.real(1, 1));
+  {
+    GradMode off(false);
+    if (std.defined()) t = to(mul(t, std), t.dtype());
+    t = to(mean.defined() ? add(t, mean) : add(t, a.scalar(0)), t.dtype());
+  }
+  if (!a.has(3)) {
+    if (mean.defined() && std.defined() && recording(mean, std))
+      set_history(t, drawn_node("NormalBackward3", {mean, std}).get());
+    else if (mean.defined() && !std.defined() && recording(mean))
+      set_history(t, drawn_node("NormalBackward1", {mean}).get());
+    else if (!mean.defined() && recording(std))
+      set_history(t, drawn_node("NormalBackward2", {std}).get());
+  }
   return give(a, 3, t, def.name, false);
+}
+/// binomial(count, prob, generator=None)
+PyObject* binomial_op(const OpDef&, Args& a) {
+  const Tensor count = a.tensor(0), prob = a.tensor(1);
+  if (!is_floating(count.dtype()))
+    fail_value("binomial only supports floating-point dtypes for count, got: ", scalar_type_name(count.dtype()));
+  if (!is_floating(prob.dtype()))
+    fail_value("binomial only supports floating-point dtypes for prob, got: ", scalar_type_name(prob.dtype()));
+  if (count.dtype() != prob.dtype()) {
+    fail_runtime("Found dtype ", scalar_type_name(prob.dtype()), " but expected ", scalar_type_name(count.dtype()));
+  }
+  const DimVec sizes = broadcast_shapes(count.sizes(), prob.sizes());
+  const DType d = count.dtype();
+  const auto laid = [&](const Tensor& t) {
+    Tensor out = empty(sizes, d);
+    copy_into(out, t);
+    return out;
+  };
+  const Tensor n = laid(count), p = laid(prob);
+  Tensor t = empty(sizes, d);
+  fill_binomial(generator_state(a.v[2]), t.data(), n.data(), p.data(), d, t.numel());
+  return t.release();
 }
 PyObject* multinomial_op(const OpDef& def, Args& a) {
   const Tensor p = a.tensor(0);
@@ -409,8 +593,10 @@ PyObject* multinomial_op(const OpDef& def, Args& a) {
   const Tensor weights = contiguous_as(p, p.dtype());
   const std::int64_t rows = p.ndim() == 2 ? p.size(0) : 1;
   Tensor t = p.ndim() == 2 ? empty({{rows, samples}}, DType::Int64) : empty({{samples}}, DType::Int64);
+  // The exponentials are drawn in the order of the weights' memory.
+  const bool by_column = rows > 1 && categories > 1 && dense_strides_like(p.sizes(), p.strides())[0] == 1;
   fill_multinomial(generator_state(a.v[3]), t.data_as<std::int64_t>(), weights.data(), p.dtype(), rows, categories,
-                   samples, replacement);
+                   samples, replacement, by_column);
   return give(a, 4, t, def.name, false);
 }
 PyObject* dropout_op(const OpDef&, Args& a) {
@@ -478,10 +664,13 @@ const OpDef ops[] = {
      kFunction, Kind::Random, "Integers in [low, high)."},
     {"randperm", "(int n, " RL_OPTIONS ")", randperm_op, kFunction, Kind::Random, "A permutation of 0 … n-1."},
     {"normal",
-     "(float mean, float std, ints size, " RL_OPTIONS
-     ")\n(Tensor mean, Operand std=1.0, *, generator? generator=None, Tensor? out=None)\n(float mean, Tensor std, *, "
-     "generator? generator=None, Tensor? out=None)",
+     "(Tensor mean, Tensor std, *, generator? generator=None, Tensor? out=None)\n"
+     "(Tensor mean, float std=1.0, *, generator? generator=None, Tensor? out=None)\n"
+     "(float mean, Tensor std, *, generator? generator=None, Tensor? out=None)\n"
+     "(float mean, float std, ints size, " RL_OPTIONS ")",
      normal_op, kFunction, Kind::Random, "Normal numbers of these means and standard deviations."},
+    {"binomial", "(Tensor count, Tensor prob, generator? generator=None)", binomial_op, kFunction, Kind::Random,
+     "Binomial numbers: successes in count trials of probability prob."},
     {"bernoulli",
      "(Tensor input, *, generator? generator=None, Tensor? out=None)\n(Tensor input, float p, *, generator? "
      "generator=None)",
@@ -520,6 +709,10 @@ GeneratorState& generator_state(PyObject* o) { return state_of(o == nullptr || o
 void init_generator(PyObject* module) {
   generator_type = reinterpret_cast<PyTypeObject*>(Object::check(PyType_FromSpec(&generator_spec)).release());
   default_generator = Object::check(PyObject_CallNoArgs(reinterpret_cast<PyObject*>(generator_type))).release();
+  // The name in messages is PyTorch's; the module is where pickle finds the class.
+  Object where = Object::check(PyUnicode_FromString("rushlight"));
+  if (PyObject_SetAttrString(reinterpret_cast<PyObject*>(generator_type), "__module__", where.get()) < 0)
+    throw PythonError();
   if (PyModule_AddObjectRef(module, "Generator", reinterpret_cast<PyObject*>(generator_type)) < 0) throw PythonError();
   if (PyModule_AddObjectRef(module, "default_generator", default_generator) < 0) throw PythonError();
 }

@@ -1298,6 +1298,17 @@ std::optional<DType> dtype_or_out(const Args& a, int dtype_slot, int out_slot) {
   return out;
 }
 
+DType chosen_type(const Args& a, int dtype_slot, int out_slot, DType otherwise) {
+  if (auto d = a.dtype(dtype_slot)) {
+    if (out_slot >= 0 && a.has(out_slot) && a.tensor(out_slot).dtype() != *d) {
+      fail_runtime("dtype ", scalar_type_name(*d), " does not match dtype of out parameter (",
+                   scalar_type_name(a.tensor(out_slot).dtype()), ")");
+    }
+    return *d;
+  }
+  return out_slot >= 0 && a.has(out_slot) ? a.tensor(out_slot).dtype() : otherwise;
+}
+
 PyObject* pack(std::span<Tensor> tensors) {
   PyObject* tuple = PyTuple_New(Py_ssize_t(tensors.size()));
   if (tuple == nullptr) throw PythonError();

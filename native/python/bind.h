@@ -139,6 +139,8 @@ void give_all(std::span<const Tensor> outs, std::span<const Tensor> results, std
               const char* name, bool tracked, OutRule rule = OutRule::ByKind);
 /// The dtype that an operator computes in where `dtype=` and `out=` both may say so (sum, cumsum, …).
 std::optional<DType> dtype_or_out(const Args& a, int dtype_slot, int out_slot);
+/// The dtype of a new tensor: `dtype=`, else that of `out=` (slot -1: there is none), else `otherwise`.
+DType chosen_type(const Args& a, int dtype_slot, int out_slot, DType otherwise);
 /// A tuple of tensors.
 PyObject* pack(std::span<Tensor> tensors);
 inline PyObject* pack(std::vector<Tensor> v) { return pack(std::span<Tensor>(v)); }

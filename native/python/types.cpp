@@ -23,7 +23,12 @@ PyObject* get_signed(PyObject* o, void*) {
 }
 PyObject* get_itemsize(PyObject* o, void*) { return PyLong_FromLong(itemsize(value_of(o))); }
 PyObject* to_real_method(PyObject* o, PyObject*) { return wrap_dtype(to_real(value_of(o))); }
-PyObject* to_complex_method(PyObject* o, PyObject*) { return wrap_dtype(to_complex(value_of(o))); }
+PyObject* to_complex_method(PyObject* o, PyObject*) {
+  return guarded([&] {
+    if (!is_differentiable(value_of(o))) fail_runtime("Unknown Complex ScalarType for ", scalar_type_name(value_of(o)));
+    return wrap_dtype(to_complex(value_of(o)));
+  });
+}
 PyObject* dtype_reduce(PyObject* o, PyObject*) { return PyUnicode_FromString(dtype_name(value_of(o))); }
 PyObject* dtype_module(PyObject*, void*) { return PyUnicode_FromString("rushlight"); }
 
@@ -84,14 +89,11 @@ PyObject* as_size(PyObject* result) {
   return PyObject_CallOneArg(reinterpret_cast<PyObject*>(size_type), owned.get());
 }
 PyObject* size_concat(PyObject* a, PyObject* b) {
-  if (!PyTuple_Check(a) || !PyTuple_Check(b)) Py_RETURN_NOTIMPLEMENTED;
-  PyObject* joined = PyTuple_Type.tp_as_sequence->sq_concat(a, b);
-  if (joined == nullptr) return nullptr;
-  // A tuple of something else than integers stays a tuple.
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(joined); ++i) {
-    if (!PyLong_Check(PyTuple_GET_ITEM(joined, i))) return joined;
+  for (PyObject* o : {a, b}) {
+    if (!PyTuple_Check(o))
+      return PyErr_Format(PyExc_TypeError, "can only concatenate tuple (not %s) to torch.Size", Py_TYPE(o)->tp_name);
   }
-  return as_size(joined);
+  return as_size(PyTuple_Type.tp_as_sequence->sq_concat(a, b));
 }
 PyObject* size_repeat(PyObject* a, Py_ssize_t n) { return as_size(PyTuple_Type.tp_as_sequence->sq_repeat(a, n)); }
 PyObject* size_subscript(PyObject* a, PyObject* key) {

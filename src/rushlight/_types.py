@@ -55,6 +55,13 @@ def _rebuild_size(sizes: Any) -> Any:
     return Size(sizes)
 
 
+def _remake_generator(seed: int, state: Any) -> Any:
+    """A pickled Generator. The state alone does not tell a seed of more than 32 bits."""
+    from ._core import Generator
+
+    return Generator().manual_seed(seed).set_state(state)
+
+
 class device:
     """Where a tensor lies: a type, and an index or None.
 
