@@ -33,7 +33,7 @@ def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor, *, out: Tensor | Non
     """X with A X = b from A's packed LU decomposition; torch.linalg.lu_solve is its successor."""
 def geqrf(input: Tensor) -> Any:
     """The QR decomposition as LAPACK leaves it: R above, the reflectors below the diagonal, and their factors."""
-def orgqr(input: Tensor, tau: Tensor, *, out: Tensor | None=None) -> Tensor:
+def orgqr(input: Tensor, tau: Tensor) -> Tensor:
     """The product of Householder reflections; torch.linalg.householder_product's other name."""
 def ormqr(input: Tensor, tau: Tensor, other: Tensor, left: _bool=True, transpose: _bool=False, *, out: Tensor | None=None) -> Tensor:
     """Q other, other Q, or with Q^H, for the Q of Householder reflections; Q is never formed."""

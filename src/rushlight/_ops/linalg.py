@@ -81,8 +81,8 @@ _KERNELS = {
     "geqrf": "geqrf_cpu",
     "linalg.svd": "linalg_svd_cpu",
     "linalg.eigh": "linalg_eigh_cpu*",
-    "linalg.eig": "linalg_eig_out_cpu*",
-    "linalg.eigvals": "linalg_eig_out_cpu*",
+    "linalg.eig": "linalg_eig_out_cpu",
+    "linalg.eigvals": "linalg_eig_out_cpu",
     "torch.linalg.lu_factor_ex": "lu_cpu*",
     "torch.linalg.lu_factor": "lu_cpu*",
     "torch.linalg.lu": "lu_cpu*",
@@ -96,6 +96,8 @@ def _need_float(t: Tensor, name: str) -> None:
     kernel = _KERNELS.get(name, "")
     if kernel.endswith("*") or (kernel and t.is_floating_point()):
         raise NotImplementedError(f"\"{kernel.rstrip('*')}\" not implemented for '{_SCALARS[t.dtype]}'")
+    if name in ("linalg.eig", "linalg.eigvals"):
+        raise RuntimeError(f"Unknown Complex ScalarType for {_SCALARS[t.dtype]}")
     if not t.is_floating_point():
         raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {_SCALARS[t.dtype]}")
     raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {_SCALARS[t.dtype]}")
@@ -278,6 +280,14 @@ def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
 def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
     """The inverse of L L^H (or U^H U)."""
     _need_square(L, "cholesky_inverse")
+    _need_float(L, "cholesky_inverse")
+    zero = _diagonal(L.detach()) == 0
+    if bool(zero.any()):
+        at = [int(i) for i in zero.reshape(-1, L.shape[-1]).nonzero()[0]]
+        raise LinAlgError(
+            f"cholesky_inverse: {_which(at[0], L.ndim)}The diagonal element {at[1] + 1} is zero, the inversion could not be "
+            "completed because the input matrix is singular."
+        )
     return cholesky_solve(_identity(L, L.shape[-1]), L, upper)
 
 
@@ -965,7 +975,7 @@ def _check_lu(info: Tensor, A: Tensor, name: str) -> None:
     bad = info.numpy().reshape(-1)
     if bad.any():
         i = int(np.flatnonzero(bad)[0])
-        raise LinAlgError(
+        raise RuntimeError(
             f"{name}: {_which(i, A.ndim)}U[{bad[i]},{bad[i]}] is zero and using it on lu_solve would result in a division by "
             "zero. If you still want to perform the factorization, consider calling linalg.lu(A, pivot) or "
             "linalg.lu_factor_ex(A, pivot)"
@@ -1049,25 +1059,42 @@ def _lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
     return lu_solve(LU_data, LU_pivots, b)
 
 
+class _LdlFactor(Function):
+    """LAPACK's sytrf or hetrf, which has no derivative here or in PyTorch."""
+
+    _node_name = "NotImplemented"
+
+    @staticmethod
+    def forward(ctx: Any, A: Tensor, hermitian: bool) -> Any:
+        a = _array(A)
+        flat = _flat(a)
+        ld, pivots = np.empty(flat.shape, a.dtype), np.zeros(flat.shape[:-1], np.int32)
+        info = np.zeros(len(flat), np.int32)
+        if flat.size:
+            routine = _lapack("hetrf" if hermitian and A.is_complex() else "sytrf", dtype=a.dtype)
+            for i, m in enumerate(flat):
+                ld[i], pivots[i], info[i] = routine(m, lower=True)
+                ld[i] = np.tril(ld[i])
+        LD, P = _columns(ld.reshape(a.shape)), _rows(pivots.reshape(a.shape[:-1]))
+        infos = _rows(info.reshape(a.shape[:-2]))
+        ctx.mark_non_differentiable(P, infos)
+        return LD, P, infos
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        raise RuntimeError("derivative for aten::linalg_ldl_factor_ex is not implemented")
+
+
 @operator("Other", namespace="linalg", out=True)
 def ldl_factor_ex(A: Tensor, *, hermitian: bool = False, check_errors: bool = False) -> Any:
     """The LDL decomposition of symmetric (or Hermitian) matrices [..., n, n]. -> (LD, pivots, info)"""
     _need_square(A, "torch.linalg.ldl_factor_ex")
     _need_float(A, "torch.linalg.ldl_factor_ex")
-    a = _array(A)
-    flat = _flat(a)
-    ld, pivots = np.empty(flat.shape, a.dtype), np.zeros(flat.shape[:-1], np.int32)
-    info = np.zeros(len(flat), np.int32)
-    if flat.size:
-        routine = _lapack("hetrf" if hermitian and A.is_complex() else "sytrf", dtype=a.dtype)
-        for i, m in enumerate(flat):
-            ld[i], pivots[i], info[i] = routine(m, lower=True)
-            ld[i] = np.tril(ld[i])
-    result = _columns(ld.reshape(a.shape)), _rows(pivots.reshape(a.shape[:-1])), _rows(info.reshape(a.shape[:-2]))
-    if check_errors and info.any():
-        i = int(np.flatnonzero(info)[0])
+    LD, pivots, info = _LdlFactor.apply(A, hermitian)
+    if check_errors and bool(info.any()):
+        i = int(np.flatnonzero(info.numpy())[0])
         raise LinAlgError(f"torch.linalg.ldl_factor_ex: {_which(i, A.ndim)}The factorization could not be completed.")
-    return make("linalg_ldl_factor_ex", ("LD", "pivots", "info"), result)
+    return make("linalg_ldl_factor_ex", ("LD", "pivots", "info"), (LD, pivots, info))
 
 
 @operator("Other", namespace="linalg", out=True)
@@ -1077,30 +1104,75 @@ def ldl_factor(A: Tensor, *, hermitian: bool = False) -> Any:
     return make("linalg_ldl_factor", ("LD", "pivots"), (LD, pivots))
 
 
+class _LdlSolve(Function):
+    _node_name = "NotImplemented"
+
+    @staticmethod
+    def forward(ctx: Any, LD: Tensor, pivots: Tensor, B: Tensor, hermitian: bool) -> Tensor:
+        lead = _lead(LD, B)
+        ld = _flat(np.broadcast_to(_array(LD), (*lead, *LD.shape[-2:])))
+        p = np.broadcast_to(pivots.numpy(), (*lead, pivots.shape[-1])).reshape(math.prod(lead), pivots.shape[-1])
+        b = _flat(np.broadcast_to(_array(B), (*lead, *B.shape[-2:])))
+        x = np.empty(b.shape, b.dtype)
+        if x.size:
+            routine = _lapack("hetrs" if hermitian and LD.is_complex() else "sytrs", dtype=x.dtype)
+            for i in range(len(b)):
+                x[i] = routine(ld[i], p[i], b[i], lower=True)[0]
+        return _columns(x.reshape(*lead, *b.shape[-2:]))
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        raise RuntimeError("derivative for aten::linalg_ldl_solve is not implemented")
+
+
 @operator("Other", namespace="linalg", out=True)
 def ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False) -> Tensor:
     """X with A X = B from A's LDL decomposition."""
-    _need_square(LD, "torch.linalg.ldl_solve", "LD")
+    name = "torch.linalg.ldl_solve"
+    _need_square(LD, name, "LD")
     if B.ndim < 2:
+        raise RuntimeError(f"{name}: Expected B to have at least 2 dimensions, but it has {B.ndim} dimensions instead")
+    n = LD.shape[-1]
+    if B.shape[-2] != n:
         raise RuntimeError(
-            f"torch.linalg.ldl_solve: Expected B to have at least 2 dimensions, but it has {B.ndim} dimensions instead"
+            f"Incompatible matrix sizes for {name}: each A matrix is {n} by {n} but each b matrix is {B.shape[-2]} by {B.shape[-1]}"
         )
     if pivots.dtype != core.int32 and pivots.dtype != core.int64:
-        raise RuntimeError(f"torch.linalg.ldl_solve: Expected pivots to be integers. Got {_SCALARS[pivots.dtype]}")
-    _need_same(LD, B, "torch.linalg.ldl_solve")
-    lead = _lead(LD, B)
-    ld = _flat(np.broadcast_to(_array(LD), (*lead, *LD.shape[-2:])))
-    p = np.broadcast_to(pivots.numpy(), (*lead, pivots.shape[-1])).reshape(math.prod(lead), pivots.shape[-1])
-    b = _flat(np.broadcast_to(_array(B), (*lead, *B.shape[-2:])))
-    x = np.empty(b.shape, b.dtype)
-    if x.size:
-        routine = _lapack("hetrs" if hermitian and LD.is_complex() else "sytrs", dtype=x.dtype)
-        for i in range(len(b)):
-            x[i] = routine(ld[i], p[i], b[i], lower=True)[0]
-    return _columns(x.reshape(*lead, *b.shape[-2:]))
+        raise RuntimeError(f"{name}: Expected pivots to be integers. Got {_SCALARS[pivots.dtype]}")
+    if tuple(pivots.shape) != tuple(LD.shape[:-1]):
+        raise RuntimeError(
+            f"{name}: Expected LD.shape[:-1] and pivots.shape to be the same, but got pivots with shape {list(pivots.shape)} instead"
+        )
+    _need_same(LD, B, name)
+    _need_float(LD, name)
+    rows = pivots.abs()
+    if bool(((rows < 1) | (rows > n)).any()):
+        # LAPACK would follow them out of the matrix.
+        raise RuntimeError(f"{name}: Expected pivots between 1 and {n} in absolute value")
+    return _LdlSolve.apply(LD, pivots, B, hermitian)
 
 
 # --- Householder reflections ------------------------------------------------------------------------------------------------
+
+
+class _Geqrf(Function):
+    _node_name = "GeqrfBackward0"
+
+    @staticmethod
+    def forward(ctx: Any, A: Tensor) -> Any:
+        a = _array(A)
+        flat = _flat(a)
+        k = min(a.shape[-2:])
+        packed, tau = np.empty(flat.shape, a.dtype), np.empty((len(flat), k), a.dtype)
+        if flat.size:
+            routine = _lapack("geqrf", dtype=a.dtype)
+            for i, m in enumerate(flat):
+                packed[i], tau[i] = routine(m)[:2]
+        return _columns(packed.reshape(a.shape)), _rows(tau.reshape(*a.shape[:-2], k))
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        raise NotImplementedError("the derivative for 'geqrf' is not implemented.")
 
 
 @operator("Other", out="cast")
@@ -1108,15 +1180,9 @@ def geqrf(input: Tensor) -> Any:
     """The QR decomposition as LAPACK leaves it: R above, the reflectors below the diagonal, and their factors."""
     _need_matrix(input, "torch.geqrf", "input")
     _need_float(input, "geqrf")
-    a = _array(input)
-    flat = _flat(a)
-    k = min(a.shape[-2:])
-    qr_, tau = np.empty(flat.shape, a.dtype), np.empty((len(flat), k), a.dtype)
-    if flat.size:
-        geqrf_ = _lapack("geqrf", dtype=a.dtype)
-        for i, m in enumerate(flat):
-            qr_[i], tau[i] = geqrf_(m)[:2]
-    return make("geqrf", ("a", "tau"), (_columns(qr_.reshape(a.shape)), _rows(tau.reshape(*a.shape[:-2], k))))
+    if input.is_complex() and input.requires_grad and core.is_grad_enabled():
+        raise RuntimeError("geqrf does not support automatic differentiation for outputs with complex dtype.")
+    return make("geqrf", ("a", "tau"), _Geqrf.apply(input))
 
 
 def _reflectors(A: Tensor, tau: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -1125,7 +1191,7 @@ def _reflectors(A: Tensor, tau: Tensor) -> list[tuple[Tensor, Tensor]]:
     return [(V[..., i : i + 1], tau[..., i, None, None]) for i in range(tau.shape[-1])]
 
 
-@operator("Other", namespace="linalg", out=True)
+@operator("Other", namespace="linalg", out="cast")
 def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     """The first n columns of H_1 H_2 ... H_k with H_i = 1 - tau_i v_i v_i^H; the v_i are the columns of A [..., m, n] below
     the diagonal, tau [..., k]."""
@@ -1151,10 +1217,11 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     Q = core.eye(m, n, dtype=A.dtype).expand(*A.shape[:-2], m, n)
     for v, t in reversed(_reflectors(A, tau)):
         Q = Q - (t * v) @ (v.mH @ Q)
-    return Q if A.numel() else Q + A
+    # Without reflections Q depends on A no more, but has its (zero) derivative.
+    return Q if tau.shape[-1] else Q + A.masked_fill(core.ones((), dtype=core.bool), 0)
 
 
-@operator("Other", out=True)
+@operator("Other", out="cast")
 def orgqr(input: Tensor, tau: Tensor) -> Tensor:
     """The product of Householder reflections; torch.linalg.householder_product's other name."""
     return householder_product(input, tau)
@@ -1317,6 +1384,14 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     limits = relative * (S.amax(-1) if S.shape[-1] else core.zeros(S.shape[:-1], dtype=S.dtype))
     X = _Pinv.apply(A, limits, False) @ B2 if A.numel() else core.zeros((*_lead(A, B2), n, B2.shape[-1]), dtype=A.dtype)
     rank = (S > limits.unsqueeze(-1)).sum(-1)
+    # A matrix of zeros is LAPACK's special case, with the solution 0.
+    lacking = (rank < min(m, n)) & (rank > 0)
+    if used == "gels" and bool(lacking.any()):
+        i = int(np.flatnonzero(lacking.numpy())[0])
+        raise LinAlgError(
+            f"{name}: {_which(i, A.ndim)}The least squares solution could not be computed because the input matrix does not "
+            f"have full rank (error code: {int(rank.reshape(-1)[i]) + 1})."
+        )
     residuals = core.empty(0, dtype=S.dtype)
     if m > n and used != "gelsy" and bool((rank == n).all()):
         difference = (A @ X - B2).abs()
