@@ -11,7 +11,7 @@ import torch
 from . import samples as inputs
 from .library import Library, Missing, Outcome, Seen, name_of, tensors
 from .samples import Sample
-from .table import Row
+from .rows import Row
 
 SHORT = 4  # samples where a check multiplies them
 CHECKS: dict[str, Callable[[Row, Library, Library], None]] = {}

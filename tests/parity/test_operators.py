@@ -14,7 +14,8 @@ import rushlight  # noqa: E402
 from . import checks  # noqa: E402
 from .library import Library, Missing  # noqa: E402
 from .report import Report  # noqa: E402
-from .table import ROWS, TABLE, Row  # noqa: E402
+from .rows import Row  # noqa: E402
+from .table import ROWS, TABLE  # noqa: E402
 
 PAIRS = [pytest.param(row, kind, id=f"{row.name}-{kind}") for row in TABLE for kind in checks.kinds(row)]
 

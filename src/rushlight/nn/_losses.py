@@ -8,6 +8,22 @@ from .. import _core as core
 from .._core import Tensor
 from .._ops.shape import broadcast_tensors
 
+__all__ = [
+    "cosine_embedding_loss",
+    "cosine_similarity",
+    "gaussian_nll_loss",
+    "hinge_embedding_loss",
+    "kl_div",
+    "margin_ranking_loss",
+    "multilabel_soft_margin_loss",
+    "normalize",
+    "pairwise_distance",
+    "poisson_nll_loss",
+    "soft_margin_loss",
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
+]
+
 
 def _reduction(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
     """What the two old arguments mean, with PyTorch's warning; otherwise `reduction`, which must be a known word."""

@@ -38,21 +38,8 @@ from .._core import (
     threshold,
 )
 from .._missing import missing
-from ._losses import (
-    cosine_embedding_loss,
-    cosine_similarity,
-    gaussian_nll_loss,
-    hinge_embedding_loss,
-    kl_div,
-    margin_ranking_loss,
-    multilabel_soft_margin_loss,
-    normalize,
-    pairwise_distance,
-    poisson_nll_loss,
-    soft_margin_loss,
-    triplet_margin_loss,
-    triplet_margin_with_distance_loss,
-)
+from . import _losses
+from ._losses import *
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,40 +49,29 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
-    "cosine_embedding_loss",
-    "cosine_similarity",
     "cross_entropy",
     "dropout",
     "elu",
-    "gaussian_nll_loss",
     "gelu",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
-    "hinge_embedding_loss",
     "huber_loss",
-    "kl_div",
     "l1_loss",
     "leaky_relu",
     "linear",
     "log_softmax",
     "logsigmoid",
-    "margin_ranking_loss",
     "mish",
     "mse_loss",
-    "multilabel_soft_margin_loss",
     "nll_loss",
-    "normalize",
-    "pairwise_distance",
-    "poisson_nll_loss",
     "relu",
     "relu6",
     "selu",
     "sigmoid",
     "silu",
     "smooth_l1_loss",
-    "soft_margin_loss",
     "softmax",
     "softmin",
     "softplus",
@@ -104,8 +80,7 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
-    "triplet_margin_loss",
-    "triplet_margin_with_distance_loss",
+    *_losses.__all__,
 ]
 
 logsigmoid = log_sigmoid
