@@ -48,12 +48,12 @@ FOUND = "_ValuesAndIndices"
 RETURNS: dict[str, str | list[str]] = {
     **dict.fromkeys(
         "is_floating_point is_complex is_signed is_contiguous can_cast is_grad_enabled is_inference_mode_enabled is_tensor equal "
-        "allclose is_nonzero is_same_size is_set_to _is_torch_function_enabled".split(),
+        "allclose is_nonzero is_same_size is_set_to _is_torch_function_enabled _optim_step".split(),
         "_bool",
     ),
     **dict.fromkeys("numel get_num_threads seed initial_seed".split(), "_int"),
     **dict.fromkeys(
-        "backward _autograd_backward retain_grad set_default_dtype set_num_threads _empty_cache set_rng_state".split(),
+        "backward _autograd_backward retain_grad set_default_dtype set_num_threads _empty_cache set_rng_state _clear_grads".split(),
         "None",
     ),
     **dict.fromkeys("promote_types result_type get_default_dtype".split(), "_dtype"),

@@ -406,6 +406,19 @@ void fit_to_input(const InputMeta& meta, Tensor& g) {
     g = is_complex(g.dtype()) && !is_complex(meta.dtype) ? to(real(g), meta.dtype) : to(g, meta.dtype);
 }
 
+namespace {
+
+/// A leaf's first gradient: `g` itself if it may be taken over and is laid out as the leaf, else a copy that is.
+Tensor with_layout_of(const Tensor& leaf, Tensor& g, bool ours) {
+  const bool alike = leaf.is_contiguous() ? g.is_contiguous() : same(leaf.strides(), g.strides());
+  if (alike || !is_dense(leaf.sizes(), leaf.strides())) return ours ? std::move(g) : clone(g);
+  Tensor copy = empty_like(leaf, g.dtype());
+  copy_into(copy, g);
+  return copy;
+}
+
+}  // namespace
+
 void accumulate_grad(const Tensor& leaf, Tensor& g) {
   // Another thread may put its own gradient there while an operator of this one lets go of the GIL.
   for (;;) {
@@ -417,7 +430,7 @@ void accumulate_grad(const Tensor& leaf, Tensor& g) {
     }
     // Taken over if nobody else holds it, else copied: `.grad` must not change with what it came from.
     const bool ours = !modes.grad && exclusive(g) && is_dense(g.sizes(), g.strides());
-    Tensor next = old.defined() ? add(old, g) : ours ? std::move(g) : clone(g);
+    Tensor next = old.defined() ? add(old, g) : !modes.grad ? with_layout_of(leaf, g, ours) : clone(g);
     if (leaf->grad != old.get()) continue;
     if (modes.grad) {
       // The gradient's own graph leads back to the leaf.

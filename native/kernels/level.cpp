@@ -13,6 +13,7 @@ const KernelTable& level_table() {
     fill_random(t.random);
     fill_sort(t.sort);
     fill_gemm(t.gemm);
+    fill_optim(t.optim);
     return t;
   }();
   return table;

@@ -12,5 +12,6 @@ void fill_reduce(ReduceTable& t);        // reductions, scans, softmax          
 void fill_random(RandomTable& t);        // random numbers                              random_level.cpp
 void fill_sort(SortTable& t);            // sorting and selection                       sort.cpp
 void fill_gemm(GemmTable& t);            // matrix products                            gemm_tile.cpp
+void fill_optim(OptimTable& t);          // steps of optimisers                        optim.cpp
 
 }  // namespace rl

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/gemm_table.h"
+#include "kernels/optim.h"
 #include "kernels/pointwise.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
@@ -15,6 +16,7 @@ struct KernelTable {
   RandomTable random;
   SortTable sort;
   GemmTable gemm;
+  OptimTable optim;
 };
 
 /// The table of the best level that this CPU runs (or the one that RUSHLIGHT_CPU_LEVEL names), chosen on load.

@@ -150,6 +150,17 @@ struct RealNode final : Node {
   }
 };
 
+Tensor view_as_real(const Tensor& t);
+Tensor view_as_complex(const Tensor& t);
+struct ViewAsRealNode final : Node {
+  const char* name() const override { return "ViewAsRealBackward0"; }
+  void apply(Tensor* in, Tensor* out) override { out[0] = view_as_complex(contiguous(in[0])); }
+};
+struct ViewAsComplexNode final : Node {
+  const char* name() const override { return "ViewAsComplexBackward0"; }
+  void apply(Tensor* in, Tensor* out) override { out[0] = view_as_real(in[0]); }
+};
+
 /// Finishes a view of one input: history where it is tracked.
 template <class N, class F>
 Tensor finish(const Tensor& t, Tensor v, F&& fill) {
@@ -562,6 +573,42 @@ Tensor imag(const Tensor& t) {
   return finish<RealNode>(t, v, [](RealNode* n) { n->imaginary = true; });
 }
 
+namespace {
+
+Tensor view_as_real(const Tensor& t) {
+  if (!is_complex(t.dtype())) fail_runtime("view_as_real is only supported for complex tensors");
+  DimVec sizes(t.sizes()), strides(t.strides());
+  for (auto& s : strides) s *= 2;
+  sizes.push_back(2);
+  strides.push_back(1);
+  Tensor v = make_view(t, sizes, strides, t->offset);
+  v->dtype = to_real(t.dtype());
+  set_geometry(v.get(), sizes, strides);
+  return finish<ViewAsRealNode>(t, v, [](ViewAsRealNode*) {});
+}
+Tensor view_as_complex(const Tensor& t) {
+  if (t.dtype() != DType::Float && t.dtype() != DType::Double)
+    fail_runtime("view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: ",
+                 scalar_type_name(t.dtype()));
+  if (t.ndim() == 0) fail_runtime("Input tensor must have one or more dimensions");
+  if (t.size(-1) != 2) fail_runtime("Tensor must have a last dimension of size 2");
+  if (t.stride(-1) != 1) fail_runtime("Tensor must have a last dimension with stride 1");
+  DimVec sizes(t.sizes()), strides(t.strides());
+  sizes.pop_back();
+  strides.pop_back();
+  for (auto& s : strides) {
+    if (s % 2 != 0) fail_runtime("Tensor must have a stride divisible by 2 for all but last dimension");
+    s /= 2;
+  }
+  if (t.storage_offset() % 2 != 0) fail_runtime("Tensor must have a storage_offset divisible by 2");
+  Tensor v = make_view(t, sizes, strides, t->offset);
+  v->dtype = to_complex(t.dtype());
+  set_geometry(v.get(), sizes, strides);
+  return finish<ViewAsComplexNode>(t, v, [](ViewAsComplexNode*) {});
+}
+
+}  // namespace
+
 // --- as Python calls them
 // -------------------------------------------------------------------------------------------------
 
@@ -801,6 +848,12 @@ const OpDef ops[] = {
     {"movedim", "(Tensor input, ints source, ints destination)", movedim_op, kBoth, Kind::View,
      "Dimensions moved to other places."},
     {"moveaxis", "(Tensor input, ints source, ints destination)", movedim_op, kBoth, Kind::View, "Alias of movedim."},
+    {"view_as_real", "(Tensor input)",
+     [](const OpDef&, Args& a) { return view_as_real(a.tensor(0)).release(); }, kFunction, Kind::View,
+     "A complex tensor as pairs of real and imaginary part: one more dimension, of size 2. Shares memory."},
+    {"view_as_complex", "(Tensor input)",
+     [](const OpDef&, Args& a) { return view_as_complex(a.tensor(0)).release(); }, kFunction, Kind::View,
+     "Pairs of real and imaginary part, along the last dimension, as a complex tensor. Shares memory."},
     {"real", "(Tensor input)", real_op, kFunction, Kind::View, "The real part, sharing memory."},
     {"imag", "(Tensor input)", imag_op, kFunction, Kind::View, "The imaginary part, sharing memory."},
 };

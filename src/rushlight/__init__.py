@@ -60,7 +60,7 @@ _NOT_HERE = (
 for _name in _NOT_HERE:
     globals().pop(_name, None)
 
-_SUBMODULES = ("_C", "overrides", "autograd", "linalg", "nn", "profiler", "utils", "return_types")
+_SUBMODULES = ("_C", "overrides", "autograd", "linalg", "nn", "optim", "profiler", "utils", "return_types")
 
 
 def is_storage(obj: Any) -> builtins.bool:

@@ -1156,12 +1156,16 @@ def _autograd_backward(tensors: Any, grad_tensors: Any = None, retain_graph: _bo
     """rushlight.autograd.backward"""
 def _autograd_grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: _bool | None = None, create_graph: _bool = False, allow_unused: _bool | None = None, materialize_grads: _bool = False) -> tuple[Tensor, ...]:
     """rushlight.autograd.grad"""
+def _clear_grads(params: Any) -> None:
+    """Sets .grad of all tensors of a list to None."""
 def _empty_cache() -> None:
     """Gives memory that is kept for reuse back to the system."""
 def _from_dlpack(capsule: Any) -> tuple[Tensor, _bool]:
     """The tensor on the memory of a DLPack capsule, and whether that is read-only."""
 def _is_torch_function_enabled() -> _bool:
     """May subclasses take over calls?"""
+def _optim_step(kind: _int, params: Any, state: Any, names: Any, options: Any, flags: _int) -> _bool:
+    """A step of an optimiser over a group; False, with nothing changed, where it takes operators."""
 def _standard_gamma(input: Tensor, generator: Generator | None = None) -> Tensor:
     """Gamma numbers of these shapes and of rate 1."""
 def _storage_span(input: Tensor) -> tuple[_int, _int]:
@@ -2156,6 +2160,10 @@ def var_mean(input: Tensor, dim: _int | Sequence[_int] | None = None, *, correct
 def var_mean(input: Tensor, dim: _int | Sequence[_int] | None, unbiased: _bool = True, keepdim: _bool = False) -> tuple[Tensor, Tensor]: ...
 @overload
 def var_mean(input: Tensor, unbiased: _bool) -> tuple[Tensor, Tensor]: ...
+def view_as_complex(input: Tensor) -> Tensor:
+    """Pairs of real and imaginary part, along the last dimension, as a complex tensor. Shares memory."""
+def view_as_real(input: Tensor) -> Tensor:
+    """A complex tensor as pairs of real and imaginary part: one more dimension, of size 2. Shares memory."""
 def vstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Joined along the first dimension, vectors as rows."""
 @overload

@@ -215,6 +215,8 @@ TABLE: tuple[Row, ...] = (
     Row("angle", "fmo"),
     Row("real", "fp"),
     Row("imag", "fp"),
+    Row("view_as_real", "f"),
+    Row("view_as_complex", "f", unlike={"dtypes": "complex32 does not exist, so pairs of float16 cannot be seen as complex"}),
     Row("conj", "fm"),
     # activations
     own("relu", "fmi", _one),
