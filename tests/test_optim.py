@@ -119,7 +119,9 @@ def same(ours: Any, theirs: Any, tolerance: float, where: str = "") -> None:
         if not theirs.isfinite().all():  # diverged: inf and nan come in another order from PyTorch's own two ways
             assert not a.isfinite().all(), where
             return
-        assert torch.allclose(a, theirs.detach(), rtol=tolerance, atol=tolerance, equal_nan=True), f"{where}: {a} {theirs}"
+        assert torch.allclose(a, theirs.detach(), rtol=tolerance, atol=tolerance, equal_nan=True), (
+            f"{where}: {a} {theirs}"
+        )
     elif isinstance(theirs, float):
         assert ours == pytest.approx(theirs, rel=tolerance, abs=tolerance, nan_ok=True), where
     else:

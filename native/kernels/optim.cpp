@@ -164,8 +164,8 @@ struct AdamaxStep {
   }
 };
 
-/// c: weight decay, 1 - beta1, beta2, 1 - beta2, eps, -lr over the first correction, rectification times the root of the
-/// second correction, factor of decoupled decay. State: both moments.
+/// c: weight decay, 1 - beta1, beta2, 1 - beta2, eps, -lr over the first correction, rectification times the root of
+/// the second correction, factor of decoupled decay. State: both moments.
 struct RAdamStep {
   static constexpr unsigned kLooksAt = kDecay | kExtra;
   template <class T>

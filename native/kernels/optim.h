@@ -13,11 +13,11 @@ inline constexpr int kStepConstants = 8;  // numbers of a step at most
 
 /// What an optimiser's options choose between; the others have no meaning for it.
 enum StepFlag : unsigned {
-  kMaximize = 1,   // the gradient's sign is changed
-  kDecay = 2,      // weight decay is added to the gradient
-  kMomentum = 4,   // SGD, RMSprop
-  kNesterov = 8,   // SGD
-  kExtra = 16,     // Adam: amsgrad; RMSprop: centered; RAdam: the rectified form
+  kMaximize = 1,  // the gradient's sign is changed
+  kDecay = 2,     // weight decay is added to the gradient
+  kMomentum = 4,  // SGD, RMSprop
+  kNesterov = 8,  // SGD
+  kExtra = 16,    // Adam: amsgrad; RMSprop: centered; RAdam: the rectified form
 };
 
 /// Changes n elements of `param` and `state` given the gradient; `c` are the step's numbers, all of the same dtype.

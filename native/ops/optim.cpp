@@ -31,7 +31,8 @@ bool is_counter(const TensorObject* t) {
          !t->has(kInference) && !t->has(kRequiresGrad);
 }
 double counter(const TensorObject* t) {
-  return t->dtype == DType::Float ? double(*reinterpret_cast<float*>(t->data())) : *reinterpret_cast<double*>(t->data());
+  return t->dtype == DType::Float ? double(*reinterpret_cast<float*>(t->data()))
+                                  : *reinterpret_cast<double*>(t->data());
 }
 void set_counter(TensorObject* t, double value) {
   if (t->dtype == DType::Float)
@@ -81,7 +82,8 @@ void constants(Step kind, const double* o, double step, TensorObject* product, d
       c[7] = 1 - o[4] * o[5];
       if (length > 5) {
         flags |= kExtra;
-        c[6] = std::sqrt((length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length)) * std::sqrt(second);
+        c[6] =
+            std::sqrt((length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length)) * std::sqrt(second);
       }
       break;
     }
@@ -89,8 +91,8 @@ void constants(Step kind, const double* o, double step, TensorObject* product, d
       const double mu = o[1] * (1. - 0.5 * std::pow(0.96, step * o[6]));
       const double next = o[1] * (1. - 0.5 * std::pow(0.96, (step + 1) * o[6]));
       // The product is rounded to its dtype, as the tensor is that holds it.
-      set_counter(product, product->dtype == DType::Float ? double(float(counter(product)) * float(mu))
-                                                          : counter(product) * mu);
+      set_counter(product,
+                  product->dtype == DType::Float ? double(float(counter(product)) * float(mu)) : counter(product) * mu);
       const double all = counter(product);
       c[0] = flags & kDecay ? o[0] : 1 - o[4] * o[5];
       c[1] = 1 - o[1], c[2] = o[2], c[3] = 1 - o[2], c[4] = 1 - std::pow(o[2], step), c[5] = o[3];

@@ -588,8 +588,9 @@ Tensor view_as_real(const Tensor& t) {
 }
 Tensor view_as_complex(const Tensor& t) {
   if (t.dtype() != DType::Float && t.dtype() != DType::Double)
-    fail_runtime("view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: ",
-                 scalar_type_name(t.dtype()));
+    fail_runtime(
+        "view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: ",
+        scalar_type_name(t.dtype()));
   if (t.ndim() == 0) fail_runtime("Input tensor must have one or more dimensions");
   if (t.size(-1) != 2) fail_runtime("Tensor must have a last dimension of size 2");
   if (t.stride(-1) != 1) fail_runtime("Tensor must have a last dimension with stride 1");
@@ -848,11 +849,11 @@ const OpDef ops[] = {
     {"movedim", "(Tensor input, ints source, ints destination)", movedim_op, kBoth, Kind::View,
      "Dimensions moved to other places."},
     {"moveaxis", "(Tensor input, ints source, ints destination)", movedim_op, kBoth, Kind::View, "Alias of movedim."},
-    {"view_as_real", "(Tensor input)",
-     [](const OpDef&, Args& a) { return view_as_real(a.tensor(0)).release(); }, kFunction, Kind::View,
+    {"view_as_real", "(Tensor input)", [](const OpDef&, Args& a) { return view_as_real(a.tensor(0)).release(); },
+     kFunction, Kind::View,
      "A complex tensor as pairs of real and imaginary part: one more dimension, of size 2. Shares memory."},
-    {"view_as_complex", "(Tensor input)",
-     [](const OpDef&, Args& a) { return view_as_complex(a.tensor(0)).release(); }, kFunction, Kind::View,
+    {"view_as_complex", "(Tensor input)", [](const OpDef&, Args& a) { return view_as_complex(a.tensor(0)).release(); },
+     kFunction, Kind::View,
      "Pairs of real and imaginary part, along the last dimension, as a complex tensor. Shares memory."},
     {"real", "(Tensor input)", real_op, kFunction, Kind::View, "The real part, sharing memory."},
     {"imag", "(Tensor input)", imag_op, kFunction, Kind::View, "The imaginary part, sharing memory."},

@@ -10,6 +10,7 @@ from .optimizer import Optimizer, ParamsT, _check_lr, _get_scalar_dtype, _to_sca
 
 __all__ = ["Adafactor"]
 
+
 class Adafactor(Optimizer):
     """The second moment of a matrix as the product of a column and a row; clipped, and relative to the parameter's size."""
 

@@ -10,6 +10,7 @@ from .optimizer import Optimizer, ParamsT, _check_lr, _to_scalar
 
 __all__ = ["Muon"]
 
+
 class Muon(Optimizer):
     """Momentum whose matrix is made nearly orthogonal by Newton-Schulz iterations; for matrices alone.
 

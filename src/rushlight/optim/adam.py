@@ -141,4 +141,3 @@ class Adam(_Elementwise):
             greatest = state["max_exp_avg_sq"]
             square = greatest.copy_(_core.maximum(greatest, square))
         p.addcdiv_(mean, (square.sqrt() / root).add_(group["eps"]), value=-size)
-

@@ -10,6 +10,7 @@ from .optimizer import ParamsT, _check, _check_lr, _Elementwise, _get_scalar_dty
 
 __all__ = ["ASGD"]
 
+
 class ASGD(_Elementwise):
     """Gradient descent with a shrinking step; the state's "ax" is the mean of the parameter from step t0 on."""
 

@@ -149,9 +149,7 @@ class LBFGS(Optimizer):
         return _core.view_as_real(t) if t.is_complex() else t
 
     def _gather_flat_grad(self) -> Tensor:
-        parts = [
-            self._real(_core.zeros_like(p) if p.grad is None else p.grad).view(-1) for p in self._params
-        ]
+        parts = [self._real(_core.zeros_like(p) if p.grad is None else p.grad).view(-1) for p in self._params]
         return _core.cat(parts, 0)
 
     def _add_grad(self, step_size: Any, update: Tensor) -> None:

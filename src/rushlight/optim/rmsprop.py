@@ -11,6 +11,7 @@ from .optimizer import RMSPROP as KERNEL
 
 __all__ = ["RMSprop"]
 
+
 class RMSprop(_Elementwise):
     """p = p - lr g / (sqrt(v) + eps), v the running mean of g^2; centered: less the squared mean of g."""
 

@@ -10,6 +10,7 @@ from .optimizer import ParamsT, _check_lr, _Elementwise, _to_scalar
 
 __all__ = ["Rprop"]
 
+
 class Rprop(_Elementwise):
     """Steps of a length of each element's own, which grows while the gradient keeps its sign and shrinks when it turns."""
 

@@ -9,6 +9,7 @@ from .optimizer import Optimizer, ParamsT, _check, _check_betas
 
 __all__ = ["SparseAdam"]
 
+
 class SparseAdam(Optimizer):
     """Adam that changes only what a sparse gradient names. Dense gradients are refused, as in PyTorch."""
 
@@ -27,10 +28,7 @@ class SparseAdam(Optimizer):
         _check_betas(betas)
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "maximize": maximize})
         complex_params = [
-            [i, k]
-            for i, group in enumerate(self.param_groups)
-            for k, p in enumerate(group["params"])
-            if p.is_complex()
+            [i, k] for i, group in enumerate(self.param_groups) for k, p in enumerate(group["params"]) if p.is_complex()
         ]
         if complex_params:
             raise ValueError(
