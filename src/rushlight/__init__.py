@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._ops._functions import *
+    from .serialization import load as load
+    from .serialization import save as save
 
 __version__ = "0.1.0"
 
@@ -60,7 +62,18 @@ _NOT_HERE = (
 for _name in _NOT_HERE:
     globals().pop(_name, None)
 
-_SUBMODULES = ("_C", "overrides", "autograd", "linalg", "nn", "optim", "profiler", "utils", "return_types")
+_SUBMODULES = (
+    "_C",
+    "overrides",
+    "autograd",
+    "linalg",
+    "nn",
+    "optim",
+    "profiler",
+    "serialization",
+    "utils",
+    "return_types",
+)
 
 
 def is_storage(obj: Any) -> builtins.bool:
@@ -84,6 +97,10 @@ def __getattr__(name: str) -> Any:
         from ._einsum import einsum
 
         return einsum
+    if name in ("load", "save"):
+        from . import serialization
+
+        return getattr(serialization, name)
     found = _ops.deferred(name)
     if found is not None:
         globals()[name] = found
