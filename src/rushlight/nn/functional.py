@@ -1,4 +1,4 @@
-"""Activations and losses as functions."""
+"""Activations, losses and layers as functions."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ from .._core import (
     threshold,
 )
 from .._missing import missing
-from . import _losses
+from . import _conv, _losses
+from ._conv import *
 from ._losses import *
 
 TYPE_CHECKING = False
@@ -80,6 +81,7 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    *_conv.__all__,
     *_losses.__all__,
 ]
 

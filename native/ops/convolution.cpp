@@ -1,0 +1,575 @@
+// Convolutions in one to three dimensions and their transposes.
+//
+// One sum in three letters: with a wide image x (what convolution reads), weights w and a narrow image y (what it
+// writes), T(x, w, y) = sum over all places of x w y is linear in each. Given two of them, an operator computes the
+// factor of the third: convolution (x, w -> y), transposed convolution (w, y -> x) and the gradient of the weights
+// (x, y -> w). Each one's derivatives are the other two, so derivatives of any order come out of this file.
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "kernels/gemm.h"
+#include "kernels/scratch.h"
+#include "ops/binary.h"
+#include "ops/ops.h"
+#include "python/bind.h"
+#include "tensor/iterator.h"
+
+namespace rl {
+namespace {
+
+using Three = std::array<std::int64_t, 3>;
+
+/// Sizes of all that takes part; with fewer than three spatial dimensions the first ones are 1. Images are
+/// [batch, channels, *places], weights [narrow channels, wide channels / groups, *kernel].
+struct Geometry {
+  std::int64_t batch = 0, groups = 1, wide = 0, narrow = 0;
+  Three x{1, 1, 1}, y{1, 1, 1}, kernel{1, 1, 1}, stride{1, 1, 1}, dilation{1, 1, 1};
+  Three pad{0, 0, 0};  // before the first place; what follows the last one is as long as y needs
+  int dims = 2;
+
+  std::int64_t wide_each() const { return wide / groups; }
+  std::int64_t narrow_each() const { return narrow / groups; }
+  std::int64_t x_places() const { return x[0] * x[1] * x[2]; }
+  std::int64_t y_places() const { return y[0] * y[1] * y[2]; }
+  std::int64_t taps() const { return kernel[0] * kernel[1] * kernel[2]; }
+  /// Is a column of y's places a column of x's?
+  bool is_pointwise() const {
+    constexpr Three ones{1, 1, 1}, none{0, 0, 0};
+    return kernel == ones && stride == ones && pad == none && x == y;
+  }
+  DimVec image(bool of_x) const {
+    DimVec s{batch, of_x ? wide : narrow};
+    for (int d = 3 - dims; d < 3; ++d) s.push_back(of_x ? x[std::size_t(d)] : y[std::size_t(d)]);
+    return s;
+  }
+  DimVec weight() const {
+    DimVec s{narrow, wide_each()};
+    for (int d = 3 - dims; d < 3; ++d) s.push_back(kernel[std::size_t(d)]);
+    return s;
+  }
+};
+
+/// Visits the places [begin, end) of y for one tap in runs of one row of y. `inside(to, from, n)`: `n` places from
+/// column `to` on meet elements of x from `from` on, a stride apart; `outside(to, n)`: they meet padding.
+template <class Inside, class Outside>
+void walk(const Geometry& g, std::int64_t tap, std::int64_t begin, std::int64_t end, Inside&& inside,
+          Outside&& outside) {
+  const std::int64_t k2 = tap % g.kernel[2], k1 = tap / g.kernel[2] % g.kernel[1],
+                     k0 = tap / (g.kernel[2] * g.kernel[1]);
+  const std::int64_t step = g.stride[2], first = k2 * g.dilation[2] - g.pad[2];  // the column of x for column 0 of y
+  // Columns [low, high) of y meet x.
+  const std::int64_t low = std::min(first >= 0 ? 0 : (-first + step - 1) / step, g.y[2]);
+  const std::int64_t high = std::clamp(g.x[2] - first <= 0 ? 0 : (g.x[2] - first + step - 1) / step, low, g.y[2]);
+  std::int64_t column = begin % g.y[2], row = begin / g.y[2] % g.y[1], slice = begin / (g.y[2] * g.y[1]);
+  for (std::int64_t at = begin; at < end;) {
+    const std::int64_t n = std::min(g.y[2] - column, end - at), to = at - begin;
+    const std::int64_t x0 = slice * g.stride[0] + k0 * g.dilation[0] - g.pad[0];
+    const std::int64_t x1 = row * g.stride[1] + k1 * g.dilation[1] - g.pad[1];
+    if (x0 < 0 || x0 >= g.x[0] || x1 < 0 || x1 >= g.x[1]) {
+      outside(to, n);
+    } else {
+      const std::int64_t a = std::clamp(low, column, column + n), b = std::clamp(high, a, column + n);
+      if (a > column) outside(to, a - column);
+      if (b > a) inside(to + a - column, (x0 * g.x[1] + x1) * g.x[2] + first + a * step, b - a);
+      if (column + n > b) outside(to + b - column, column + n - b);
+    }
+    at += n;
+    column = 0;
+    if (++row == g.y[1]) row = 0, ++slice;
+  }
+}
+
+/// columns[(channel, tap)][place - begin] = what the tap meets at that place.
+template <class T>
+void gather(const Geometry& g, const T* x, std::int64_t begin, std::int64_t end, T* columns) {
+  const std::int64_t n = end - begin, taps = g.taps(), step = g.stride[2];
+  parallel_for(g.wide_each(), std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(1, n * taps)),
+               [&](std::int64_t c0, std::int64_t c1) {
+                 for (std::int64_t c = c0; c < c1; ++c) {
+                   const T* image = x + c * g.x_places();
+                   for (std::int64_t tap = 0; tap < taps; ++tap) {
+                     T* line = columns + (c * taps + tap) * n;
+                     walk(
+                         g, tap, begin, end,
+                         [&](std::int64_t to, std::int64_t from, std::int64_t length) {
+                           if (step == 1) {
+                             std::copy_n(image + from, length, line + to);
+                           } else {
+                             for (std::int64_t i = 0; i < length; ++i) line[to + i] = image[from + i * step];
+                           }
+                         },
+                         [&](std::int64_t to, std::int64_t length) { std::fill_n(line + to, length, T(0)); });
+                   }
+                 }
+               });
+}
+
+/// The transpose of `gather`: adds columns to the elements of x that they came from.
+template <class T>
+void scatter(const Geometry& g, const T* columns, std::int64_t begin, std::int64_t end, T* x) {
+  const std::int64_t n = end - begin, taps = g.taps(), step = g.stride[2];
+  parallel_for(g.wide_each(), std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(1, n * taps)),
+               [&](std::int64_t c0, std::int64_t c1) {
+                 for (std::int64_t c = c0; c < c1; ++c) {
+                   T* image = x + c * g.x_places();
+                   for (std::int64_t tap = 0; tap < taps; ++tap) {
+                     const T* line = columns + (c * taps + tap) * n;
+                     walk(
+                         g, tap, begin, end,
+                         [&](std::int64_t to, std::int64_t from, std::int64_t length) {
+                           for (std::int64_t i = 0; i < length; ++i) {
+                             image[from + i * step] = T(image[from + i * step] + line[to + i]);
+                           }
+                         },
+                         [](std::int64_t, std::int64_t) {});
+                   }
+                 }
+               });
+}
+
+/// How many places of y are done at once: their columns stay in the cache next to the core.
+std::int64_t tile_of(const Geometry& g, int item) {
+  constexpr std::int64_t kBytes = 1 << 19;
+  const std::int64_t line = std::max<std::int64_t>(1, g.wide_each() * g.taps() * item);
+  return std::clamp<std::int64_t>(kBytes / line / 64 * 64, 64, std::max<std::int64_t>(64, g.y_places()));
+}
+
+/// Calls f(member, group) for all of both; at once where there are several threads.
+template <class F>
+void for_images(const Geometry& g, F&& f) {
+  const std::int64_t work = std::max<std::int64_t>(1, g.narrow_each() * g.wide_each() * g.taps() * g.y_places());
+  parallel_for(g.batch * g.groups, std::max<std::int64_t>(1, kGrain / work), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) f(i / g.groups, i % g.groups);
+  });
+}
+
+/// y += x * w
+template <class T>
+void to_narrow(DType d, const Geometry& g, const T* x, const T* w, T* y) {
+  const std::int64_t places = g.y_places(), terms = g.wide_each() * g.taps(), rows = g.narrow_each();
+  const bool direct = g.is_pointwise();
+  const std::int64_t tile = direct ? places : tile_of(g, itemsize(d));
+  for_images(g, [&](std::int64_t member, std::int64_t group) {
+    const T* image = x + (member * g.wide + group * g.wide_each()) * g.x_places();
+    const Scratch scratch(direct ? 0 : terms * std::min(tile, places) * std::int64_t(sizeof(T)));
+    T* columns = reinterpret_cast<T*>(scratch.get());
+    for (std::int64_t at = 0; at < places; at += tile) {
+      const std::int64_t n = std::min(tile, places - at);
+      if (!direct) gather(g, image, at, at + n, columns);
+      GemmArgs a{};
+      a.m = rows, a.n = n, a.k = terms;
+      a.a = {w + group * rows * terms, terms, 1};
+      a.b = {direct ? image : columns, direct ? places : n, 1};
+      a.c = y + (member * g.narrow + group * rows) * places + at;
+      a.ldc = places;
+      a.beta = cdouble(1), a.ibeta = 1;
+      gemm(d, a);
+    }
+  });
+}
+
+/// x += the transpose of w * y
+template <class T>
+void to_wide(DType d, const Geometry& g, const T* y, const T* w, T* x) {
+  const std::int64_t places = g.y_places(), terms = g.wide_each() * g.taps(), rows = g.narrow_each();
+  const bool direct = g.is_pointwise();
+  const std::int64_t tile = direct ? places : tile_of(g, itemsize(d));
+  for_images(g, [&](std::int64_t member, std::int64_t group) {
+    T* image = x + (member * g.wide + group * g.wide_each()) * g.x_places();
+    const Scratch scratch(direct ? 0 : terms * std::min(tile, places) * std::int64_t(sizeof(T)));
+    T* columns = reinterpret_cast<T*>(scratch.get());
+    for (std::int64_t at = 0; at < places; at += tile) {
+      const std::int64_t n = std::min(tile, places - at);
+      GemmArgs a{};
+      a.m = terms, a.n = n, a.k = rows;
+      a.a = {w + group * rows * terms, 1, terms};
+      a.b = {y + (member * g.narrow + group * rows) * places + at, places, 1};
+      a.c = direct ? image : columns;
+      a.ldc = direct ? places : n;
+      if (direct) a.beta = cdouble(1), a.ibeta = 1;
+      gemm(d, a);
+      if (!direct) scatter(g, columns, at, at + n, image);
+    }
+  });
+}
+
+/// w += the products of x and y, summed over the batch and y's places in this order for any number of threads.
+template <class T>
+void to_weight(DType d, const Geometry& g, const T* x, const T* y, T* w) {
+  const std::int64_t places = g.y_places(), terms = g.wide_each() * g.taps(), rows = g.narrow_each();
+  const bool direct = g.is_pointwise();
+  const std::int64_t tile = direct ? places : tile_of(g, itemsize(d));
+  parallel_for(g.groups, 1, [&](std::int64_t first, std::int64_t last) {
+    const Scratch scratch(direct ? 0 : terms * std::min(tile, places) * std::int64_t(sizeof(T)));
+    T* columns = reinterpret_cast<T*>(scratch.get());
+    for (std::int64_t group = first; group < last; ++group) {
+      for (std::int64_t member = 0; member < g.batch; ++member) {
+        const T* image = x + (member * g.wide + group * g.wide_each()) * g.x_places();
+        for (std::int64_t at = 0; at < places; at += tile) {
+          const std::int64_t n = std::min(tile, places - at);
+          if (!direct) gather(g, image, at, at + n, columns);
+          GemmArgs a{};
+          a.m = rows, a.n = terms, a.k = n;
+          a.a = {y + (member * g.narrow + group * rows) * places + at, places, 1};
+          a.b = {direct ? image : columns, 1, direct ? places : n};
+          a.c = w + group * rows * terms;
+          a.ldc = terms;
+          a.beta = cdouble(1), a.ibeta = 1;
+          gemm(d, a);
+        }
+      }
+    }
+  });
+}
+
+// --- the three operators
+// -----------------------------------------------------------------------------------------------------------------
+
+enum class Part : std::uint8_t { Narrow, Wide, Weight };  // what is computed
+
+/// The factor of `part`. (a, b) are (x, w), (y, w) or (x, y). `bias`: undefined, or a number for each channel.
+Tensor compute(Part part, const Geometry& g, const Tensor& a, const Tensor& b, const Tensor& bias) {
+  const DType result = a.dtype(), d = compute_type(result);
+  const Tensor u = contiguous_as(a, d), v = contiguous_as(b, d);
+  const Tensor shift = bias.defined() ? contiguous_as(bias, d) : Tensor();
+  const DimVec sizes = part == Part::Weight ? g.weight() : g.image(part == Part::Wide);
+  Tensor out = empty(sizes, d);
+  const std::int64_t work = g.batch * g.narrow * g.wide_each() * g.taps() * g.y_places();
+  {
+    const GilRelease gil(std::max(work, out.numel()));
+    dispatch(d, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      if constexpr (!is_half_v<T> && !std::is_same_v<T, bool>) {
+        const T *p = u.data_as<T>(), *q = v.data_as<T>();
+        T* r = out.data_as<T>();
+        if (shift.defined() && out.numel() > 0) {
+          const std::int64_t channels = sizes[1], each = out.numel() / (sizes[0] * channels);
+          const T* s = shift.data_as<T>();
+          for (std::int64_t i = 0; i < sizes[0] * channels; ++i) std::fill_n(r + i * each, each, s[i % channels]);
+        } else {
+          std::fill_n(r, out.numel(), T(0));
+        }
+        if (work == 0) return;
+        if (part == Part::Narrow) to_narrow(d, g, p, q, r);
+        if (part == Part::Wide) to_wide(d, g, p, q, r);
+        if (part == Part::Weight) to_weight(d, g, p, q, r);
+      }
+    });
+  }
+  return d == result ? out : to_contiguous(out, result);
+}
+
+Tensor convolve(Part part, const Geometry& g, const Tensor& a, const Tensor& b, const Tensor& bias, bool derived);
+
+struct ConvolutionNode final : Node {
+  SavedTensor a, b;
+  Geometry g;
+  Part part = Part::Narrow;
+  bool derived = false;
+  DType bias_type = DType::Float;
+  const char* name() const override { return derived ? "ConvolutionBackwardBackward0" : "ConvolutionBackward0"; }
+  void apply(Tensor* in, Tensor* out) override {
+    const Tensor& grad = in[0];
+    const Tensor none;
+    if (needs(0)) {
+      const Tensor other = conj(b.unpack(this));
+      if (part == Part::Narrow) out[0] = convolve(Part::Wide, g, grad, other, none, true);
+      if (part == Part::Wide) out[0] = convolve(Part::Narrow, g, grad, other, none, true);
+      if (part == Part::Weight) out[0] = convolve(Part::Wide, g, other, grad, none, true);
+    }
+    if (needs(1)) {
+      const Tensor other = conj(a.unpack(this));
+      if (part == Part::Narrow) out[1] = convolve(Part::Weight, g, other, grad, none, true);
+      if (part == Part::Wide) out[1] = convolve(Part::Weight, g, grad, other, none, true);
+      if (part == Part::Weight) out[1] = convolve(Part::Narrow, g, other, grad, none, true);
+    }
+    if (needs(2)) {
+      DimVec dims{0};
+      for (int d = 2; d < grad.ndim(); ++d) dims.push_back(d);
+      out[2] = to(sum(grad, dims), bias_type);
+    }
+  }
+  void visit(SavedVisitor& v) override {
+    v.tensor(part == Part::Weight || part == Part::Narrow ? "input" : derived ? "grad_output" : "input", a);
+    v.tensor(part == Part::Weight ? "grad_output" : "weight", b);
+  }
+};
+
+Tensor convolve(Part part, const Geometry& g, const Tensor& a, const Tensor& b, const Tensor& bias, bool derived) {
+  Tensor out = compute(part, g, a, b, bias);
+  if (recording(a, b, bias)) {
+    // Three edges in any case, as PyTorch shows them; there may be no tensor for the last.
+    auto* n = make_node_on<ConvolutionNode>(edge_of(a), edge_of(b), bias.defined() ? edge_of(bias) : Edge{nullptr, 0});
+    set_history(out, n);
+    release(n);
+    n->g = g;
+    n->part = part;
+    n->derived = derived;
+    // What a derivative does not ask for is not kept.
+    if (bias.defined()) n->bias_type = bias.dtype();
+    if (tracked(b)) n->a.save(a);
+    if (tracked(a)) n->b.save(b);
+  }
+  return out;
+}
+
+// --- from PyTorch's arguments
+// -----------------------------------------------------------------------------------------------------------------
+
+struct Call {
+  Tensor input, weight, bias;
+  DimVec stride, padding, output_padding, dilation;
+  std::int64_t groups = 1;
+  enum { Numbers, Same } pads = Numbers;
+  int dims = 2;
+  bool transposed = false;
+};
+
+void check_list(const DimVec& v, int dims, const char* name) {
+  // No image is so large; beyond it the arithmetic of sizes would overflow.
+  for (const std::int64_t i : Dims(v)) {
+    if (i > std::int64_t(1) << 31) fail_runtime(name, " is too large: ", i);
+  }
+  if (v.size() != std::size_t(dims)) {
+    fail_runtime("expected ", name, " to be a single integer value or a list of ", dims,
+                 " values to match the convolution dimensions, but got ", name, "=", str(v));
+  }
+}
+bool any_below(const DimVec& v, std::int64_t least) {
+  return std::any_of(v.begin(), v.end(), [&](std::int64_t i) { return i < least; });
+}
+std::string by(Dims v) {
+  std::string s;
+  for (std::size_t i = 0; i < v.size(); ++i) s += cat(i ? " x " : "", v[i]);
+  return s;
+}
+std::string tensor_class(const Tensor& t) {
+  return cat(is_complex(t.dtype()) ? "CPU" : "torch.", scalar_type_name(t.dtype()),
+             is_complex(t.dtype()) ? "Type" : "Tensor");
+}
+
+void check_types(const Call& c) {
+  const Tensor &x = c.input, &w = c.weight;
+  if (x.dtype() != w.dtype()) {
+    fail_runtime("Input type (", tensor_class(x), ") and weight type (", tensor_class(w),
+                 ") should be the same or input should be a MKLDNN tensor and weight is a dense tensor");
+  }
+  if (c.bias.defined() && c.bias.dtype() != x.dtype()) {
+    if (c.transposed) {
+      fail_runtime("Input type (", tensor_class(x), ") and bias type (", tensor_class(c.bias),
+                   ") should be the same or input should be a MKLDNN tensor and bias is a dense tensor");
+    }
+    fail_runtime("Input type (", cpp_type_name(x.dtype()), ") and bias type (", cpp_type_name(c.bias.dtype()),
+                 ") should be the same");
+  }
+  if (x.dtype() == DType::Bool) {
+    fail_unsupported(c.transposed ? "slow_conv_transpose2d_out_cpu" : "slow_conv2d_cpu", x.dtype());
+  }
+}
+
+/// Raises PyTorch's errors for shapes that do not go together; `c` has batches and full lists by now.
+void check_shapes(const Call& c) {
+  const Tensor &x = c.input, &w = c.weight;
+  if (x.ndim() != w.ndim()) {
+    fail_runtime("Expected ", w.ndim(), "-dimensional input for ", w.ndim(), "-dimensional weight ", str(w.sizes()),
+                 ", but got ", x.ndim(), "-dimensional input of size ", str(x.sizes()), " instead");
+  }
+  if (w.size(0) < c.groups) {
+    fail_runtime("Given groups=", c.groups, ", expected weight to be at least ", c.groups,
+                 " at dimension 0, but got weight of size ", str(w.sizes()), " instead");
+  }
+  if (w.size(0) % c.groups != 0) {
+    fail_runtime("Given groups=", c.groups, ", expected weight to be divisible by ", c.groups,
+                 " at dimension 0, but got weight of size [", str(w.sizes()), "] instead");
+  }
+  const std::int64_t in = c.transposed ? w.size(0) : w.size(1) * c.groups;
+  const std::int64_t out = c.transposed ? w.size(1) * c.groups : w.size(0);
+  if (x.size(1) != in) {
+    fail_runtime(c.transposed ? "Given transposed=" : "Given groups=", c.transposed ? 1 : c.groups, ", weight of size ",
+                 str(w.sizes()), ", expected input", str(x.sizes()), " to have ", in, " channels, but got ", x.size(1),
+                 " channels instead");
+  }
+  if (c.bias.defined() && !(c.bias.ndim() == 1 && c.bias.numel() == out)) {
+    fail_runtime(c.transposed ? "Given transposed=1, weight of size " : "Given weight of size ", str(w.sizes()),
+                 ", expected bias to be 1-dimensional with ", out, " elements, but got bias of size ",
+                 str(c.bias.sizes()), " instead");
+  }
+}
+
+/// The sizes of everything; `c` is checked.
+Geometry geometry(const Call& c) {
+  const Tensor &x = c.input, &w = c.weight;
+  Geometry g;
+  g.dims = c.dims;
+  g.batch = x.size(0);
+  g.groups = c.groups;
+  g.narrow = w.size(0);
+  g.wide = w.size(1) * c.groups;
+  DimVec padded, kernel;
+  for (int i = 0; i < c.dims; ++i) {
+    const auto k = std::size_t(i), at = std::size_t(3 - c.dims + i);
+    const std::int64_t size = x.size(i + 2), reach = c.dilation[k] * (w.size(i + 2) - 1);
+    g.kernel[at] = w.size(i + 2);
+    g.stride[at] = c.stride[k];
+    g.dilation[at] = c.dilation[k];
+    if (c.transposed) {
+      g.pad[at] = c.padding[k];
+      g.y[at] = size;
+      g.x[at] = (size - 1) * c.stride[k] - 2 * c.padding[k] + reach + c.output_padding[k] + 1;
+      continue;
+    }
+    // An odd rest of 'same' goes behind.
+    const std::int64_t both = c.pads == Call::Same ? reach : 2 * c.padding[k];
+    g.pad[at] = both / 2;
+    g.x[at] = size;
+    g.y[at] = (size + both - reach - 1) / c.stride[k] + 1;
+    padded.push_back(size + both);
+    kernel.push_back(reach + 1);
+  }
+  for (std::size_t i = 0; i < padded.size(); ++i) {
+    if (padded[i] < kernel[i]) {
+      fail_runtime("Calculated padded input size per channel: (", by(padded), "). Kernel size: (", by(kernel),
+                   "). Kernel size can't be greater than actual input size");
+    }
+  }
+  return g;
+}
+
+/// PyTorch takes images without places for no batches or no channels only.
+void check_places(const Call& c) {
+  if (c.input.numel() > 0 || c.input.size(0) == 0 || c.input.size(1) == 0) return;
+  DimVec sizes(c.input.sizes());
+  if (c.dims == 1) sizes.insert(2, 1);
+  fail_runtime("Only zero batch or zero channel inputs are supported, but got input shape: ", str(sizes));
+}
+
+void check_transposed(const Call& c, const Geometry& g) {
+  static constexpr const char* kAxes[3][3] = {{"width"}, {"height", "width"}, {"depth", "height", "width"}};
+  for (int i = 0; i < c.dims; ++i) {
+    const auto k = std::size_t(i);
+    if (c.output_padding[k] < c.stride[k] || c.output_padding[k] < c.dilation[k]) continue;
+    std::string text;
+    const std::pair<const char*, const DimVec*> lists[] = {
+        {"output_padding_", &c.output_padding}, {"stride_", &c.stride}, {"dilation_", &c.dilation}};
+    for (const auto& [name, list] : lists) {
+      for (int j = 0; j < c.dims; ++j) text += cat(" ", name, kAxes[c.dims - 1][j], ": ", (*list)[std::size_t(j)]);
+    }
+    fail_runtime("output padding must be smaller than either stride or dilation, but got", text);
+  }
+  for (int i = 0; i < c.dims; ++i) {
+    if (g.x[std::size_t(3 - c.dims + i)] < 0) {
+      DimVec in, out;
+      for (int j = 0; j < c.dims; ++j) {
+        in.push_back(c.input.size(j + 2));
+        out.push_back(g.x[std::size_t(3 - c.dims + j)]);
+      }
+      fail_runtime("Given input size per channel: (", by(in), "). Calculated output size per channel: (", by(out),
+                   "). Output size is too small");
+    }
+  }
+}
+
+Tensor convolution(Call c, const char* name) {
+  if (c.weight.ndim() < 3) fail_runtime("weight should have at least three dimensions");
+  const int wanted = c.dims + 2;
+  const bool batched = c.input.ndim() == wanted;
+  if (!batched && c.input.ndim() != wanted - 1) {
+    fail_runtime("Expected ", wanted - 1, "D (unbatched) or ", wanted, "D (batched) input to ", name,
+                 ", but got input of size: ", str(c.input.sizes()));
+  }
+  if (c.pads == Call::Same && std::any_of(c.stride.begin(), c.stride.end(), [](std::int64_t s) { return s != 1; }))
+    fail_runtime("padding='same' is not supported for strided convolutions");
+  if (!batched) c.input = unsqueeze(c.input, 0);
+  check_types(c);
+  if (c.pads == Call::Same && c.input.ndim() != c.weight.ndim()) {
+    const int n = c.weight.ndim();
+    fail_runtime("Expected ", n, "-dimensional input for ", n, "-dimensional weight", str(c.weight.sizes()),
+                 ", but got ", c.input.ndim(), "-dimensional input of size ", str(c.input.sizes()), " instead");
+  }
+  const int dims = c.weight.ndim() - 2;
+  check_list(c.stride, dims, "stride");
+  check_list(c.padding, dims, "padding");
+  check_list(c.dilation, dims, "dilation");
+  check_list(c.output_padding, dims, "output_padding");
+  if (any_below(c.padding, 0)) fail_runtime("negative padding is not supported");
+  if (any_below(c.output_padding, 0)) fail_runtime("negative output_padding is not supported");
+  if (any_below(c.stride, 1)) fail_runtime("non-positive stride is not supported");
+  if (any_below(c.dilation, 0)) fail_runtime("dilation should be greater than zero");
+  if (any_below(c.dilation, 1)) fail_runtime("dilation should be greater than zero, but got ", str(c.dilation));
+  if (c.groups <= 0) fail_runtime("non-positive groups is not supported");
+  check_shapes(c);
+  const Geometry g = geometry(c);
+  check_places(c);
+  if (c.transposed) check_transposed(c, g);
+  const Tensor out = convolve(c.transposed ? Part::Wide : Part::Narrow, g, c.input, c.weight, c.bias, false);
+  return batched ? out : squeeze(out, {{0}});
+}
+
+/// A list of `dims` numbers, or one number for all of them.
+DimVec list_of(const Args& a, int slot, int dims, std::int64_t otherwise) {
+  DimVec v = a.has(slot) ? a.ints(slot) : DimVec{otherwise};
+  return v.size() == 1 ? DimVec(std::size_t(dims), v[0]) : v;
+}
+
+/// (input, weight, bias, stride, padding, dilation, groups)
+template <int dims>
+PyObject* conv_op(const OpDef& def, Args& a) {
+  Call c;
+  c.dims = dims;
+  c.padding = c.output_padding = DimVec(std::size_t(dims), 0);
+  c.input = a.tensor(0), c.weight = a.tensor(1), c.bias = a.tensor(2);
+  c.stride = list_of(a, 3, dims, 1);
+  if (a.overload == 1) {
+    const std::string text = a.string(4, "valid");
+    if (text != "valid" && text != "same") fail_runtime("Invalid padding string: '", text, "'");
+    if (text == "same") c.pads = Call::Same;
+  } else {
+    c.padding = list_of(a, 4, dims, 0);
+  }
+  c.dilation = list_of(a, 5, dims, 1);
+  c.groups = a.integer(6, 1);
+  return convolution(std::move(c), def.name).release();
+}
+
+/// (input, weight, bias, stride, padding, output_padding, groups, dilation)
+template <int dims>
+PyObject* conv_transpose_op(const OpDef& def, Args& a) {
+  Call c;
+  c.dims = dims;
+  c.transposed = true;
+  c.input = a.tensor(0), c.weight = a.tensor(1), c.bias = a.tensor(2);
+  c.stride = list_of(a, 3, dims, 1);
+  c.padding = list_of(a, 4, dims, 0);
+  c.output_padding = list_of(a, 5, dims, 0);
+  c.groups = a.integer(6, 1);
+  c.dilation = list_of(a, 7, dims, 1);
+  return convolution(std::move(c), def.name).release();
+}
+
+constexpr const char* kConvSig =
+    "(Tensor input, Tensor weight, Tensor? bias=None, ints stride=1, ints padding=0, ints dilation=1, int groups=1)\n"
+    "(Tensor input, Tensor weight, Tensor? bias=None, ints stride=1, str padding='valid', ints dilation=1, int "
+    "groups=1)";
+constexpr const char* kTransposeSig =
+    "(Tensor input, Tensor weight, Tensor? bias=None, ints stride=1, ints padding=0, ints output_padding=0, int "
+    "groups=1, ints dilation=1)";
+constexpr const char* kConvDoc =
+    "Images [N, C, ...] (or [C, ...]) with weights [O, C / groups, ...]: out[n, o] = bias[o] + the sum over c and k of "
+    "weight[o, c, k] input[n, c, stride place + dilation k - padding]; padding may be 'same' or 'valid'.";
+constexpr const char* kTransposeDoc =
+    "Images [N, C, ...] (or [C, ...]) with weights [C, O / groups, ...]: the gradient of a convolution with respect to "
+    "its input, as an operator. The result has (size - 1) stride - 2 padding + dilation (kernel - 1) + output_padding "
+    "+ 1 places.";
+const OpDef ops[] = {
+    {"conv1d", kConvSig, conv_op<1>, kFunction, Kind::Contraction, kConvDoc},
+    {"conv2d", kConvSig, conv_op<2>, kFunction, Kind::Contraction, kConvDoc},
+    {"conv3d", kConvSig, conv_op<3>, kFunction, Kind::Contraction, kConvDoc},
+    {"conv_transpose1d", kTransposeSig, conv_transpose_op<1>, kFunction, Kind::Contraction, kTransposeDoc},
+    {"conv_transpose2d", kTransposeSig, conv_transpose_op<2>, kFunction, Kind::Contraction, kTransposeDoc},
+    {"conv_transpose3d", kTransposeSig, conv_transpose_op<3>, kFunction, Kind::Contraction, kTransposeDoc},
+};
+const Register registered(ops);
+
+}  // namespace
+}  // namespace rl
