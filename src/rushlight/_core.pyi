@@ -1420,6 +1420,27 @@ def conj_physical(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 def conj_physical_(self: Tensor) -> Tensor:
     """The complex conjugate, as new memory."""
 @overload
+def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int] = 1, padding: _int | Sequence[_int] = 0, dilation: _int | Sequence[_int] = 1, groups: _int = 1) -> Tensor:
+    """Images [N, C, ...] (or [C, ...]) with weights [O, C / groups, ...]: out[n, o] = bias[o] + the sum over c and k of weight[o, c, k] input[n, c, stride place + dilation k - padding]; padding may be 'same' or 'valid'."""
+@overload
+def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int] = 1, padding: str = 'valid', dilation: _int | Sequence[_int] = 1, groups: _int = 1) -> Tensor: ...
+@overload
+def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int] = 1, padding: _int | Sequence[_int] = 0, dilation: _int | Sequence[_int] = 1, groups: _int = 1) -> Tensor:
+    """Images [N, C, ...] (or [C, ...]) with weights [O, C / groups, ...]: out[n, o] = bias[o] + the sum over c and k of weight[o, c, k] input[n, c, stride place + dilation k - padding]; padding may be 'same' or 'valid'."""
+@overload
+def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int] = 1, padding: str = 'valid', dilation: _int | Sequence[_int] = 1, groups: _int = 1) -> Tensor: ...
+@overload
+def conv3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int] = 1, padding: _int | Sequence[_int] = 0, dilation: _int | Sequence[_int] = 1, groups: _int = 1) -> Tensor:
+    """Images [N, C, ...] (or [C, ...]) with weights [O, C / groups, ...]: out[n, o] = bias[o] + the sum over c and k of weight[o, c, k] input[n, c, stride place + dilation k - padding]; padding may be 'same' or 'valid'."""
+@overload
+def conv3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int] = 1, padding: str = 'valid', dilation: _int | Sequence[_int] = 1, groups: _int = 1) -> Tensor: ...
+def conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int] = 1, padding: _int | Sequence[_int] = 0, output_padding: _int | Sequence[_int] = 0, groups: _int = 1, dilation: _int | Sequence[_int] = 1) -> Tensor:
+    """Images [N, C, ...] (or [C, ...]) with weights [C, O / groups, ...]: the gradient of a convolution with respect to its input, as an operator. The result has (size - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1 places."""
+def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int] = 1, padding: _int | Sequence[_int] = 0, output_padding: _int | Sequence[_int] = 0, groups: _int = 1, dilation: _int | Sequence[_int] = 1) -> Tensor:
+    """Images [N, C, ...] (or [C, ...]) with weights [C, O / groups, ...]: the gradient of a convolution with respect to its input, as an operator. The result has (size - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1 places."""
+def conv_transpose3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int] = 1, padding: _int | Sequence[_int] = 0, output_padding: _int | Sequence[_int] = 0, groups: _int = 1, dilation: _int | Sequence[_int] = 1) -> Tensor:
+    """Images [N, C, ...] (or [C, ...]) with weights [C, O / groups, ...]: the gradient of a convolution with respect to its input, as an operator. The result has (size - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1 places."""
+@overload
 def copysign(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The magnitude of input with the sign of other."""
 @overload
