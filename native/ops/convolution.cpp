@@ -257,6 +257,13 @@ Tensor compute(Part part, const Geometry& g, const Tensor& a, const Tensor& b, c
       }
     });
   }
+  const Format format = g.dims == 3 ? Format::ChannelsLast3d : Format::ChannelsLast;
+  const auto channels_last = [&](const Tensor& t) { return !t.is_contiguous() && has_format(t, format); };
+  if (g.dims > 1 && (channels_last(a) || channels_last(b))) {
+    const Tensor laid = empty_as(sizes, result, format);
+    copy_into(laid, out);
+    return laid;
+  }
   return d == result ? out : to_contiguous(out, result);
 }
 
@@ -324,6 +331,7 @@ struct Call {
   enum { Numbers, Same } pads = Numbers;
   int dims = 2;
   bool transposed = false;
+  bool batched = false;  // an input without batch is an error
 };
 
 void check_list(const DimVec& v, int dims, const char* name) {
@@ -473,7 +481,7 @@ void check_transposed(const Call& c, const Geometry& g) {
 Tensor convolution(Call c, const char* name) {
   if (c.weight.ndim() < 3) fail_runtime("weight should have at least three dimensions");
   const int wanted = c.dims + 2;
-  const bool batched = c.input.ndim() == wanted;
+  const bool batched = c.batched || c.input.ndim() == wanted;
   if (!batched && c.input.ndim() != wanted - 1) {
     fail_runtime("Expected ", wanted - 1, "D (unbatched) or ", wanted, "D (batched) input to ", name,
                  ", but got input of size: ", str(c.input.sizes()));
@@ -547,6 +555,177 @@ PyObject* conv_transpose_op(const OpDef& def, Args& a) {
   return convolution(std::move(c), def.name).release();
 }
 
+// --- columns of sliding blocks
+// -----------------------------------------------------------------------------------------------------------------
+
+/// im2col ([N, C, *x] to [N, C * taps, places of y]) or its transpose col2im; without N if `batched` says so.
+Tensor slide(bool to_columns, const Geometry& g, bool batched, const Tensor& t);
+
+struct SlideNode final : Node {
+  Geometry g;
+  bool to_columns = true, batched = true;
+  const char* name() const override { return to_columns ? "Im2ColBackward0" : "Col2ImBackward0"; }
+  void apply(Tensor* in, Tensor* out) override { out[0] = slide(!to_columns, g, batched, in[0]); }
+};
+
+Tensor slide(bool to_columns, const Geometry& g, bool batched, const Tensor& t) {
+  // Sums of 16-bit floats are kept in float; what is only moved is moved as it is.
+  const DType result = t.dtype(), d = to_columns ? result : compute_type(result);
+  const Tensor source = contiguous_as(t, d);
+  DimVec sizes{g.batch, g.wide * g.taps(), g.y_places()};
+  if (!to_columns) sizes = g.image(true);
+  if (!batched) sizes.erase(0);
+  Tensor out = empty(sizes, d);
+  const std::int64_t image = g.wide * g.x_places(), columns = g.wide * g.taps() * g.y_places();
+  {
+    const GilRelease gil(g.batch * std::max(image, columns));
+    dispatch(d, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      const T* const from = source.data_as<T>();
+      T* const to = out.data_as<T>();
+      for (std::int64_t i = 0; i < g.batch; ++i) {
+        if (to_columns) {
+          gather(g, from + i * image, 0, g.y_places(), to + i * columns);
+        } else if constexpr (!is_half_v<T>) {
+          std::fill_n(to + i * image, image, T(0));
+          scatter(g, from + i * columns, 0, g.y_places(), to + i * image);
+        }
+      }
+    });
+  }
+  if (d != result) out = to_contiguous(out, result);
+  if (recording(t)) {
+    auto* n = record<SlideNode>(out, t);
+    n->g = g;
+    n->to_columns = to_columns;
+    n->batched = batched;
+  }
+  return out;
+}
+
+/// A pair of numbers for height and width; one number stands for both.
+DimVec pair_of(const Args& a, int slot, const char* name) {
+  const DimVec v = a.ints(slot);
+  if (v.size() == 1 && PyLong_Check(a.v[slot])) return {v[0], v[0]};
+  if (v.size() != 2) fail_runtime("It is expected ", name, " equals to 2, but got size ", v.size());
+  return v;
+}
+std::string pair_text(const DimVec& v) { return cat("(", v[0], ", ", v[1], ")"); }
+
+/// Fills kernel, dilation, padding and stride from slots `first` on, and checks them.
+Geometry blocks(const Args& a, int first) {
+  static constexpr const char* kNames[] = {"kernel_size", "dilation", "padding", "stride"};
+  DimVec v[4];
+  for (int i = 0; i < 4; ++i) v[i] = pair_of(a, first + i, kNames[i]);
+  const auto positive = [&](int i, const char* what, const char* label, std::int64_t least) {
+    if (v[i][0] >= least && v[i][1] >= least) return;
+    fail_runtime(what, least ? " should be greater than zero" : " should be non-negative", ", but got ", label,
+                 "_height: ", v[i][0], " ", label, "_width: ", v[i][1]);
+  };
+  positive(0, "kernel size", "kernel", 1);
+  positive(1, "dilation", "dilation", 1);
+  positive(2, "padding", "pad", 0);
+  positive(3, "stride", "stride", 1);
+  // A stride that is longer than any image is as good as a shorter one.
+  for (std::int64_t& i : v[3]) i = std::min(i, std::int64_t(1) << 40);
+  for (int list = 0; list < 3; ++list) {
+    for (const std::int64_t i : Dims(v[list])) {
+      if (i > std::int64_t(1) << 31) fail_runtime("a size of sliding blocks is too large: ", i);
+    }
+  }
+  Geometry g;
+  for (std::size_t i = 0; i < 2; ++i) {
+    g.kernel[i + 1] = v[0][i];
+    g.dilation[i + 1] = v[1][i];
+    g.pad[i + 1] = v[2][i];
+    g.stride[i + 1] = v[3][i];
+  }
+  return g;
+}
+/// How many blocks fit along each dimension of x; rounds down, below zero too.
+void count_blocks(Geometry& g) {
+  for (std::size_t i = 1; i < 3; ++i) {
+    const std::int64_t room = g.x[i] + 2 * g.pad[i] - g.dilation[i] * (g.kernel[i] - 1) - 1;
+    g.y[i] = (room >= 0 ? room / g.stride[i] : -((-room + g.stride[i] - 1) / g.stride[i])) + 1;
+  }
+}
+std::string two(const Three& v) { return cat("(", v[1], ", ", v[2], ")"); }
+
+/// (input, kernel_size, dilation, padding, stride)
+PyObject* im2col_op(const OpDef&, Args& a) {
+  const Tensor t = a.tensor(0);
+  Geometry g = blocks(a, 1);
+  const int n = t.ndim();
+  if (n < 3) {
+    fail_index("Dimension out of range (expected to be in range of [", -std::max(1, n), ", ", std::max(1, n) - 1,
+               "], but got ", std::max(1, n), ")");
+  }
+  bool good = n == 3 || n == 4;
+  for (int d = n == 4 ? 1 : 0; good && d < n; ++d) good = t.size(d) > 0;
+  if (!good) {
+    fail_runtime("Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for "
+                 "input, but got: ", str(t.sizes()));
+  }
+  g.batch = n == 4 ? t.size(0) : 1;
+  g.wide = g.narrow = t.size(-3);
+  g.x = {1, t.size(-2), t.size(-1)};
+  count_blocks(g);
+  if (g.y[1] < 1 || g.y[2] < 1) {
+    fail_runtime("Given input with spatial size ", two(g.x), ", kernel_size=", two(g.kernel), ", dilation=",
+                 two(g.dilation), ", padding=", two(g.pad), ", calculated shape of the array of sliding blocks as ",
+                 two(g.y), ", but its components must be at least one.");
+  }
+  return slide(true, g, n == 4, t).release();
+}
+
+/// (input, output_size, kernel_size, dilation, padding, stride)
+PyObject* col2im_op(const OpDef&, Args& a) {
+  const Tensor t = a.tensor(0);
+  const DimVec size = pair_of(a, 1, "output_size");
+  Geometry g = blocks(a, 2);
+  const int n = t.ndim();
+  const bool good = (n == 2 && t.size(0) > 0 && t.size(1) > 0) || (n == 3 && t.size(1) > 0 && t.size(2) > 0);
+  if (!good) {
+    fail_runtime("Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions "
+                 "for input, but got: ", str(t.sizes()));
+  }
+  const std::int64_t lines = t.size(-2), places = t.size(-1);
+  if (lines % g.taps() != 0) {
+    fail_runtime("Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got "
+                 "input.size(1)=", lines, " and kernel_size=", two(g.kernel), ".");
+  }
+  for (const std::int64_t i : Dims(size)) {
+    if (i > std::int64_t(1) << 31) fail_runtime("output_size is too large: ", i);
+  }
+  g.batch = n == 3 ? t.size(0) : 1;
+  g.wide = g.narrow = lines / g.taps();
+  g.x = {1, size[0], size[1]};
+  count_blocks(g);
+  if (g.y[1] < 1 || g.y[2] < 1 || g.y_places() != places) {
+    fail_runtime("Given output_size=", two(g.x), ", kernel_size=", two(g.kernel), ", dilation=", two(g.dilation),
+                 ", padding=", two(g.pad), ", stride=", two(g.stride), ", expected size of input's dimension 2 to match "
+                 "the calculated number of sliding blocks ", g.y[1], " * ", g.y[2], " = ", g.y[1] * g.y[2],
+                 ", but got input.size(2)=", places, ".");
+  }
+  if (size[0] < 1 || size[1] < 1) fail_runtime("output_size should be greater than zero, but got ", pair_text(size));
+  return slide(false, g, n == 3, t).release();
+}
+
+/// (input, weight, bias, stride, padding, dilation, transposed, output_padding, groups)
+PyObject* convolution_op(const OpDef& def, Args& a) {
+  Call c;
+  c.input = a.tensor(0), c.weight = a.tensor(1), c.bias = a.tensor(2);
+  c.dims = std::max(1, c.weight.ndim() - 2);
+  c.batched = true;
+  c.stride = list_of(a, 3, c.dims, 1);
+  c.padding = list_of(a, 4, c.dims, 0);
+  c.dilation = list_of(a, 5, c.dims, 1);
+  c.transposed = a.boolean(6);
+  c.output_padding = list_of(a, 7, c.dims, 0);
+  c.groups = a.integer(8);
+  return convolution(std::move(c), def.name).release();
+}
+
 constexpr const char* kConvSig =
     "(Tensor input, Tensor weight, Tensor? bias=None, ints stride=1, ints padding=0, ints dilation=1, int groups=1)\n"
     "(Tensor input, Tensor weight, Tensor? bias=None, ints stride=1, str padding='valid', ints dilation=1, int "
@@ -565,6 +744,15 @@ const OpDef ops[] = {
     {"conv1d", kConvSig, conv_op<1>, kFunction, Kind::Contraction, kConvDoc},
     {"conv2d", kConvSig, conv_op<2>, kFunction, Kind::Contraction, kConvDoc},
     {"conv3d", kConvSig, conv_op<3>, kFunction, Kind::Contraction, kConvDoc},
+    {"convolution",
+     "(Tensor input, Tensor weight, Tensor? bias, ints stride, ints padding, ints dilation, bool transposed, ints "
+     "output_padding, int groups)",
+     convolution_op, kFunction, Kind::Contraction,
+     "A convolution or, where `transposed` says so, a transposed one, in as many dimensions as the weights have."},
+    {"im2col", "(Tensor input, ints kernel_size, ints dilation, ints padding, ints stride)", im2col_op, kFunction,
+     Kind::Linear, "The blocks of an image [N, C, H, W] under a sliding kernel, as columns [N, C * taps, blocks]."},
+    {"col2im", "(Tensor input, ints output_size, ints kernel_size, ints dilation, ints padding, ints stride)",
+     col2im_op, kFunction, Kind::Linear, "The transpose of im2col: sums blocks into an image [N, C, *output_size]."},
     {"conv_transpose1d", kTransposeSig, conv_transpose_op<1>, kFunction, Kind::Contraction, kTransposeDoc},
     {"conv_transpose2d", kTransposeSig, conv_transpose_op<2>, kFunction, Kind::Contraction, kTransposeDoc},
     {"conv_transpose3d", kTransposeSig, conv_transpose_op<3>, kFunction, Kind::Contraction, kTransposeDoc},

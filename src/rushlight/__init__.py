@@ -57,7 +57,7 @@ cdouble = _core.complex128
 _NOT_HERE = (
     "info", "operators", "Node", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
-    "nll_loss", "cross_entropy", "linear",
+    "nll_loss", "cross_entropy", "linear", "im2col", "col2im",
 )  # fmt: skip
 for _name in _NOT_HERE:
     globals().pop(_name, None)

@@ -1,0 +1,109 @@
+"""Operators on images that move elements between channels and places, and the bilinear form, out of others."""
+
+from __future__ import annotations
+
+from .._types import contiguous_format
+from . import FUNCTION, operator
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .._core import Tensor
+
+
+def _dense(moved: Tensor, sizes: tuple[int, ...]) -> Tensor:
+    """A row-major copy of a view, in other sizes: never a view of the input."""
+    return moved.clone(memory_format=contiguous_format).view(sizes)
+
+
+@operator("Movement", where=FUNCTION)
+def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
+    """[*, C r^2, H, W] to [*, C, H r, W r]: channels become places, r is the upscale factor."""
+    r = upscale_factor
+    if input.ndim < 3:
+        raise RuntimeError(
+            f"pixel_shuffle expects input to have at least 3 dimensions, but got input with {input.ndim} dimension(s)"
+        )
+    if r <= 0:
+        raise RuntimeError(f"pixel_shuffle expects a positive upscale_factor, but got {r}")
+    *batch, c, h, w = input.shape
+    if c % (r * r):
+        raise RuntimeError(
+            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, "
+            f"but input.size(-3)={c} is not divisible by {r * r}"
+        )
+    n, out = len(batch), c // (r * r)
+    parts = input.reshape(*batch, out, r, r, h, w)
+    return _dense(parts.permute(*range(n), n, n + 3, n + 1, n + 4, n + 2), (*batch, out, h * r, w * r))
+
+
+@operator("Movement", where=FUNCTION)
+def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
+    """[*, C, H r, W r] to [*, C r^2, H, W]: the inverse of pixel_shuffle."""
+    r = downscale_factor
+    if input.ndim < 3:
+        raise RuntimeError(
+            f"pixel_unshuffle expects input to have at least 3 dimensions, but got input with {input.ndim} dimension(s)"
+        )
+    if r <= 0:
+        raise RuntimeError(f"pixel_unshuffle expects a positive downscale_factor, but got {r}")
+    *batch, c, h, w = input.shape
+    for name, dim, size in (("height", -2, h), ("width", -1, w)):
+        if size % r:
+            raise RuntimeError(
+                f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but input.size({dim})={size} "
+                f"is not divisible by {r}"
+            )
+    n = len(batch)
+    parts = input.reshape(*batch, c, h // r, r, w // r, r)
+    return _dense(parts.permute(*range(n), n, n + 2, n + 4, n + 1, n + 3), (*batch, c * r * r, h // r, w // r))
+
+
+def _shuffled(input: Tensor, groups: int) -> Tensor:
+    if input.ndim <= 2:
+        raise RuntimeError(f"channel_shuffle expects input with > 2 dims, but got input with sizes {list(input.shape)}")
+    if groups <= 0:
+        raise RuntimeError(f"Number of groups to divide channels in must be positive. Value of groups:{groups}")
+    n, c, *places = input.shape
+    if c % groups:
+        raise RuntimeError(
+            f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups."
+        )
+    return _dense(input.reshape(n, groups, c // groups, *places).transpose(1, 2), (n, c, *places))
+
+
+@operator("Movement", where=FUNCTION)
+def channel_shuffle(input: Tensor, groups: int) -> Tensor:
+    """[N, C, *]: channels seen as [groups, C / groups] and transposed."""
+    return _shuffled(input, groups)
+
+
+@operator("Movement", where=FUNCTION)
+def native_channel_shuffle(input: Tensor, groups: int) -> Tensor:
+    """The same as channel_shuffle."""
+    return _shuffled(input, groups)
+
+
+@operator("Contraction", where=FUNCTION)
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """[*, I], [*, J] and [O, I, J] to [*, O]: out[o] = input1 weight[o] input2 + bias[o]."""
+    if input1.ndim != input2.ndim:
+        raise RuntimeError(f"bilinear(): input dimensions do not match: got {input1.ndim} and {input2.ndim}")
+    for i, (a, b) in enumerate(zip(input1.shape[:-1], input2.shape[:-1], strict=True)):
+        if a != b:
+            raise RuntimeError(f"bilinear(): input batch dimensions do not match at dim {i}: got {a} and {b}")
+    for i, t in ((1, input1), (2, input2)):
+        if t.shape[-1] != weight.shape[i]:
+            raise RuntimeError(
+                f"bilinear(): input{i} size does not match weight size: got {t.shape[-1]} but expected {weight.shape[i]}"
+            )
+    if bias is not None and bias.shape[0] != weight.shape[0]:
+        raise RuntimeError(
+            f"bilinear(): bias size does not match weight size: got {bias.shape[0]} but expected {weight.shape[0]}"
+        )
+    outputs, rows, columns = weight.shape
+    batch = input1.shape[:-1]
+    # input1 first, for all outputs in one product: [n, O J].
+    first = input1.reshape(-1, rows) @ weight.transpose(0, 1).reshape(rows, outputs * columns)
+    n = first.shape[0]
+    result = (first.reshape(n, outputs, columns) * input2.reshape(n, 1, columns)).sum(-1, dtype=first.dtype).reshape(*batch, outputs)
+    return result if bias is None else result + bias
