@@ -21,7 +21,9 @@ def naive(x, w, bias, stride, padding, dilation, groups):
     for o, i, j in itertools.product(range(out), range(rows), range(columns)):
         first = o // (out // groups) * each
         top, left = i * stride, j * stride
-        block = padded[:, first : first + each, top : top + dilation * kh : dilation, left : left + dilation * kw : dilation]
+        block = padded[
+            :, first : first + each, top : top + dilation * kh : dilation, left : left + dilation * kw : dilation
+        ]
         y[:, o, i, j] = (block[:, :, :kh, :kw] * w[o]).sum((1, 2, 3)) + bias[o]
     return y
 

@@ -663,17 +663,20 @@ PyObject* im2col_op(const OpDef&, Args& a) {
   bool good = n == 3 || n == 4;
   for (int d = n == 4 ? 1 : 0; good && d < n; ++d) good = t.size(d) > 0;
   if (!good) {
-    fail_runtime("Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for "
-                 "input, but got: ", str(t.sizes()));
+    fail_runtime(
+        "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for "
+        "input, but got: ",
+        str(t.sizes()));
   }
   g.batch = n == 4 ? t.size(0) : 1;
   g.wide = g.narrow = t.size(-3);
   g.x = {1, t.size(-2), t.size(-1)};
   count_blocks(g);
   if (g.y[1] < 1 || g.y[2] < 1) {
-    fail_runtime("Given input with spatial size ", two(g.x), ", kernel_size=", two(g.kernel), ", dilation=",
-                 two(g.dilation), ", padding=", two(g.pad), ", calculated shape of the array of sliding blocks as ",
-                 two(g.y), ", but its components must be at least one.");
+    fail_runtime("Given input with spatial size ", two(g.x), ", kernel_size=", two(g.kernel),
+                 ", dilation=", two(g.dilation), ", padding=", two(g.pad),
+                 ", calculated shape of the array of sliding blocks as ", two(g.y),
+                 ", but its components must be at least one.");
   }
   return slide(true, g, n == 4, t).release();
 }
@@ -686,13 +689,17 @@ PyObject* col2im_op(const OpDef&, Args& a) {
   const int n = t.ndim();
   const bool good = (n == 2 && t.size(0) > 0 && t.size(1) > 0) || (n == 3 && t.size(1) > 0 && t.size(2) > 0);
   if (!good) {
-    fail_runtime("Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions "
-                 "for input, but got: ", str(t.sizes()));
+    fail_runtime(
+        "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions "
+        "for input, but got: ",
+        str(t.sizes()));
   }
   const std::int64_t lines = t.size(-2), places = t.size(-1);
   if (lines % g.taps() != 0) {
-    fail_runtime("Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got "
-                 "input.size(1)=", lines, " and kernel_size=", two(g.kernel), ".");
+    fail_runtime(
+        "Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got "
+        "input.size(1)=",
+        lines, " and kernel_size=", two(g.kernel), ".");
   }
   for (const std::int64_t i : Dims(size)) {
     if (i > std::int64_t(1) << 31) fail_runtime("output_size is too large: ", i);
@@ -703,9 +710,10 @@ PyObject* col2im_op(const OpDef&, Args& a) {
   count_blocks(g);
   if (g.y[1] < 1 || g.y[2] < 1 || g.y_places() != places) {
     fail_runtime("Given output_size=", two(g.x), ", kernel_size=", two(g.kernel), ", dilation=", two(g.dilation),
-                 ", padding=", two(g.pad), ", stride=", two(g.stride), ", expected size of input's dimension 2 to match "
-                 "the calculated number of sliding blocks ", g.y[1], " * ", g.y[2], " = ", g.y[1] * g.y[2],
-                 ", but got input.size(2)=", places, ".");
+                 ", padding=", two(g.pad), ", stride=", two(g.stride),
+                 ", expected size of input's dimension 2 to match "
+                 "the calculated number of sliding blocks ",
+                 g.y[1], " * ", g.y[2], " = ", g.y[1] * g.y[2], ", but got input.size(2)=", places, ".");
   }
   if (size[0] < 1 || size[1] < 1) fail_runtime("output_size should be greater than zero, but got ", pair_text(size));
   return slide(false, g, n == 3, t).release();

@@ -1409,6 +1409,8 @@ def clip_(self: Tensor, min: Tensor | None = None, max: Tensor | None = None) ->
 def clip_(self: Tensor, min: _Number | None = None, max: _Number | None = None) -> Tensor: ...
 def clone(input: Tensor, *, memory_format: _memory_format | None = None) -> Tensor:
     """A copy in new memory; the gradient goes through."""
+def col2im(input: Tensor, output_size: _int | Sequence[_int], kernel_size: _int | Sequence[_int], dilation: _int | Sequence[_int], padding: _int | Sequence[_int], stride: _int | Sequence[_int]) -> Tensor:
+    """The transpose of im2col: sums blocks into an image [N, C, *output_size]."""
 def concat(tensors: Sequence[Tensor], dim: _int = 0, *, out: Tensor | None = None) -> Tensor:
     """Alias of cat."""
 def concatenate(tensors: Sequence[Tensor], dim: _int = 0, *, out: Tensor | None = None) -> Tensor:
@@ -1440,6 +1442,8 @@ def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, 
     """Images [N, C, ...] (or [C, ...]) with weights [C, O / groups, ...]: the gradient of a convolution with respect to its input, as an operator. The result has (size - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1 places."""
 def conv_transpose3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int] = 1, padding: _int | Sequence[_int] = 0, output_padding: _int | Sequence[_int] = 0, groups: _int = 1, dilation: _int | Sequence[_int] = 1) -> Tensor:
     """Images [N, C, ...] (or [C, ...]) with weights [C, O / groups, ...]: the gradient of a convolution with respect to its input, as an operator. The result has (size - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1 places."""
+def convolution(input: Tensor, weight: Tensor, bias: Tensor | None, stride: _int | Sequence[_int], padding: _int | Sequence[_int], dilation: _int | Sequence[_int], transposed: _bool, output_padding: _int | Sequence[_int], groups: _int) -> Tensor:
+    """A convolution or, where `transposed` says so, a transposed one, in as many dimensions as the weights have."""
 @overload
 def copysign(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The magnitude of input with the sign of other."""
@@ -1647,6 +1651,8 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = 'mean', delta: _f
     """With d = |input - target|: d^2 / 2 up to delta, delta (d - delta / 2) above; reduced."""
 def hypot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """sqrt(input^2 + other^2) without overflow."""
+def im2col(input: Tensor, kernel_size: _int | Sequence[_int], dilation: _int | Sequence[_int], padding: _int | Sequence[_int], stride: _int | Sequence[_int]) -> Tensor:
+    """The blocks of an image [N, C, H, W] under a sliding kernel, as columns [N, C * taps, blocks]."""
 def imag(input: Tensor) -> Tensor:
     """The imaginary part, sharing memory."""
 def index_add(input: Tensor, dim: _int, index: Tensor, source: Tensor, *, alpha: _Number = 1, out: Tensor | None = None) -> Tensor:

@@ -5,6 +5,16 @@ from typing import Any
 
 from .._core import Generator, Size, Tensor, dtype as _dtype
 
+def pixel_shuffle(input: Tensor, upscale_factor: _int) -> Tensor:
+    """[*, C r^2, H, W] to [*, C, H r, W r]: channels become places, r is the upscale factor."""
+def pixel_unshuffle(input: Tensor, downscale_factor: _int) -> Tensor:
+    """[*, C, H r, W r] to [*, C r^2, H, W]: the inverse of pixel_shuffle."""
+def channel_shuffle(input: Tensor, groups: _int) -> Tensor:
+    """[N, C, *]: channels seen as [groups, C / groups] and transposed."""
+def native_channel_shuffle(input: Tensor, groups: _int) -> Tensor:
+    """The same as channel_shuffle."""
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None=None) -> Tensor:
+    """[*, I], [*, J] and [O, I, J] to [*, O]: out[o] = input1 weight[o] input2 + bias[o]."""
 def cholesky(input: Tensor, upper: _bool=False) -> Tensor:
     """The Cholesky factor; torch.linalg.cholesky is its successor."""
 def cholesky_solve(B: Tensor, L: Tensor, upper: _bool=False) -> Tensor:

@@ -65,9 +65,7 @@ def _shuffled(input: Tensor, groups: int) -> Tensor:
         raise RuntimeError(f"Number of groups to divide channels in must be positive. Value of groups:{groups}")
     n, c, *places = input.shape
     if c % groups:
-        raise RuntimeError(
-            f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups."
-        )
+        raise RuntimeError(f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups.")
     return _dense(input.reshape(n, groups, c // groups, *places).transpose(1, 2), (n, c, *places))
 
 
@@ -105,5 +103,9 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     # input1 first, for all outputs in one product: [n, O J].
     first = input1.reshape(-1, rows) @ weight.transpose(0, 1).reshape(rows, outputs * columns)
     n = first.shape[0]
-    result = (first.reshape(n, outputs, columns) * input2.reshape(n, 1, columns)).sum(-1, dtype=first.dtype).reshape(*batch, outputs)
+    result = (
+        (first.reshape(n, outputs, columns) * input2.reshape(n, 1, columns))
+        .sum(-1, dtype=first.dtype)
+        .reshape(*batch, outputs)
+    )
     return result if bias is None else result + bias

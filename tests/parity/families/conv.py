@@ -29,10 +29,13 @@ def _columns(make: Maker) -> Iterator[Sample]:
 def _general(make: Maker) -> Iterator[Sample]:
     """The one operator behind them all."""
     small = {"low": -2, "high": 2}
-    yield call(make(2, 4, 6, 5, **small), make(6, 2, 3, 2, **small), make(6, **small), [2, 1], [1, 0], [1, 2], False, [0, 0], 2)
+    yield call(
+        make(2, 4, 6, 5, **small), make(6, 2, 3, 2, **small), make(6, **small), [2, 1], [1, 0], [1, 2], False, [0, 0], 2
+    )
     yield call(make(2, 4, 3, 5, **small), make(4, 3, 3, 2, **small), None, [2, 1], [1, 0], [1, 2], True, [1, 0], 2)
     yield call(make(1, 2, 7, **small), make(3, 2, 3, **small), None, [1], [1], [1], False, [0], 1)
     yield call(make(2, 7, **small), make(3, 2, 3, **small), None, [1], [1], [1], False, [0], 1)
+
 
 TABLE: tuple[Row, ...] = (
     *functional("conv1d conv2d conv3d", tolerance={"float32": (1e-5, 1e-4), "complex64": (1e-5, 1e-4)},
