@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._ops._functions import *
+    from ._settings import *
     from .serialization import load as load
     from .serialization import save as save
 
@@ -64,16 +65,33 @@ for _name in _NOT_HERE:
 
 _SUBMODULES = (
     "_C",
-    "overrides",
     "autograd",
+    "backends",
+    "compiler",
+    "cuda",
+    "jit",
     "linalg",
+    "mps",
     "nn",
     "optim",
+    "overrides",
     "profiler",
-    "serialization",
-    "utils",
+    "random",
     "return_types",
+    "serialization",
+    "testing",
+    "utils",
+    "version",
+    "xpu",
 )
+
+# Questions and settings: _settings.py.
+_SETTINGS = (
+    "are_deterministic_algorithms_enabled asarray compile get_default_device get_deterministic_debug_mode "
+    "get_float32_matmul_precision get_num_interop_threads is_deterministic_algorithms_warn_only_enabled "
+    "is_warn_always_enabled set_default_device set_deterministic_debug_mode set_float32_matmul_precision "
+    "set_num_interop_threads set_warn_always typename use_deterministic_algorithms"
+).split()
 
 
 def is_storage(obj: Any) -> builtins.bool:
@@ -97,6 +115,10 @@ def __getattr__(name: str) -> Any:
         from ._einsum import einsum
 
         return einsum
+    if name in _SETTINGS:
+        from . import _settings
+
+        return getattr(_settings, name)
     if name in ("load", "save"):
         from . import serialization
 

@@ -1,0 +1,14 @@
+"""Helpers for tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._missing import missing
+from ._creation import make_tensor
+
+__all__ = ["make_tensor"]
+
+
+def __getattr__(name: str) -> Any:
+    raise AttributeError(missing(f"testing.{name}"))
