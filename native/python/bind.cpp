@@ -565,7 +565,7 @@ PyObject* converted(PyObject* result, PyTypeObject* type) {
     if (PyType_IsSubtype(Py_TYPE(result), type)) return owned.release();
     if (type->tp_basicsize != tensor_type->tp_basicsize) return owned.release();
     Tensor t = Tensor::borrow(result);
-    if (!is_exact_tensor(result) || Py_REFCNT(result) > 2) t = alias_view(t);
+    if (!Py_IS_TYPE(result, tensor_type) || Py_REFCNT(result) > 2) t = alias_view(t);
     owned = Object();
     PyObject* o = t.release();
     PyTypeObject* old = Py_TYPE(o);
@@ -992,7 +992,17 @@ PyObject* disabled_handler(PyObject*, PyObject* args) {
   Object none = Object::steal(PyTuple_New(0));
   return PyObject_Call(func, positional ? positional : none.get(), keywords == Py_None ? nullptr : keywords);
 }
+PyObject* set_parameter_type(PyObject*, PyObject* cls) {
+  return guarded([&]() -> PyObject* {
+    if (!PyType_Check(cls) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(cls), tensor_type))
+      fail_type("expected a subclass of Tensor");
+    PyTypeObject* old = std::exchange(parameter_type, reinterpret_cast<PyTypeObject*>(Py_NewRef(cls)));
+    Py_XDECREF(reinterpret_cast<PyObject*>(old));
+    Py_RETURN_NONE;
+  });
+}
 PyMethodDef core_functions[] = {
+    {"_set_parameter_type", set_parameter_type, METH_O, "Names the subclass that operators treat as a plain tensor."},
     {"_operator", find_operator, METH_O, "The operator of this name."},
     {"_python_operator", python_operator, METH_VARARGS,
      "_python_operator(function, name, kind, where, out): an operator that is written in Python."},

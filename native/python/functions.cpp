@@ -7,6 +7,7 @@
 #include "base/threads.h"
 #include "ops/generator.h"
 #include "python/bind.h"
+#include "python/module_type.h"
 #include "python/node_object.h"
 #include "python/profiler.h"
 #include "python/tensor_type.h"
@@ -407,6 +408,7 @@ PyMODINIT_FUNC PyInit__core() {
     init_profiler(module.get());
     init_function_type(module.get());
     init_generator(module.get());
+    add_module_type(module.get());
     init_functions(module.get());
     add_operators(module.get());
     return module.release();

@@ -10,6 +10,7 @@
 namespace rl {
 
 PyTypeObject* tensor_type = nullptr;
+PyTypeObject* parameter_type = nullptr;
 
 namespace {
 

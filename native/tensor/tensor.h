@@ -76,7 +76,10 @@ struct TensorObject {
 };
 
 extern PyTypeObject* tensor_type;
-inline bool is_exact_tensor(PyObject* o) { return Py_IS_TYPE(o, tensor_type); }
+/// nn.Parameter once it exists: a subclass that takes no calls over, so that operators treat it as a plain tensor.
+extern PyTypeObject* parameter_type;
+/// Of a type that every operator takes as it is, without asking for `__torch_function__`.
+inline bool is_exact_tensor(PyObject* o) { return Py_IS_TYPE(o, tensor_type) || Py_IS_TYPE(o, parameter_type); }
 inline bool is_tensor(PyObject* o) { return is_exact_tensor(o) || PyType_IsSubtype(Py_TYPE(o), tensor_type); }
 
 /// Owns one reference to a tensor, or nothing ("undefined"): the argument and result of every operator in C++.

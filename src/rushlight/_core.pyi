@@ -103,6 +103,8 @@ _get_anomaly: Any
 _gradient_edge: Any
 _internal: Any
 _is_profiling: Any
+_module_slots: Any
+_module_subclass: Any
 _overloaded: Any
 _pop_saved_hooks: Any
 _profile_enter: Any
@@ -115,6 +117,7 @@ _rewatch: Any
 _saved: Any
 _set_anomaly: Any
 _set_before_inplace: Any
+_set_parameter_type: Any
 _top_saved_hooks: Any
 _watch: Any
 _will_execute: Any

@@ -6,7 +6,7 @@ import weakref
 from collections import OrderedDict
 from typing import Any
 
-__all__ = ["RemovableHandle"]
+__all__ = ["BackwardHook", "RemovableHandle"]
 
 
 class _HookDict(OrderedDict):  # type: ignore[type-arg]
@@ -20,6 +20,8 @@ class RemovableHandle:
 
     def __init__(self, hooks: Any, *, extra_dict: Any = None) -> None:
         self.hooks_dict_ref = weakref.ref(hooks)
+        extra = extra_dict if isinstance(extra_dict, list) else [] if extra_dict is None else [extra_dict]
+        self.extra_dict_ref = tuple(weakref.ref(d) for d in extra)
         self.id = RemovableHandle.next_id
         RemovableHandle.next_id += 1
 
@@ -28,9 +30,133 @@ class RemovableHandle:
         hooks = self.hooks_dict_ref()
         if hooks is not None:
             hooks.pop(self.id, None)
+        for ref in self.extra_dict_ref:
+            extra = ref()
+            if extra is not None:
+                extra.pop(self.id, None)
 
     def __enter__(self) -> RemovableHandle:
         return self
 
     def __exit__(self, *error: object) -> None:
         self.remove()
+
+
+class BackwardHook:
+    """Full backward hooks around one call of a module.
+
+    Identities on its inputs and outputs see the gradients: the outputs' run the pre-hooks, the inputs' the hooks.
+    """
+
+    def __init__(self, module: Any, hooks: Any, pre_hooks: Any) -> None:
+        self.module, self.hooks, self.pre_hooks = module, hooks, pre_hooks
+        self.grad_outputs: Any = None
+        self.inputs = 0
+        self.has_input = False
+
+    def setup_input_hook(self, args: Any) -> Any:
+        """The arguments, those that are tracked through an identity."""
+        self.inputs = len(args)
+        at = [i for i, a in enumerate(args) if _is_tracked(a)]
+        if not at:
+            return args
+        self.has_input = True
+        return self._through(args, at, self._input_grads)
+
+    def setup_output_hook(self, result: Any) -> Any:
+        """The result, its tensors through an identity."""
+        single = not isinstance(result, tuple)
+        results = (result,) if single else result
+        at = [i for i, a in enumerate(results) if _is_tracked(a)]
+        if at:
+            results = self._through(results, at, self._output_grads)
+        if single:
+            return results[0]
+        return type(result)(*results) if hasattr(result, "_fields") else results
+
+    def _through(self, values: Any, at: list[int], see: Any) -> Any:
+        count = len(values)
+
+        def backward(grads: Any) -> Any:
+            all_: list[Any] = [None] * count
+            for i, g in zip(at, grads, strict=True):
+                all_[i] = g
+            out = see(tuple(all_))
+            return tuple(out[i] for i in at)
+
+        new = _identity().apply(backward, *(values[i] for i in at))
+        values = list(values)
+        for i, t in zip(at, new, strict=True):
+            values[i] = t
+        return tuple(values)
+
+    def _input_grads(self, grads: Any) -> Any:
+        if self.grad_outputs is None:  # the output had no part in it
+            return grads
+        for hook in self.hooks:
+            out = hook(self.module, grads, self.grad_outputs)
+            if out is None:
+                continue
+            out = out if isinstance(out, tuple) else (out,)
+            if len(out) != len(grads):
+                raise RuntimeError(
+                    f"Backward hook returned an invalid number of grad_input, got {len(out)}, but expected {len(grads)}"
+                )
+            grads = out
+        self.grad_outputs = None
+        return grads
+
+    def _output_grads(self, grads: Any) -> Any:
+        for hook in self.pre_hooks:
+            out = hook(self.module, grads)
+            if out is None:
+                continue
+            out = out if isinstance(out, tuple) else (out,)
+            if len(out) != len(grads):
+                raise RuntimeError(
+                    "Backward pre hook returned an invalid number of grad_output, "
+                    f"got {len(out)}, but expected {len(grads)}"
+                )
+            grads = out
+        self.grad_outputs = grads
+        if not self.has_input:
+            none = (None,) * self.inputs
+            for hook in self.hooks:
+                out = hook(self.module, none, grads)
+                if out is not None and not (isinstance(out, tuple) and all(g is None for g in out)):
+                    raise RuntimeError(
+                        "Backward hook for Modules where no input requires "
+                        "gradient should always return None or None for all gradients."
+                    )
+            self.grad_outputs = None
+        return grads
+
+
+def _is_tracked(value: Any) -> bool:
+    from .._core import Tensor
+
+    return isinstance(value, Tensor) and value.requires_grad
+
+
+_made: Any = None
+
+
+def _identity() -> Any:
+    """The identity whose backward asks a function; made when first needed, as it needs autograd."""
+    global _made
+    if _made is None:
+        from ..autograd.function import Function
+
+        class BackwardHookFunction(Function):
+            @staticmethod
+            def forward(ctx: Any, see: Any, *tensors: Any) -> Any:
+                ctx.see = see
+                ctx.set_materialize_grads(False)
+                return tuple(t.view_as(t) for t in tensors)
+
+            @staticmethod
+            def backward(ctx: Any, *grads: Any) -> Any:
+                return None, *ctx.see(grads)
+
+        _made = BackwardHookFunction
+    return _made

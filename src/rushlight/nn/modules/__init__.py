@@ -1,0 +1,46 @@
+"""Layers, a module for each family; a family is imported when one of its names is first used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..._missing import missing
+
+_FAMILIES = {
+    "activation": (
+        "CELU ELU GELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh LeakyReLU LogSigmoid LogSoftmax Mish PReLU "
+        "RReLU ReLU ReLU6 SELU SiLU Sigmoid Softmax Softmax2d Softmin Softplus Softshrink Softsign Tanh Tanhshrink "
+        "Threshold"
+    ),
+    "container": "ModuleDict ModuleList ParameterDict ParameterList Sequential",
+    "dropout": "AlphaDropout Dropout Dropout1d Dropout2d Dropout3d FeatureAlphaDropout",
+    "linear": "Bilinear Identity Linear",
+    "loss": (
+        "BCELoss BCEWithLogitsLoss CTCLoss CosineEmbeddingLoss CrossEntropyLoss GaussianNLLLoss HingeEmbeddingLoss "
+        "HuberLoss KLDivLoss L1Loss MSELoss MarginRankingLoss MultiLabelMarginLoss MultiLabelSoftMarginLoss "
+        "MultiMarginLoss NLLLoss NLLLoss2d PoissonNLLLoss SmoothL1Loss SoftMarginLoss TripletMarginLoss "
+        "TripletMarginWithDistanceLoss"
+    ),
+    "module": "Module",
+    "shape": "CosineSimilarity Flatten PairwiseDistance Unflatten",
+}
+
+_HOME = {name: family for family, names in _FAMILIES.items() for name in names.split()}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    family = _HOME.get(name)
+    if family is None:
+        if name in _FAMILIES:
+            return importlib.import_module(f"{__name__}.{name}")
+        raise AttributeError(missing(f"nn.{name}"))
+    found = globals()[name] = getattr(importlib.import_module(f"{__name__}.{family}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__
