@@ -1,5 +1,5 @@
-// nn.Module's two hot slots: calling a module, and reading the parameters, buffers and submodules that it keeps in dicts.
-// Everything else of the class is Python (src/rushlight/nn/modules/module.py).
+// nn.Module's two hot slots: calling a module, and reading the parameters, buffers and submodules that it keeps in
+// dicts. Everything else of the class is Python (src/rushlight/nn/modules/module.py).
 #include "python/module_type.h"
 
 #include "python/bind.h"
@@ -59,8 +59,8 @@ PyObject* get_kept(PyObject* self, PyObject* name) {
   });
 }
 
-/// Reading an attribute of a class that has Module's __getattr__ and object's __getattribute__, without an AttributeError in
-/// between for each parameter.
+/// Reading an attribute of a class that has Module's __getattr__ and object's __getattribute__, without an
+/// AttributeError in between for each parameter.
 PyObject* get_attribute(PyObject* self, PyObject* name) {
   if (_PyType_Lookup(Py_TYPE(self), name) != nullptr) {
     PyObject* found = PyObject_GenericGetAttr(self, name);
@@ -115,12 +115,11 @@ PyObject* call(PyObject* self, PyObject* args, PyObject* kwargs) {
 PyObject* call_method(PyObject* self, PyObject* args, PyObject* kwargs) { return call(self, args, kwargs); }
 
 PyMethodDef getattr_def = {"__getattr__", get_kept, METH_O, "The parameter, buffer or submodule of this name."};
-PyMethodDef call_def = {"__call__",
-                        reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(call_method)),
-                        METH_VARARGS | METH_KEYWORDS,
-                        "Runs forward, and the hooks around it."};
+PyMethodDef call_def = {"__call__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(call_method)),
+                        METH_VARARGS | METH_KEYWORDS, "Runs forward, and the hooks around it."};
 
-/// Gives a class the slots themselves where it has not replaced the methods that Python would otherwise look up for them.
+/// Gives a class the slots themselves where it has not replaced the methods that Python would otherwise look up for
+/// them.
 void quicken(PyTypeObject* type) {
   PyObject* base = _PyType_Lookup(&PyBaseObject_Type, names().getattribute);
   if (_PyType_Lookup(type, names().getattr) == own_getattr && _PyType_Lookup(type, names().getattribute) == base)
