@@ -13,9 +13,6 @@ import pytest
 
 from parity.report import Report
 
-REPORT = pytest.StashKey[Report]()
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--parity-report", metavar="FILE", help="write the table of agreement with PyTorch as Markdown")
     parser.addoption(
@@ -25,7 +22,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: takes more than some seconds; runs with --slow or in CI")
-    config.stash[REPORT] = Report()
+    if not hasattr(config, "workerinput"):  # not a worker of pytest-xdist
+        config.pluginmanager.register(ParityResults(config))
     try:
         from hypothesis import settings
     except ImportError:
@@ -41,19 +39,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    report = config.stash[REPORT]
-    if report.results:
+class ParityResults:
+    """Collects what the parity tests found, also from the workers of pytest-xdist: it travels with the tests' reports."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.report = Report()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call":
+            for name, value in report.user_properties:
+                if name == "parity":
+                    self.report.add(*value)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if not self.report.results:
+            return
         terminalreporter.section("parity with PyTorch")
-        for line in report.text():
+        for line in self.report.text():
             terminalreporter.line(line)
-        if path := config.getoption("--parity-report"):
-            pathlib.Path(path).write_text(report.markdown(), encoding="utf-8")
-
-
-@pytest.fixture(scope="session")
-def parity_report(request: pytest.FixtureRequest) -> Report:
-    return request.config.stash[REPORT]
+        if path := self.config.getoption("--parity-report"):
+            pathlib.Path(path).write_text(self.report.markdown(), encoding="utf-8")
 
 
 @pytest.fixture(autouse=True)

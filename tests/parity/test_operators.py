@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -13,7 +14,6 @@ import rushlight  # noqa: E402
 
 from . import checks  # noqa: E402
 from .library import Library, Missing  # noqa: E402
-from .report import Report  # noqa: E402
 from .rows import Row  # noqa: E402
 from .table import ROWS, TABLE  # noqa: E402
 
@@ -22,18 +22,21 @@ PAIRS = [pytest.param(row, kind, id=f"{row.name}-{kind}") for row in TABLE for k
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("row", "kind"), PAIRS)
-def test_operator(row: Row, kind: str, parity_report: Report) -> None:
+def test_operator(row: Row, kind: str, record_property: Callable[[str, object], None]) -> None:
+    def found(result: str, note: str = "") -> None:
+        record_property("parity", (row.name, kind, result, note))
+
     try:
         checks.run(row, kind, Library(rushlight), Library(torch))
     except Missing as error:
-        parity_report.add(row.name, kind, "missing", str(error))
+        found("missing", str(error))
         pytest.fail(f"rushlight lacks {error}", pytrace=False)
     except checks.Differs as error:
-        parity_report.add(row.name, kind, "differ", str(error))
+        found("differ", str(error))
         if reason := {**row.unlike, **row.chance}.get(kind):
             pytest.xfail(reason)
         pytest.fail(str(error), pytrace=False)
-    parity_report.add(row.name, kind, "agree")
+    found("agree")
     assert kind not in row.unlike, "agrees now: take the entry out of `unlike`"
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import process, report
+from . import operators, process, report
 from .cases import CASES, GROUPS
 from .measure import QUICK, Timing, measure
 
@@ -20,7 +20,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="rushlight bench",
         description="Times rushlight against PyTorch, in turn within one process. A ratio is PyTorch's time by rushlight's.",
     )
-    parser.add_argument("--group", action="append", choices=GROUPS, help="only this group (may be repeated)")
+    parser.add_argument(
+        "--group",
+        action="append",
+        choices=[*GROUPS, "operators"],
+        help="only this group (may be repeated); operators: every operator of PyTorch's table",
+    )
     parser.add_argument(
         "--case", action="append", metavar="TEXT", help="only cases whose name contains TEXT (may be repeated)"
     )
@@ -63,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name in parts:
             print(f"{'process':<9} {name}")
         return 0
-    if not cases and not parts:
+    if not cases and not parts and "operators" not in groups:
         print("rushlight bench: no case matches; see --list", file=sys.stderr)
         return 2
     try:
@@ -85,6 +90,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         for case in cases:
             keep(measure(case, torch, rushlight, QUICK if options.quick else Timing()))
+        if "operators" in groups:
+            for case in operators.cases(torch, rushlight):
+                if wanted(case.name):
+                    keep(measure(case, torch, rushlight, QUICK))
     finally:
         torch.set_num_threads(threads[0])
         rushlight.set_num_threads(threads[1])

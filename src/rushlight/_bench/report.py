@@ -13,6 +13,7 @@ from typing import Any
 
 from .cases import GROUPS
 from .measure import Result, geometric_mean
+from .operators import LARGE, SMALL
 from .process import Check
 
 __all__ = ["as_json", "line", "machine", "summary", "write_markdown"]
@@ -69,7 +70,7 @@ def line(row: Row) -> str:
 
 def _means(rows: Sequence[Row]) -> dict[str, float]:
     results = [row for row in rows if isinstance(row, Result)]
-    groups = {group: [row.ratio for row in results if row.group == group] for group in GROUPS}
+    groups = {group: [row.ratio for row in results if row.group == group] for group in (*GROUPS, SMALL, LARGE)}
     return {group: geometric_mean(ratios) for group, ratios in groups.items() if ratios}
 
 
