@@ -343,6 +343,21 @@ def _arrays() -> None:
         "cumsum": "x.cumsum(0)",
     }.items():
         backward(f"{name}, 1 million", statement, dedent(million).strip())
+    for name, image, weight, options in (
+        ("conv2d 3x3, 64 to 64 channels at 32x32, batch 16", "16, 64, 32, 32", "64, 64, 3, 3", "padding=1"),
+        ("conv2d 1x1, 64 to 64 channels at 32x32, batch 16", "16, 64, 32, 32", "64, 64, 1, 1", ""),
+        (
+            "conv2d 3x3, depthwise, 64 channels at 32x32, batch 16",
+            "16, 64, 32, 32",
+            "64, 1, 3, 3",
+            "padding=1, groups=64",
+        ),
+    ):
+        setup = f"x = torch.rand({image}, requires_grad=True); w = torch.rand({weight}, requires_grad=True)"
+        statement = f"torch.nn.functional.conv2d(x, w, {options})"
+        case(name, statement, setup, 0.9)
+        after = f"{setup}\nz = {statement}\ng = torch.ones_like(z)"
+        case(f"{name} backward", "torch.autograd.grad(z, (x, w), g, retain_graph=True)", after, 0.9)
 
 
 _overhead()
