@@ -8,6 +8,7 @@ const KernelTable& level_table() {
     KernelTable t{};
     fill_pointwise(t.pointwise);
     fill_math(t.pointwise);
+    fill_special(t.pointwise);
     fill_cast(t.pointwise);
     fill_reduce(t.reduce);
     fill_random(t.random);

@@ -7,6 +7,7 @@ namespace rl {
 
 void fill_pointwise(PointwiseTable& t);  // arithmetic, comparison, bits, activations   pointwise.cpp
 void fill_math(PointwiseTable& t);       // transcendental functions                    math.cpp
+void fill_special(PointwiseTable& t);    // gamma, zeta, modified Bessel functions      special.cpp
 void fill_cast(PointwiseTable& t);       // conversions and copies                      cast.cpp
 void fill_reduce(ReduceTable& t);        // reductions, scans, softmax                  reduce.cpp
 void fill_random(RandomTable& t);        // random numbers                              random_level.cpp

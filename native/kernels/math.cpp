@@ -229,13 +229,6 @@ RL_INLINE double erfinv(double x) {
   return x == 0 || x != x ? x : vm::copysign(y, x);
 }
 RL_OP1(Erfinv, { return T(erfinv(double(a))); })
-RL_OP1(Lgamma, {
-  int sign;  // the plain lgamma writes a global
-  if constexpr (std::is_same_v<T, float>)
-    return __builtin_lgammaf_r(a, &sign);
-  else
-    return __builtin_lgamma_r(a, &sign);
-})
 RL_OP1(Angle, {
   if constexpr (is_complex_v<T>)
     return vm::atan2(a.im, a.re);
@@ -441,7 +434,7 @@ void fill_math(PointwiseTable& t) {
 #define RL_UZ(Name) RL_U(Name, f, z)
   RL_UZ(Sqrt) RL_UZ(Rsqrt) RL_UZ(Reciprocal) RL_UZ(Exp) RL_UZ(Exp2) RL_UZ(Expm1) RL_UZ(Log) RL_UZ(Log2) RL_UZ(Log10)
   RL_UZ(Log1p) RL_UZ(Sin) RL_UZ(Cos) RL_UZ(Tan) RL_UZ(Asin) RL_UZ(Acos) RL_UZ(Atan) RL_UZ(Sinh) RL_UZ(Cosh)
-  RL_UZ(Tanh) RL_UZ(Asinh) RL_UZ(Acosh) RL_UZ(Atanh) RL_UF(Erf) RL_UF(Erfc) RL_UF(Erfinv) RL_UF(Lgamma) RL_UZ(Sigmoid)
+  RL_UZ(Tanh) RL_UZ(Asinh) RL_UZ(Acosh) RL_UZ(Atanh) RL_UF(Erf) RL_UF(Erfc) RL_UF(Erfinv) RL_UZ(Sigmoid)
   RL_UF(LogSigmoid) RL_UZ(Silu) RL_UF(Mish) RL_UF(Gelu) RL_UF(GeluTanh) RL_UF(Selu) RL_UZ(Angle)
 
   RL_FILL1(unary_param, UnaryParam, Softplus, Softplus, f);

@@ -14,15 +14,16 @@ namespace rl {
 #define RL_UNARY(X)                                                                                            \
   X(Neg) X(Abs) X(Sign) X(Sgn) X(Square) X(Sqrt) X(Rsqrt) X(Reciprocal) X(Exp) X(Exp2) X(Expm1) X(Log) X(Log2) \
   X(Log10) X(Log1p) X(Sin) X(Cos) X(Tan) X(Asin) X(Acos) X(Atan) X(Sinh) X(Cosh) X(Tanh) X(Asinh) X(Acosh)     \
-  X(Atanh) X(Erf) X(Erfc) X(Erfinv) X(Lgamma) X(Sigmoid) X(LogSigmoid) X(Relu) X(Relu6) X(Silu) X(Mish) X(Gelu) X(GeluTanh)    \
+  X(Atanh) X(Erf) X(Erfc) X(Erfinv) X(Lgamma) X(Digamma) X(I0) X(I0e) X(I1) X(I1e) X(Sigmoid) X(LogSigmoid) X(Relu) X(Relu6) X(Silu) X(Mish) X(Gelu) X(GeluTanh)    \
   X(Selu) X(Hardsigmoid) X(Hardswish) X(Floor) X(Ceil) X(Round) X(Trunc) X(Frac) X(BitwiseNot) X(Conj) X(Angle)
 
 /// Unary with constants, doubles in `params` in this order: Softplus(beta, threshold), LeakyRelu(slope),
 /// Elu(alpha, scale, input_scale), Hardtanh(min, max), Hardshrink(lambda), Softshrink(lambda),
-/// Threshold(threshold, value), NanToNum(nan, posinf, neginf), RoundDecimals(decimals), Logit(eps, <0: none).
+/// Threshold(threshold, value), NanToNum(nan, posinf, neginf), RoundDecimals(decimals), Logit(eps, <0: none),
+/// Polygamma(order).
 #define RL_UNARY_PARAM(X)                                                                              \
   X(Softplus) X(LeakyRelu) X(Elu) X(Hardtanh) X(Hardshrink) X(Softshrink) X(Threshold) X(NanToNum) \
-  X(RoundDecimals) X(Logit)
+  X(RoundDecimals) X(Logit) X(Polygamma)
 
 /// Unary with a bool result.
 #define RL_PREDICATE(X) X(LogicalNot) X(IsNan) X(IsInf) X(IsFinite) X(IsPosInf) X(IsNegInf) X(SignBit)
@@ -32,7 +33,7 @@ namespace rl {
 #define RL_BINARY(X)                                                                                          \
   X(Add) X(Sub) X(Mul) X(Div) X(FloorDiv) X(TruncDiv) X(Remainder) X(Fmod) X(Pow) X(Atan2) X(Hypot) X(Maximum) \
   X(Minimum) X(Fmax) X(Fmin) X(BitwiseAnd) X(BitwiseOr) X(BitwiseXor) X(LeftShift) X(RightShift) X(Copysign)  \
-  X(Nextafter) X(LogAddExp) X(LogAddExp2) X(Xlogy) X(Heaviside) X(Gcd) X(Lcm)                                   \
+  X(Nextafter) X(LogAddExp) X(LogAddExp2) X(Xlogy) X(Xlog1py) X(Zeta) X(Heaviside) X(Gcd) X(Lcm)                                   \
   /* fused derivatives (gradient first, then what the name says: out or x) */                                \
   X(TanhBackward) X(SigmoidBackward) X(ReluBackward) X(SiluBackward) X(MishBackward) X(GeluBackward)           \
   X(GeluTanhBackward) X(SeluBackward) X(HardsigmoidBackward) X(HardswishBackward) X(LogSigmoidBackward) X(SqrtBackward) \

@@ -178,6 +178,20 @@ void nextafter_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tens
   if (ga) *ga = where(compare(Compare::Eq, a, b), zeros_like(g), g);
   if (gb) *gb = zeros_like(g);
 }
+void xlog1py_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
+  if (ga) {
+    const Tensor none =
+        compare(Compare::LogicalAnd, compare(Compare::Eq, a, Scalar(0.0)), compare(Compare::Le, b, Scalar(-1.0)));
+    const Tensor d = g * unary(Unary::Log1p, b);
+    *ga = where(none, zeros_like(d), d);
+  }
+  if (gb) *gb = g * a / (b + Scalar(1));
+}
+extern const BinaryRule kZeta;
+void zeta_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
+  if (ga) fail(ErrorKind::NotImplemented, "the derivative for 'zeta' is not implemented.");
+  if (gb) *gb = g * neg(a) * binary(kZeta, a + Scalar(1), b);
+}
 void xlogy_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
   if (ga) {
     const Tensor none =
@@ -261,6 +275,28 @@ const BinaryRule kLogaddexp2{Binary::LogAddExp2, "logaddexp2", "Logaddexp2Backwa
                              R::Float,           R::A | R::B,  R::A | R::B,           logaddexp2_vjp};
 const BinaryRule kXlogy{Binary::Xlogy, "xlogy",   "XlogyBackward0", "xlogy_cpu",      R::Float,        R::A | R::B,
                         R::A | R::B,   xlogy_vjp, nullptr,          "XlogyBackward2", "XlogyBackward1"};
+const BinaryRule kXlog1py{Binary::Xlog1py,
+                          "xlog1py",
+                          "SpecialXlog1PyBackward0",
+                          "xlog1py_cpu",
+                          R::Float,
+                          R::A | R::B,
+                          R::A | R::B,
+                          xlog1py_vjp,
+                          nullptr,
+                          "SpecialXlog1PyBackward2",
+                          "SpecialXlog1PyBackward1"};
+const BinaryRule kZeta{Binary::Zeta,
+                       "zeta",
+                       "SpecialZetaBackward0",
+                       "zeta_cpu",
+                       R::Float,
+                       0,
+                       R::A | R::B,
+                       zeta_vjp,
+                       nullptr,
+                       "SpecialZetaBackward2",
+                       "SpecialZetaBackward1"};
 const BinaryRule kHeaviside{Binary::Heaviside, "heaviside", kNoDerivative, "heaviside_cpu"};
 /// input * 2^other; the names and the derivative, as it is computed by a product.
 void ldexp_vjp(const Tensor& g, const Tensor&, const Tensor& b, const Tensor& out, Tensor* ga, Tensor* gb) {
@@ -1131,6 +1167,10 @@ const OpDef ops[] = {
     RL_BINARY_OP("copysign", kSecondSig, kCopysign, "The magnitude of input with the sign of other."),
     RL_BINARY_OP("nextafter", kTensorsSig, kNextafter, "The next floating-point number after input towards other."),
     RL_BINARY_OP("xlogy", kEitherSig, kXlogy, "input * log(other), 0 where input is 0 (nan where other is)."),
+    {"special_xlog1py", kEitherSig, binary_op, kFunction, Kind::Pointwise,
+     "input * log(1 + other), 0 where input is 0 (nan where other is).", &kXlog1py},
+    {"special_zeta", kEitherSig, binary_op, kFunction, Kind::Pointwise,
+     "Hurwitz' zeta function: the sum of (k + other)^-input over k = 0, 1, ...", &kZeta},
     {"heaviside", "(Tensor input, Tensor values, *, Tensor? out=None)", heaviside_op, kBoth, Kind::Pointwise,
      "0 below zero, 1 above, `values` at zero.", &kHeaviside},
     {"heaviside_", "(Tensor self, Tensor values)", heaviside_op, kMethod, Kind::Pointwise, "In-place heaviside.",

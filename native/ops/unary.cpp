@@ -83,6 +83,12 @@ Tensor sqrt_formula(V g, V y) { return g / conj(y * Scalar(2)); }
 Tensor abs_formula(V g, V x) { return g * sgn(x); }
 Tensor real_if(V g, V like) { return is_complex(g.dtype()) && !is_complex(like.dtype()) ? real(g) : g; }
 
+/// x, but 1 where it is 0: for quotients that slope_at_0 replaces there.
+Tensor not_zero(V x) { return where(compare(Compare::Eq, x, Scalar(0.0)), ones_like(x), x); }
+/// The derivative of I_1, which is 1/2 at 0.
+Tensor slope_at_0(V x, V elsewhere) {
+  return where(compare(Compare::Eq, x, Scalar(0.0)), ones_like(x) * Scalar(0.5), elsewhere);
+}
 Tensor zero_grad(V g, V, V) { return zeros_like(g); }
 
 constexpr double kLn2 = std::numbers::ln2, kLn10 = std::numbers::ln10;
@@ -155,6 +161,22 @@ constexpr UnaryRule kRules[] = {
     {Unary::Erfinv, "erfinv", "ErfinvBackward0", ToFloat, Result,
      [](V g, V, V y) { return g * exp(square(y)) * Scalar(0.5 / std::numbers::inv_sqrtpi); },
      "The y for which erf(y) is input."},
+    {Unary::Lgamma, "lgamma", "LgammaBackward0", ToFloat, Input,
+     [](V g, V x, V) { return g * unary(Unary::Digamma, x); }, "log |gamma(input)|."},
+    {Unary::Digamma, "digamma", "DigammaBackward0", ToFloat, Input,
+     [](V g, V x, V) { return g * unary(UnaryParam::Polygamma, x, {1.0}); }, "The derivative of lgamma."},
+    {Unary::I0, "i0", "I0Backward0", ToFloat, Input, [](V g, V x, V) { return g * unary(Unary::I1, x); },
+     "The modified Bessel function of the first kind, of order 0."},
+    {Unary::I0e, "special_i0e", "SpecialI0EBackward0", ToFloat, Input | Result,
+     [](V g, V x, V y) { return g * (unary(Unary::I1e, x) - sgn(x) * y); }, "exp(-|input|) i0(input)."},
+    {Unary::I1, "special_i1", "SpecialI1Backward0", ToFloat, Input | Result,
+     [](V g, V x, V y) { return g * slope_at_0(x, unary(Unary::I0, x) - y / not_zero(x)); },
+     "The modified Bessel function of the first kind, of order 1."},
+    {Unary::I1e, "special_i1e", "SpecialI1EBackward0", ToFloat, Input | Result,
+     [](V g, V x, V y) {
+       return g * slope_at_0(x, unary(Unary::I0e, x) - y * (sgn(x) + unary(Unary::Reciprocal, not_zero(x))));
+     },
+     "exp(-|input|) i1(input)."},
     {Unary::Sigmoid, "sigmoid", "SigmoidBackward0", ToFloat, Result,
      [](V g, V, V y) { return fused(Binary::SigmoidBackward, g, y, sigmoid_formula); }, "1 / (1 + exp(-input))."},
     {Unary::LogSigmoid, "log_sigmoid", "LogSigmoidBackward0", ToFloat, Input,
@@ -379,6 +401,7 @@ Tensor threshold_vjp(V g, V x, const double* p) {
   return where(compare(Compare::Gt, x, Scalar(p[0])), g, zeros_like(g));
 }
 Tensor nan_to_num_vjp(V g, V x, const double*) { return where(predicate(Predicate::IsFinite, x), g, zeros_like(g)); }
+Tensor polygamma_vjp(V g, V x, const double* p) { return g * unary(UnaryParam::Polygamma, x, {p[0] + 1}); }
 Tensor round_vjp(V g, V, const double*) { return zeros_like(g); }
 Tensor logit_vjp(V g, V x, const double* p) {
   const Tensor d = g / (x * rsub(x, 1));
@@ -401,6 +424,7 @@ constexpr ParamRule kParamRules[] = {
     {UnaryParam::NanToNum, BinaryParam::Count, "nan_to_num", "NanToNumBackward0", 3, false, nan_to_num_vjp},
     {UnaryParam::RoundDecimals, BinaryParam::Count, "round", "RoundBackward1", 1, false, round_vjp},
     {UnaryParam::Logit, BinaryParam::LogitBackward, "logit", "LogitBackward0", 1, true, logit_vjp},
+    {UnaryParam::Polygamma, BinaryParam::Count, "polygamma", "PolygammaBackward0", 1, true, polygamma_vjp},
 };
 
 const ParamRule& rule_of(UnaryParam op) {
@@ -449,8 +473,9 @@ Loop param_loop(const ParamRule& rule, DType d) {
 }
 
 Tensor apply_param(const ParamRule& rule, const Tensor& x, const double* params) {
-  const DType d =
-      rule.to_float && is_integral(x.dtype(), true) && rule.op == UnaryParam::Logit ? default_dtype() : x.dtype();
+  const DType d = is_integral(x.dtype(), true) && (rule.op == UnaryParam::Logit || rule.op == UnaryParam::Polygamma)
+                      ? default_dtype()
+                      : x.dtype();
   const Loop loop = param_loop(rule, d);
   Tensor out = pointwise_output({&x}, d);
   run_unary(loop, params, out, compute_type(d), x, compute_type(d));
@@ -526,6 +551,18 @@ PyObject* shrink_op(const OpDef& def, Args& a) {
 PyObject* threshold_op(const OpDef& def, Args& a) {
   const double p[3] = {a.real(1), a.real(2), 0};
   return finish_param(param_rule(def), a.tensor(0), p, ends_in_underscore(def) || a.boolean(3));
+}
+PyObject* polygamma_op(const OpDef& def, Args& a) {
+  const bool tensor_first = a.is_tensor(0);
+  const double p[3] = {double(a.integer(tensor_first ? 1 : 0)), 0, 0};
+  const Tensor x = a.tensor(tensor_first ? 0 : 1);
+  if (p[0] < 0) fail_runtime("polygamma(n, x) does not support negative n.");
+  if (ends_in_underscore(def)) {
+    check_inplace(x, recording(x));
+    if (is_integral(x.dtype(), true)) check_inplace_result(x, default_dtype(), x.sizes());
+    return finish_param(param_rule(def), x, p, true);
+  }
+  return give(a, 2, apply_param(param_rule(def), x, p), def.name, tracked(x));
 }
 PyObject* logit_op(const OpDef& def, Args& a) {
   const double p[3] = {a.real(1, -1.0), 0, 0};
@@ -765,7 +802,9 @@ struct FromRules {
     if (name[0] == '_') return;  // reached through gelu, round
     const bool linear = r.op == Unary::Neg || r.op == Unary::Conj;
     const Kind kind = linear ? Kind::Linear : Kind::Pointwise;
-    defs.push_back({name, kSig, unary_op, kBoth, kind, r.doc, &r});
+    const bool special = std::string_view(name).starts_with("special_");  // a function of torch.special alone
+    defs.push_back({name, kSig, unary_op, special ? kFunction : kBoth, kind, r.doc, &r});
+    if (special) return;
     names.push_back(std::string(name) + "_");
     defs.push_back({names.back().c_str(), kSig_, unary_op_, kBoth, kind, r.doc, &r});
   }
@@ -812,6 +851,10 @@ const OpDef ops[] = {
      "log(input / (1 - input)), with input first cut to [eps, 1 - eps].", data(UnaryParam::Logit)},
     {"logit_", "(Tensor self, float? eps=None)", logit_op, kMethod, Kind::Pointwise, "In-place logit.",
      data(UnaryParam::Logit)},
+    {"polygamma", "(int n, Tensor input, *, Tensor? out=None)\n(Tensor self, int n)", polygamma_op, kBoth,
+     Kind::Pointwise, "The n-th derivative of digamma.", data(UnaryParam::Polygamma)},
+    {"polygamma_", "(Tensor self, int n)", polygamma_op, kMethod, Kind::Pointwise, "In-place polygamma.",
+     data(UnaryParam::Polygamma)},
     {"nan_to_num", "(Tensor input, float? nan=None, float? posinf=None, float? neginf=None, *, Tensor? out=None)",
      nan_to_num_op, kBoth, Kind::Pointwise,
      "nan, inf and -inf replaced; by 0 and the dtype's largest numbers where left out.", data(UnaryParam::NanToNum)},

@@ -59,6 +59,8 @@ _NOT_HERE = (
     "info", "operators", "Node", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "nll_loss", "cross_entropy", "linear", "im2col", "col2im",
+    "nll_loss", "cross_entropy", "linear",
+    "special_i0e", "special_i1", "special_i1e", "special_xlog1py", "special_zeta",
 )  # fmt: skip
 for _name in _NOT_HERE:
     globals().pop(_name, None)
@@ -77,6 +79,9 @@ _SUBMODULES = (
     "overrides",
     "profiler",
     "random",
+    "serialization",
+    "special",
+    "utils",
     "return_types",
     "serialization",
     "testing",

@@ -28,14 +28,16 @@ functions: dict[str, Any] = {}
 namespaces: dict[str, dict[str, Any]] = {}
 
 #: Families that are loaded when one of these names is first used: names in the main namespace that are functions and
-#: methods, and those that are functions alone. Names in a namespace of their own load with its module.
+#: methods, those that are functions alone, and methods alone. Names in a namespace of their own load with its module.
 DEFERRED = {
     "image": ("", "bilinear channel_shuffle native_channel_shuffle pixel_shuffle pixel_unshuffle"),
     "linalg": (
         "cholesky cholesky_inverse cholesky_solve det geqrf inverse logdet lu lu_solve matrix_exp matrix_power orgqr ormqr "
         "pinverse qr slogdet svd triangular_solve",
         "lu_unpack pca_lowrank svd_lowrank",
+        "",
     ),
+    "special": ("igamma igammac mvlgamma", "", "igamma_ igammac_ mvlgamma_"),
 }
 
 
@@ -149,7 +151,7 @@ def load_family(family: str) -> dict[str, Any]:
 
 def deferred(name: str) -> Any:
     """The function of this name in the main namespace if a family that is not loaded yet has it, else None."""
-    for family, (both, alone) in DEFERRED.items():
+    for family, (both, alone, _) in DEFERRED.items():
         if name in both.split() or name in alone.split():
             load_family(family)
             return functions[name]
@@ -162,7 +164,7 @@ def load() -> dict[str, Any]:
 
     for module in (pointwise, reduce, shape):
         _core._internal(vars(module))  # messages name the user's lines
-    for family, (both, _) in DEFERRED.items():
-        for name in both.split():
+    for family, (both, _, methods) in DEFERRED.items():
+        for name in (*both.split(), *methods.split()):
             setattr(_core.Tensor, name, _Deferred(family, name))
     return functions
