@@ -1227,7 +1227,7 @@ Tensor give_into(Tensor out, const Tensor& result, const char* name, bool tracke
 
 namespace {
 
-void check_out_dtype(DType result, DType out, OutRule rule) {
+void check_out_dtype(DType result, DType out, OutRule rule, std::string_view name) {
   switch (rule) {
     case OutRule::Any: return;
     case OutRule::Found:
@@ -1238,6 +1238,13 @@ void check_out_dtype(DType result, DType out, OutRule rule) {
       if (out != result)
         fail_runtime("Expected out tensor to have dtype ", cpp_type_name(result), ", but got ", cpp_type_name(out),
                      " instead");
+      return;
+    case OutRule::Parts:
+      if (is_complex(result) ? !is_complex(out) : !is_floating(out)) {
+        if (name.starts_with("fft_")) name.remove_prefix(4);
+        fail_runtime(name, " expects a ", is_complex(result) ? "complex" : "floating point",
+                     " output tensor, but got ", scalar_type_name(out));
+      }
       return;
     default:
       if (!can_cast(result, out)) {
@@ -1264,7 +1271,7 @@ void give_all(std::span<const Tensor> outs, std::span<const Tensor> results, std
                    "arguments requires grad.");
     }
     if (out->has(kInference) && !modes.inference) check_inplace(out, false);
-    check_out_dtype(result.dtype(), out.dtype(), rule);
+    check_out_dtype(result.dtype(), out.dtype(), rule, name);
     check_no_overlap(out);
     // Sums and products are computed aside, whatever the memory; elsewhere PyTorch refuses.
     if (kind != Kind::Reduction && kind != Kind::Contraction) {

@@ -128,6 +128,7 @@ enum class OutRule : std::uint8_t {
   Same,    // not at all
   Found,   // not at all, in the words of pointwise operators that do not convert
   Any,     // as it likes
+  Parts,   // complex for a complex result, a float for a real one
 };
 /// The result of an operator with `out=`: `result` itself if the slot is absent, else `out` with the result in it.
 /// `tracked`: an input takes part in the graph, which `out=` does not allow.

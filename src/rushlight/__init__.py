@@ -72,6 +72,7 @@ _SUBMODULES = (
     "compiler",
     "cuda",
     "jit",
+    "fft",
     "linalg",
     "mps",
     "nn",

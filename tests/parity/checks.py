@@ -237,7 +237,8 @@ def out(row: Row, ours: Library, theirs: Library) -> None:
             wanted = outs[0] if isinstance(plain.value, torch.Tensor) else tuple(outs)
             asked = Sample(sample.args, {**sample.kwargs, "out": wanted})
             # What is written to a wider dtype has the precision of the operator's own.
-            computed = made[0].dtype if note == "out of a wider dtype" and made[0].dtype.is_floating_point else None
+            own = made[0].dtype
+            computed = own if note == "out of a wider dtype" and (own.is_floating_point or own.is_complex) else None
             compare_call(row, asked, ours, theirs, "f", note, computed)
         our_out, their_out, our_args, _ = both(row, asked, ours, theirs, "f")
         if our_out.error is None and their_out.error is None:

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 FUNCTION, METHOD, BOTH = 1, 2, 3
 
 #: The dtype of `out=`: "cast" what the result can be cast to; "same" the result's; "found" the same with the message of
-#: pointwise operators that do not convert; "any" all. The numbers are the core's OutRule.
-OUT_RULES = {False: -1, True: 0, "cast": 1, "same": 2, "found": 3, "any": 4}
+#: pointwise operators that do not convert; "any" all; "complex" a complex one for a complex result, a float for a real
+#: one. The numbers are the core's OutRule.
+OUT_RULES = {False: -1, True: 0, "cast": 1, "same": 2, "found": 3, "any": 4, "complex": 5}
 
 #: What `rushlight.<name>` is, for all operators with a function in that namespace.
 functions: dict[str, Any] = {}
@@ -54,7 +55,7 @@ def operator(
     """Makes an operator of a function on tensors.
 
     kind: what it is mathematically (one of the core's kinds); where: function, method or both; out: it takes `out=`,
-    and which dtypes that may have ("cast", "same", "found" or "any", see OUT_RULES; True: "cast" for pointwise
+    and which dtypes that may have ("cast", "same", "found", "any" or "complex", see OUT_RULES; True: "cast" for pointwise
     operators and comparisons, else "same"); inplace: there is a method `name_`, too; alias: other names, separated by
     spaces; name: the operator's, where it is not the function's; namespace: "linalg" for `rushlight.linalg.<name>`.
     """
