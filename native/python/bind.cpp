@@ -1242,8 +1242,8 @@ void check_out_dtype(DType result, DType out, OutRule rule, std::string_view nam
     case OutRule::Parts:
       if (is_complex(result) ? !is_complex(out) : !is_floating(out)) {
         if (name.starts_with("fft_")) name.remove_prefix(4);
-        fail_runtime(name, " expects a ", is_complex(result) ? "complex" : "floating point",
-                     " output tensor, but got ", scalar_type_name(out));
+        fail_runtime(name, " expects a ", is_complex(result) ? "complex" : "floating point", " output tensor, but got ",
+                     scalar_type_name(out));
       }
       return;
     default:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from ..rows import Row
 
-NAMES = (
-    "fft ifft fft2 ifft2 fftn ifftn rfft irfft rfft2 irfft2 rfftn irfftn hfft ihfft hfft2 ihfft2 hfftn ihfftn"
-)
+NAMES = "fft ifft fft2 ifft2 fftn ifftn rfft irfft rfft2 irfft2 rfftn irfftn hfft ihfft hfft2 ihfft2 hfftn ihfftn"
 
 # Rounding: MKL and pocketfft divide a transform differently.
 ROUNDING = dict.fromkeys(("float32", "complex64"), (2e-5, 5e-5))
