@@ -8,7 +8,6 @@ The family loads when one of its names is first used.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ import numpy as np
 from .. import _core as core
 from .._core import Tensor
 from ..autograd.function import Function
-from . import BOTH, operator
+from . import operator
 
 # --- the transforms themselves --------------------------------------------------------------------------------------
 
