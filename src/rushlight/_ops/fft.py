@@ -22,7 +22,7 @@ from . import operator
 
 #: Factors of a transform of n points: 1, 1/sqrt(n), 1/n.
 PLAIN, BY_ROOT, BY_N = 0, 1, 2
-_NUMPY_NORM = {(PLAIN, True): "backward", (BY_ROOT, True): "ortho", (BY_N, True): "forward"}
+_NUMPY_NORM: dict[tuple[int, bool], Any] = {(PLAIN, True): "backward", (BY_ROOT, True): "ortho", (BY_N, True): "forward"}
 _NUMPY_NORM |= {(PLAIN, False): "forward", (BY_ROOT, False): "ortho", (BY_N, False): "backward"}
 
 #: Transforms of at least so many elements use threads.
@@ -58,14 +58,14 @@ except ImportError:
 
     def _c2c(a: Any, axes: Sequence[int], norm: int, forward: bool) -> Any:
         transform = np.fft.fftn if forward else np.fft.ifftn
-        return _same_precision(transform(a, axes=axes, norm=_NUMPY_NORM[norm, forward]), a)  # type: ignore[call-overload]
+        return _same_precision(transform(a, axes=axes, norm=_NUMPY_NORM[norm, forward]), a)
 
     def _r2c(a: Any, axes: Sequence[int], norm: int) -> Any:
-        return _same_precision(np.fft.rfftn(a, axes=axes, norm=_NUMPY_NORM[norm, True]), a)  # type: ignore[call-overload]
+        return _same_precision(np.fft.rfftn(a, axes=axes, norm=_NUMPY_NORM[norm, True]), a)
 
     def _c2r(a: Any, axes: Sequence[int], norm: int, last: int) -> Any:
         sizes = [a.shape[d] for d in axes[:-1]] + [last]
-        return _same_precision(np.fft.irfftn(a, sizes, axes=axes, norm=_NUMPY_NORM[norm, False]), a)  # type: ignore[call-overload]
+        return _same_precision(np.fft.irfftn(a, sizes, axes=axes, norm=_NUMPY_NORM[norm, False]), a)
 
 
 def _laid_out(array: Any, source: Tensor, dims: Sequence[int]) -> Tensor:
