@@ -7,6 +7,7 @@
 #include "autograd/frame.h"
 #include "base/alloc.h"
 #include "ops/binary.h"
+#include "tensor/dual.h"
 #include "tensor/iterator.h"
 
 namespace rl {
@@ -913,6 +914,8 @@ PyObject* assign_result(PyObject*, PyObject* args) {
     Tensor t = Tensor::borrow(self);
     const Tensor v = Tensor::borrow(value);
     check_inplace_result(t, v.dtype(), v.sizes());
+    if (dual_levels > 0) [[unlikely]]
+      return PyObject_CallFunctionObjArgs(op_object("copy_"), self, value, nullptr);
     return copy_(t, v).object() == self ? Py_NewRef(self) : nullptr;
   });
 }
@@ -1031,6 +1034,7 @@ const char* kind_name(Kind k) {
 vectorcallfunc plain_call(PyObject* op) {
   return reinterpret_cast<OpObject*>(op)->python != nullptr ? python_call : op_call;
 }
+bool is_composed(PyObject* op) { return reinterpret_cast<OpObject*>(op)->python != nullptr; }
 const char* operator_label(PyObject* op) { return reinterpret_cast<OpObject*>(op)->def->name; }
 void watch_operators(vectorcallfunc call) {
   Py_ssize_t at = 0;

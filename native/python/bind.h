@@ -169,6 +169,8 @@ void watch_operators(vectorcallfunc call);
 /// What calling this operator runs when nothing watches.
 vectorcallfunc plain_call(PyObject* op);
 const char* operator_label(PyObject* op);
+/// Is it written in Python, out of other operators?
+bool is_composed(PyObject* op);
 /// If some argument overrides `__torch_function__`: its result (a new reference), or null with an exception; else
 /// nullopt.
 std::optional<PyObject*> intercept(PyObject* func, PyObject* const* args, Py_ssize_t n, PyObject* kwnames);

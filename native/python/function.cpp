@@ -5,6 +5,8 @@
 #include <cstddef>
 
 #include "autograd/hooks.h"
+#include "python/profiler.h"
+#include "tensor/dual.h"
 #include "python/bind.h"
 #include "python/node_object.h"
 
@@ -185,11 +187,18 @@ Object finish_output(FunctionObject* ctx, FunctionNode* node, std::uint32_t nr, 
   return Object::steal(t.release());
 }
 
-PyObject* function_apply(PyObject* cls, PyObject* const* args, Py_ssize_t n) {
+/// `context`: where the context goes, for who wants it after the forward; may be null.
+PyObject* function_apply(PyObject* cls, PyObject* const* args, Py_ssize_t n, Object* context = nullptr) {
   return guarded([&]() -> PyObject* {
+    if (const int level = dual_level_of(args, n, nullptr); level >= 0) [[unlikely]] {
+      Object all = Object::check(PyTuple_New(n));
+      for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(all.get(), i, Py_NewRef(args[i]));
+      return run_forward("run_function", level, cls, all.get());
+    }
     const Object ctx_class = Object::check(PyObject_GetAttr(cls, backward_cls_name));
     const Object owner = Object::check(PyObject_CallNoArgs(ctx_class.get()));
     FunctionObject* ctx = ctx_of(owner.get());
+    if (context != nullptr) *context = owner;
     Object needs = Object::check(PyTuple_New(n));
     bool any = false;
     for (Py_ssize_t i = 0; i < n; ++i) {
@@ -352,6 +361,12 @@ FunctionNode* node_of(PyObject* o, const char* what) {
 }
 PyObject* get_saved(PyObject* o, void*) {
   return guarded([&]() -> PyObject* {
+    // Inside of jvp it is what was given to save_for_forward.
+    if (dual_levels > 0) [[unlikely]] {
+      Object given = Object::steal(PyObject_GetAttrString(o, "saved_for_forward"));
+      if (given && PyTuple_Check(given.get())) return given.release();
+      PyErr_Clear();
+    }
     // Before the forward has ended nothing is saved; what was given is what there is.
     if (ctx_of(o)->base.node == nullptr) {
       PyObject* given = ctx_of(o)->to_save;
@@ -409,7 +424,18 @@ PyObject* attach_apply(PyObject*, PyObject* cls) {
   if (!method || PyObject_SetAttrString(cls, "apply", method.get()) < 0) return nullptr;
   Py_RETURN_NONE;
 }
-PyMethodDef function_functions[] = {{"_attach_apply", attach_apply, METH_O, "Gives a class the class method `apply`."},
+/// _apply_with_context(cls, args): the result of cls.apply(*args), and the context.
+PyObject* apply_with_context(PyObject*, PyObject* args) {
+  PyObject *cls, *all;
+  if (!PyArg_ParseTuple(args, "OO!", &cls, &PyTuple_Type, &all)) return nullptr;
+  Object context;
+  Object result = Object::steal(function_apply(cls, PySequence_Fast_ITEMS(all), PyTuple_GET_SIZE(all), &context));
+  if (!result) return nullptr;
+  return PyTuple_Pack(2, result.get(), context.get());
+}
+PyMethodDef function_functions[] = {{"_apply_with_context", apply_with_context, METH_VARARGS,
+                                     "_apply_with_context(cls, args): (result, context)"},
+                                    {"_attach_apply", attach_apply, METH_O, "Gives a class the class method `apply`."},
                                     {}};
 
 }  // namespace

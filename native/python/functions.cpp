@@ -11,6 +11,7 @@
 #include "python/node_object.h"
 #include "python/profiler.h"
 #include "python/tensor_type.h"
+#include "tensor/dual.h"
 
 namespace rl {
 namespace {
@@ -236,7 +237,21 @@ PyObject* tensor_backward(const OpDef&, Args& a) {
 PyObject* autograd_backward(const OpDef&, Args& a) {
   return run_accumulating(tensor_list(a.v[0], "tensors"), tensor_list(a.v[1], "grad_tensors"), a, 2, 3, 4);
 }
-PyObject* autograd_grad(const OpDef&, Args& a) {
+PyObject* autograd_grad(const OpDef& def, Args& a) {
+  if (dual_levels > 0) [[unlikely]] {
+    for (int i : {0, 2}) {
+      PyObject* one[] = {a.v[i]};
+      const int level = a.has(i) ? dual_level_of(one, 1, nullptr) : -1;
+      if (level < 0) continue;
+      Object options = Object::check(PyTuple_New(7));
+      for (int k = 0; k < 7; ++k) {
+        PyObject* given = a.v[k] != nullptr ? a.v[k] : k == 4 || k == 6 ? Py_False : Py_None;
+        PyTuple_SET_ITEM(options.get(), k, Py_NewRef(given));
+      }
+      const int other = a.has(2) ? dual_level_of(&a.v[2], 1, nullptr) : -1;
+      return run_forward("run_grad", std::max(level, other), op_object(def.name), options.get());
+    }
+  }
   BackwardRequest r;
   r.inputs = tensor_list(a.v[1], "inputs");
   r.create_graph = a.boolean(4);

@@ -7,6 +7,7 @@
 #include "autograd/hooks.h"
 #include "python/bind.h"
 #include "python/node_object.h"
+#include "tensor/dual.h"
 
 namespace rl {
 
@@ -132,10 +133,43 @@ PyObject* run_watched(PyObject* op, PyObject* const* args, Py_ssize_t n, PyObjec
 }
 bool watched() { return watcher != nullptr && !watching; }
 
+/// Lets the rule of forward mode run the operator.
+PyObject* run_dual(int level, PyObject* op, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  static PyObject* run = nullptr;
+  if (run == nullptr) {
+    Object module = Object::check(PyImport_ImportModule("rushlight.autograd._forward"));
+    run = Object::check(PyObject_GetAttrString(module.get(), "run")).release();
+  }
+  Object positional = Object::check(PyTuple_New(n));
+  // With a number on the left the method is the tensor's.
+  const bool turned = n == 2 && op != nullptr && !is_tensor(args[0]) && is_tensor(args[1]) && Py_TYPE(op)->tp_name[0] == 'w';
+  for (Py_ssize_t i = 0; i < n; ++i)
+    PyTuple_SET_ITEM(positional.get(), i, Py_NewRef(args[turned ? n - 1 - i : i]));
+  Object keywords = Object::check(PyDict_New());
+  for (Py_ssize_t i = 0; kwnames != nullptr && i < PyTuple_GET_SIZE(kwnames); ++i) {
+    if (PyDict_SetItem(keywords.get(), PyTuple_GET_ITEM(kwnames, i), args[n + i]) < 0) throw PythonError();
+  }
+  Object number = Object::check(PyLong_FromLong(level));
+  return PyObject_CallFunctionObjArgs(run, number.get(), op, positional.get(), keywords.get(), nullptr);
+}
+
+bool given_out(PyObject* kwnames) {
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kwnames); ++i) {
+    if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, i), "out") == 0) return true;
+  }
+  return false;
+}
+
 PyObject* timed_call(PyObject* self, PyObject* const* args, std::size_t nargsf, PyObject* kwnames) {
   const vectorcallfunc plain = plain_call(self);
   try {
     if (watched()) return run_watched(self, args, PyVectorcall_NARGS(nargsf), kwnames);
+    // What is composed of others leaves it to them, but for the out= that it is not to write to.
+    const int level = is_composed(self) && (kwnames == nullptr || !given_out(kwnames))
+                          ? -1
+                          : dual_level_of(args, PyVectorcall_NARGS(nargsf), kwnames);
+    if (level >= 0) [[unlikely]]
+      return run_dual(level, self, args, PyVectorcall_NARGS(nargsf), kwnames);
     ProfileSpan span(cat("aten::", operator_label(self)), args, PyVectorcall_NARGS(nargsf));
     PyObject* result = plain(self, args, nargsf, kwnames);
     span.result(result);
@@ -149,7 +183,7 @@ PyObject* timed_call(PyObject* self, PyObject* const* args, std::size_t nargsf, 
 // --- slots
 // --------------------------------------------------------------------------------------------------------------
 
-constexpr int kCompare = 21, kGetItem = 22;
+constexpr int kCompare = 21, kGetItem = 22, kSetItem = 23;
 
 template <class F>
 struct Exchanged;
@@ -161,6 +195,17 @@ struct Exchanged<R (*)(A...)> {
   struct At {
     static inline Function original = nullptr;
     static inline const char* name = nullptr;
+    static inline const std::vector<PyWrapperDescrObject*>* methods = nullptr;
+    /// What a rule of forward mode is asked for: the operator, or with a number on the left the reflected method.
+    static PyObject* operation(PyObject* const* all) {
+      if (place == kGetItem) return op_object("__getitem__");
+      if (place == kSetItem) return op_object("__setitem__");
+      if (is_tensor(all[0])) return op_object(name);
+      static constexpr const char* reflected[] = {"__radd__",      "__rsub__", "__rmul__", "__rtruediv__",
+                                                  "__rfloordiv__", "__rmod__", "__rpow__"};
+      if constexpr (place >= 0 && place < 7) return PyDict_GetItemString(tensor_type->tp_dict, reflected[place]);
+      return op_object(name);
+    }
     static R timed(A... a) {
       try {
         PyObject* const all[] = {object_of(a)...};
@@ -168,6 +213,16 @@ struct Exchanged<R (*)(A...)> {
           if (watched() && is_tensor(all[0])) {
             if (PyObject* op = op_object(place == kGetItem ? "__getitem__" : name))
               return run_watched(op, all, std::min<Py_ssize_t>(2, Py_ssize_t(sizeof...(A))), nullptr);
+          }
+        }
+        if constexpr (place != kCompare) {
+          if (const int level = dual_level_of(all, std::min<Py_ssize_t>(3, Py_ssize_t(sizeof...(A))), nullptr);
+              level >= 0) [[unlikely]] {
+            constexpr int count = place == kSetItem ? 3 : std::min(2, int(sizeof...(A)));
+            PyObject* result = run_dual(level, operation(all), all, count, nullptr);
+            if constexpr (std::is_same_v<R, PyObject*>) return result;
+            Py_XDECREF(result);
+            return R(result != nullptr ? 0 : -1);
           }
         }
         ProfileSpan span(cat("aten::", name), all, std::min<Py_ssize_t>(2, Py_ssize_t(sizeof...(A))));
@@ -191,6 +246,18 @@ struct Exchanged<R (*)(A...)> {
   static PyObject* object_of(int) { return Py_None; }
 };
 
+/// The methods in the type's dict through which Python reaches a slot by name (`Tensor.__add__`, `Tensor.__radd__`).
+std::vector<PyWrapperDescrObject*> methods_of(void* slot) {
+  std::vector<PyWrapperDescrObject*> found;
+  PyObject *key, *value;
+  for (Py_ssize_t at = 0; PyDict_Next(tensor_type->tp_dict, &at, &key, &value);) {
+    if (!Py_IS_TYPE(value, &PyWrapperDescr_Type)) continue;
+    auto* method = reinterpret_cast<PyWrapperDescrObject*>(value);
+    if (method->d_wrapped == slot) found.push_back(method);
+  }
+  return found;
+}
+
 template <int place, class F>
 void exchange(F& slot, const char* name, bool on) {
   using Slot = typename Exchanged<F>::template At<place>;
@@ -199,8 +266,12 @@ void exchange(F& slot, const char* name, bool on) {
     Slot::original = slot;
     Slot::name = name;
     slot = Slot::timed;
+    static const std::vector<PyWrapperDescrObject*> methods = methods_of(reinterpret_cast<void*>(Slot::original));
+    Slot::methods = &methods;
+    for (PyWrapperDescrObject* m : methods) m->d_wrapped = reinterpret_cast<void*>(slot);
   } else if (Slot::original != nullptr) {
     slot = std::exchange(Slot::original, nullptr);
+    for (PyWrapperDescrObject* m : *Slot::methods) m->d_wrapped = reinterpret_cast<void*>(slot);
   }
 }
 
@@ -227,9 +298,11 @@ void exchange_slots(bool on) {
   exchange<18>(n.nb_inplace_multiply, "mul_", on);
   exchange<19>(n.nb_inplace_true_divide, "div_", on);
   exchange<20>(n.nb_inplace_power, "pow_", on);
+  exchange<24>(n.nb_inplace_remainder, "remainder_", on);
+  exchange<25>(n.nb_inplace_floor_divide, "floor_divide_", on);
   exchange<kCompare>(tensor_type->tp_richcompare, "compare", on);
   exchange<kGetItem>(tensor_type->tp_as_mapping->mp_subscript, "index", on);
-  exchange<23>(tensor_type->tp_as_mapping->mp_ass_subscript, "index_put_", on);
+  exchange<kSetItem>(tensor_type->tp_as_mapping->mp_ass_subscript, "index_put_", on);
   PyType_Modified(tensor_type);
 }
 
@@ -321,6 +394,46 @@ PyObject* rewatch(PyObject*, PyObject* on) {
   if (value < 0) return nullptr;
   return PyBool_FromLong(!std::exchange(watching, value == 0));
 }
+/// _dual_open(): opens a level of forward mode and gives its number.
+PyObject* dual_open(PyObject*, PyObject*) {
+  use_exchanged(true);
+  return PyLong_FromLong(open_dual_level());
+}
+PyObject* dual_close(PyObject*, PyObject*) {
+  if (dual_levels > 0) {
+    close_dual_level();
+    use_exchanged(false);
+  }
+  Py_RETURN_NONE;
+}
+/// _dual_limit(n): from now on this thread sees levels below n; gives what it was.
+PyObject* dual_limited(PyObject*, PyObject* o) {
+  const long n = PyLong_AsLong(o);
+  if (n == -1 && PyErr_Occurred()) return nullptr;
+  return PyLong_FromLong(std::exchange(dual_limit, int(n)));
+}
+/// _dual_level(tensor): the highest level in which it has a tangent, or -1.
+PyObject* dual_level_py(PyObject*, PyObject* o) {
+  return PyLong_FromLong(is_tensor(o) ? dual_level(reinterpret_cast<TensorObject*>(o)) : -1);
+}
+/// _dual_get(tensor, level): its own tangent; None where there is none, False where the level does not know it.
+PyObject* dual_get(PyObject*, PyObject* args) {
+  PyObject* o;
+  int level;
+  if (!PyArg_ParseTuple(args, "Oi", &o, &level)) return nullptr;
+  Tensor tangent;
+  if (!is_tensor(o) || !find_tangent(reinterpret_cast<TensorObject*>(o), level, tangent)) Py_RETURN_FALSE;
+  return tangent.defined() ? tangent.release() : Py_NewRef(Py_None);
+}
+PyObject* dual_set(PyObject*, PyObject* args) {
+  PyObject *o, *tangent;
+  int level;
+  if (!PyArg_ParseTuple(args, "O!iO", tensor_type, &o, &level, &tangent)) return nullptr;
+  return guarded([&]() -> PyObject* {
+    set_tangent(Tensor::borrow(o), level, is_tensor(tangent) ? Tensor::borrow(tangent) : Tensor());
+    Py_RETURN_NONE;
+  });
+}
 PyObject* is_profiling(PyObject*, PyObject*) { return PyBool_FromLong(profiling); }
 
 PyMethodDef functions[] = {{"_profile_start", start, METH_VARARGS, "_profile_start(record_shapes)"},
@@ -329,10 +442,36 @@ PyMethodDef functions[] = {{"_profile_start", start, METH_VARARGS, "_profile_sta
                            {"_profile_leave", leave, METH_O, "Ends it."},
                            {"_is_profiling", is_profiling, METH_NOARGS, "Does a profile run?"},
                            {"_watch", watch, METH_O, "_watch(callable): callable(op, args, kwargs) runs operators."},
+                           {"_dual_open", dual_open, METH_NOARGS, "Opens a level of forward mode: its number."},
+                           {"_dual_close", dual_close, METH_NOARGS, "Closes the innermost level of forward mode."},
+                           {"_dual_limit", dual_limited, METH_O, "_dual_limit(n): this thread sees levels below n."},
+                           {"_dual_level", dual_level_py, METH_O, "The highest level with a tangent of a tensor; -1."},
+                           {"_dual_get", dual_get, METH_VARARGS, "_dual_get(tensor, level): tangent, None or False."},
+                           {"_dual_set", dual_set, METH_VARARGS, "_dual_set(tensor, level, tangent or None)"},
                            {"_rewatch", rewatch, METH_O, "_rewatch(on): are the watcher's own operators watched?"},
                            {}};
 
 }  // namespace
+
+int dual_level_of(PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  int found = -1;
+  if (dual_levels == 0 || dual_limit <= 0) return found;
+  const Py_ssize_t total = n + (kwnames != nullptr ? PyTuple_GET_SIZE(kwnames) : 0);
+  const auto look = [&](PyObject* o) {
+    if (o != nullptr && is_tensor(o)) found = std::max(found, dual_level(reinterpret_cast<TensorObject*>(o)));
+  };
+  for (Py_ssize_t i = 0; i < total; ++i) {
+    look(args[i]);
+    if (args[i] == nullptr || !(PyTuple_Check(args[i]) || PyList_Check(args[i]))) continue;
+    for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(args[i]); ++k) look(PySequence_Fast_GET_ITEM(args[i], k));
+  }
+  return found;
+}
+
+PyObject* run_forward(const char* what, int level, PyObject* a, PyObject* b) {
+  Object module = Object::check(PyImport_ImportModule("rushlight.autograd._forward"));
+  return PyObject_CallMethod(module.get(), what, "iOO", level, a, b);
+}
 
 void init_profiler(PyObject* module) {
   if (PyModule_AddFunctions(module, functions) < 0) throw PythonError();

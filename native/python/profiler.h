@@ -25,6 +25,11 @@ class ProfileSpan {
   std::uint32_t session_ = 0;
 };
 
+/// The highest level of forward mode among the arguments, and those in sequences; -1: none. One look outside of levels.
+int dual_level_of(PyObject* const* args, Py_ssize_t n, PyObject* kwnames);
+/// Calls a function of rushlight.autograd._forward: what(level, a, b).
+PyObject* run_forward(const char* what, int level, PyObject* a, PyObject* b);
+
 void init_profiler(PyObject* module);
 
 }  // namespace rl

@@ -8,6 +8,8 @@
 #include "ops/binary.h"
 #include "ops/indexing.h"
 #include "python/bind.h"
+#include "python/profiler.h"
+#include "tensor/dual.h"
 #include "tensor/iterator.h"
 
 namespace rl {
@@ -314,7 +316,7 @@ PyObject* iter_slot(PyObject* o) {
   return guarded([&]() -> PyObject* {
     const Tensor t = handle(o);
     if (t.ndim() == 0) fail_type("iteration over a 0-d tensor");
-    if (!is_exact_tensor(o)) {  // unbind asks the subclass
+    if (!is_exact_tensor(o) || dual_levels > 0) {  // unbind asks the subclass
       Object parts = Object::check(PyObject_CallOneArg(op_object("unbind"), o));
       return PyObject_GetIter(parts.get());
     }
@@ -575,15 +577,28 @@ int set_data(PyObject* o, PyObject* value, void*) {
              ? -1
              : 0;
 }
+/// An attribute that is a view: a view of the tangent, too, where forward mode looks.
+template <class F>
+PyObject* view_attribute(PyObject* o, const char* op, const char* name, F&& f) {
+  if (dual_levels > 0) [[unlikely]] {
+    if (const int level = dual_level(raw(o)); level >= 0) {
+      return guarded([&]() -> PyObject* {
+        Object text = Object::check(PyUnicode_FromString(name));
+        return run_forward("run_attribute", level, o, text.get());
+      });
+    }
+  }
+  return unary_call(o, op, f);
+}
 PyObject* get_t(PyObject* o, void*) {
-  return unary_call(o, "t", [](const Tensor& t) {
+  return view_attribute(o, "t", "T", [](const Tensor& t) {
     DimVec dims;
     for (int i = t.ndim(); i-- > 0;) dims.push_back(i);
     return permute(t, dims).release();
   });
 }
 PyObject* get_mt(PyObject* o, void*) {
-  return unary_call(o, "t", [](const Tensor& t) {
+  return view_attribute(o, "t", "mT", [](const Tensor& t) {
     if (t.ndim() == 0) return Tensor(t).release();
     if (t.ndim() < 2)
       fail_runtime("tensor.mT is only supported on matrices or batches of matrices. Got ", t.ndim(), "-D tensor.");
@@ -591,24 +606,24 @@ PyObject* get_mt(PyObject* o, void*) {
   });
 }
 PyObject* get_h(PyObject* o, void*) {
-  return unary_call(o, "t", [](const Tensor& t) {
+  return view_attribute(o, "t", "H", [](const Tensor& t) {
     if (t.ndim() != 2)
       fail_runtime("tensor.H is only supported on matrices (2-D tensors). Got ", t.ndim(), "-D tensor.");
     return conj(matrix_transpose(t)).release();
   });
 }
 PyObject* get_mh(PyObject* o, void*) {
-  return unary_call(o, "t", [](const Tensor& t) {
+  return view_attribute(o, "t", "mH", [](const Tensor& t) {
     if (t.ndim() < 2)
       fail_runtime("tensor.mH is only supported on matrices or batches of matrices. Got ", t.ndim(), "-D tensor.");
     return conj(matrix_transpose(t)).release();
   });
 }
 PyObject* get_real(PyObject* o, void*) {
-  return unary_call(o, "real", [](const Tensor& t) { return real(t).release(); });
+  return view_attribute(o, "real", "real", [](const Tensor& t) { return real(t).release(); });
 }
 PyObject* get_imag(PyObject* o, void*) {
-  return unary_call(o, "imag", [](const Tensor& t) { return imag(t).release(); });
+  return view_attribute(o, "imag", "imag", [](const Tensor& t) { return imag(t).release(); });
 }
 int set_part(PyObject* o, PyObject* value, bool imaginary) {
   return guarded([&]() -> PyObject* {

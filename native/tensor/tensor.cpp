@@ -123,6 +123,8 @@ void put_dims(TensorObject* t, Dims sizes, Dims strides) {
 // --- life and death
 // ---------------------------------------------------------------------------------------------------
 
+void (*forget_dual)(TensorObject*) noexcept = nullptr;
+
 void free_extra(TensorExtra* e) noexcept {
   if (e->version != nullptr && --e->version->refs == 0) small_free(e->version, sizeof(VersionCounter));
   Py_XDECREF(e->hooks);
@@ -164,6 +166,7 @@ void tensor_dealloc(PyObject* self) {
     if (t->has(kCollected) || type != tensor_type) PyObject_GC_UnTrack(self);
     if (t->weakrefs != nullptr) PyObject_ClearWeakRefs(self);
     clear_references(t);
+    if (t->has(kDual)) forget_dual(t);
     if (t->extra != nullptr) free_extra(std::exchange(t->extra, nullptr));
   } else if (t->has(kHasGradFn)) {
     t->flags = std::uint16_t(t->flags & ~kHasGradFn);

@@ -42,6 +42,7 @@ enum TensorFlag : std::uint16_t {
   kViewNoGrad = 256,
   kViewMulti = 512,
   kViewInCustom = 1024,
+  kDual = 2048,  // a level of forward mode knows it. See NOTE [Duals] in tensor/dual.h.
 };
 
 inline constexpr int kInlineDims = 4;
@@ -222,6 +223,8 @@ void set_geometry(TensorObject* t, Dims sizes, Dims strides);
 void resize(const Tensor& t, Dims sizes);
 /// From now on the collector looks at the tensor.
 void collect(TensorObject* t);
+/// What a dying tensor with the flag kDual is told to.
+extern void (*forget_dual)(TensorObject*) noexcept;
 /// The rare parts of `t`, made on demand.
 TensorExtra& make_extra(TensorObject* t);
 /// Gives `t` a version counter of its own.

@@ -14,6 +14,7 @@ from .grad_mode import set_multithreading_enabled
 
 if TYPE_CHECKING:
     from . import anomaly_mode as anomaly_mode
+    from . import forward_ad as forward_ad
     from . import functional as functional
     from . import graph as graph
     from . import profiler as profiler
@@ -31,6 +32,7 @@ __all__ = [
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "forward_ad",
     "grad",
     "grad_mode",
     "gradcheck",
@@ -219,7 +221,7 @@ _LAZY = {
     "gradcheck": "gradcheck",
     "gradgradcheck": "gradcheck",
 }
-_SUBMODULES = ("anomaly_mode", "functional", "graph", "profiler", "variable")
+_SUBMODULES = ("anomaly_mode", "forward_ad", "functional", "graph", "profiler", "variable")
 
 
 def __getattr__(name: str) -> Any:

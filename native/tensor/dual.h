@@ -1,0 +1,32 @@
+// Tangents of forward mode.
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace rl {
+
+// NOTE [Duals]: a dual tensor is a tensor with the flag kDual; its tangents are kept by the levels that gave them, in
+// maps from the tensor. So a tensor's object does not grow, closing a level drops all its tangents at once (and with
+// them whatever cycles there are through them), and outside of levels nothing looks at any of this. While a level is
+// open operators and slots are exchanged (see python/profiler.cpp) for ones that look for the flag among their
+// arguments. What they find is served in Python (rushlight/autograd/_forward.py) by a rule for the highest level among
+// the arguments; while it runs this thread sees only the levels below, so that rules are written with operators on the
+// very same tensors and levels nest.
+
+/// How many levels are open.
+extern int dual_levels;
+/// This thread sees levels below this number.
+extern thread_local int dual_limit;
+
+/// The highest level that this thread sees in which `t`, or the tensor of which it is a view, has a tangent; -1: none.
+int dual_level(TensorObject* t);
+/// The tangent of `t` itself, if the level knows the tensor: defined or not. False: it does not.
+bool find_tangent(TensorObject* t, int level, Tensor& tangent);
+/// An undefined tangent says that there is none, though the base may have one.
+void set_tangent(const Tensor& t, int level, Tensor tangent);
+/// The new level's number.
+int open_dual_level();
+/// Closes the innermost level.
+void close_dual_level();
+
+}  // namespace rl
