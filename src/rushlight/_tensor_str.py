@@ -281,7 +281,20 @@ def _suffixes(t: Tensor) -> list[str]:
         out.append(f"grad_fn=<{node}>")
     elif t.requires_grad:
         out.append("requires_grad=True")
+    tangent = _tangent(t)
+    if tangent is not None:
+        out.append(f"tangent={_core.Tensor.__repr__(tangent)}")
     return out
+
+
+def _tangent(t: Tensor) -> Tensor | None:
+    """The tangent of a dual tensor, None of a plain one."""
+    if _core._dual_level(t) < 0:
+        return None
+    from .autograd.forward_ad import unpack_dual
+
+    tangent: Tensor | None = unpack_dual(t).tangent
+    return tangent
 
 
 def _str(t: Tensor, *, tensor_contents: str | None = None) -> str:

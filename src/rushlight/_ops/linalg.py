@@ -763,7 +763,7 @@ def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
     """The singular values of matrices [..., m, n], descending: [..., min(m, n)]."""
     _need_matrix(A, "linalg.svd")
     _need_float(A, "linalg.svd")
-    if core.is_grad_enabled() and A.requires_grad:
+    if (core.is_grad_enabled() and A.requires_grad) or core._dual_level(A) >= 0:
         return _Svd.apply(A, False)[1]
     return _rows(np.linalg.svd(_array(A), compute_uv=False))
 
@@ -818,7 +818,7 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     """The eigenvalues, ascending, of Hermitian matrices [..., n, n] -> [..., n]."""
     _need_square(A, "linalg.eigh")
     _need_float(A, "linalg.eigh")
-    if core.is_grad_enabled() and A.requires_grad:
+    if (core.is_grad_enabled() and A.requires_grad) or core._dual_level(A) >= 0:
         return _Eigh.apply(A, _uplo(UPLO))[0]
     return _rows(np.linalg.eigvalsh(_array(A), _uplo(UPLO)))
 
@@ -1269,13 +1269,13 @@ class _Pinv(Function):
         a = _array(A)
         if hermitian:
             w, v = np.linalg.eigh(a)
-            keep = np.abs(w) > tolerance.numpy()[..., None]
+            keep = np.abs(w) > tolerance.detach().numpy()[..., None]
             with np.errstate(divide="ignore"):
                 inverse = np.where(keep, 1 / w, 0).astype(a.dtype)
             P = (v * inverse[..., None, :]) @ np.conj(np.swapaxes(v, -1, -2))
         else:
             u, s, vh = np.linalg.svd(a, full_matrices=False)
-            keep = s > tolerance.numpy()[..., None]
+            keep = s > tolerance.detach().numpy()[..., None]
             with np.errstate(divide="ignore"):
                 inverse = np.where(keep, 1 / s, 0).astype(s.dtype)
             P = (np.conj(np.swapaxes(vh, -1, -2)) * inverse[..., None, :]) @ np.conj(np.swapaxes(u, -1, -2))

@@ -230,6 +230,17 @@ def _affine(level: int, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     return _give(func(*args, **kwargs), level, tangents)
 
 
+def _where(level: int, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if kwargs or len(args) != 3:
+        return _by_double_backward(level, func, args, kwargs)
+
+    def tangent(a: Any) -> Any:
+        t = tangent_of(a, level)
+        return t if t is not None else _core.zeros_like(a) if isinstance(a, Tensor) else 0.0
+
+    return _give(func(*args), level, func(args[0], tangent(args[1]), tangent(args[2])))
+
+
 def _sum(level: int, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """add and sub: where one side has no tangent, the other's passes through."""
     if kwargs or len(args) != 2:
@@ -330,7 +341,8 @@ def _by_double_backward(level: int, func: Any, args: tuple[Any, ...], kwargs: di
     with _core.enable_grad():
         ends = [o for o in _outputs(made) if _derivable(o) and o.requires_grad]
         if ends:
-            cotangents = [_core.zeros_like(o).requires_grad_() for o in ends]
+            # Backward is linear in them, so that any would do; some backwards take the logarithm.
+            cotangents = [_core.ones_like(o).requires_grad_() for o in ends]
             grads = _core._autograd_grad(ends, owns, cotangents, True, True, True)
             pairs = [(g, t) for g, t in zip(grads, tangents, strict=True) if g is not None and g.requires_grad]
             products: Sequence[Any] = [None] * len(ends)
@@ -458,7 +470,8 @@ _RULES: dict[str, Rule] = {
     **dict.fromkeys("add sub subtract __radd__ __rsub__ rsub".split(), _sum),
     **dict.fromkeys("mul multiply __rmul__ matmul mm bmm mv dot inner outer ger __matmul__".split(), _product),
     **dict.fromkeys(("div", "divide", "true_divide"), _quotient),
-    **dict.fromkeys("cat concat concatenate stack hstack vstack dstack where".split(), _affine),
+    **dict.fromkeys("cat concat concatenate stack hstack vstack dstack".split(), _affine),
+    "where": _where,
     **dict.fromkeys(
         """clone contiguous to float double half bfloat16 cfloat cdouble flip fliplr flipud roll repeat tile tril triu neg
         negative conj conj_physical resolve_conj positive sum mean cumsum gather index_select masked_select take_along_dim
