@@ -54,7 +54,9 @@ CASES: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
 }
 RECORDED: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "forward over reverse": lambda m, f, x, d: m.autograd.grad((d.exp() * d.sin()).sum(), d, create_graph=True),
-    "reverse over forward": lambda m, f, x, d: m.autograd.grad(f.unpack_dual((d.sin() * d).sum()).tangent, x)[0].detach(),
+    "reverse over forward": lambda m, f, x, d: m.autograd.grad(f.unpack_dual((d.sin() * d).sum()).tangent, x)[
+        0
+    ].detach(),
     "three": lambda m, f, x, d: m.autograd.grad(m.autograd.grad((d**4).sum(), d, create_graph=True)[0].sum(), d),
 }
 

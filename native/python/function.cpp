@@ -5,10 +5,10 @@
 #include <cstddef>
 
 #include "autograd/hooks.h"
-#include "python/profiler.h"
-#include "tensor/dual.h"
 #include "python/bind.h"
 #include "python/node_object.h"
+#include "python/profiler.h"
+#include "tensor/dual.h"
 
 namespace rl {
 namespace {
@@ -433,10 +433,10 @@ PyObject* apply_with_context(PyObject*, PyObject* args) {
   if (!result) return nullptr;
   return PyTuple_Pack(2, result.get(), context.get());
 }
-PyMethodDef function_functions[] = {{"_apply_with_context", apply_with_context, METH_VARARGS,
-                                     "_apply_with_context(cls, args): (result, context)"},
-                                    {"_attach_apply", attach_apply, METH_O, "Gives a class the class method `apply`."},
-                                    {}};
+PyMethodDef function_functions[] = {
+    {"_apply_with_context", apply_with_context, METH_VARARGS, "_apply_with_context(cls, args): (result, context)"},
+    {"_attach_apply", attach_apply, METH_O, "Gives a class the class method `apply`."},
+    {}};
 
 }  // namespace
 

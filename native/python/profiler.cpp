@@ -142,9 +142,9 @@ PyObject* run_dual(int level, PyObject* op, PyObject* const* args, Py_ssize_t n,
   }
   Object positional = Object::check(PyTuple_New(n));
   // With a number on the left the method is the tensor's.
-  const bool turned = n == 2 && op != nullptr && !is_tensor(args[0]) && is_tensor(args[1]) && Py_TYPE(op)->tp_name[0] == 'w';
-  for (Py_ssize_t i = 0; i < n; ++i)
-    PyTuple_SET_ITEM(positional.get(), i, Py_NewRef(args[turned ? n - 1 - i : i]));
+  const bool turned =
+      n == 2 && op != nullptr && !is_tensor(args[0]) && is_tensor(args[1]) && Py_TYPE(op)->tp_name[0] == 'w';
+  for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(positional.get(), i, Py_NewRef(args[turned ? n - 1 - i : i]));
   Object keywords = Object::check(PyDict_New());
   for (Py_ssize_t i = 0; kwnames != nullptr && i < PyTuple_GET_SIZE(kwnames); ++i) {
     if (PyDict_SetItem(keywords.get(), PyTuple_GET_ITEM(kwnames, i), args[n + i]) < 0) throw PythonError();

@@ -90,6 +90,7 @@ def _signatures() -> dict[str, tuple[str, _int, str]]: ...
 
 SavedTensor: Any
 _FunctionBase: Any
+_apply_with_context: Any
 _assign: Any
 _attach_apply: Any
 _backward_has_inputs: Any
@@ -98,6 +99,12 @@ _call_after_backward: Any
 _current_backward: Any
 _disable_saved_hooks: Any
 _disabled_torch_function_impl: Any
+_dual_close: Any
+_dual_get: Any
+_dual_level: Any
+_dual_limit: Any
+_dual_open: Any
+_dual_set: Any
 _edge_tensor: Any
 _get_anomaly: Any
 _gradient_edge: Any
