@@ -13,6 +13,7 @@ import pytest
 
 from parity.report import Report
 
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--parity-report", metavar="FILE", help="write the table of agreement with PyTorch as Markdown")
     parser.addoption(

@@ -22,7 +22,11 @@ from . import operator
 
 #: Factors of a transform of n points: 1, 1/sqrt(n), 1/n.
 PLAIN, BY_ROOT, BY_N = 0, 1, 2
-_NUMPY_NORM: dict[tuple[int, bool], Any] = {(PLAIN, True): "backward", (BY_ROOT, True): "ortho", (BY_N, True): "forward"}
+_NUMPY_NORM: dict[tuple[int, bool], Any] = {
+    (PLAIN, True): "backward",
+    (BY_ROOT, True): "ortho",
+    (BY_N, True): "forward",
+}
 _NUMPY_NORM |= {(PLAIN, False): "forward", (BY_ROOT, False): "ortho", (BY_N, False): "backward"}
 
 #: Transforms of at least so many elements use threads.
