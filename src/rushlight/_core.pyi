@@ -577,6 +577,8 @@ class Tensor:
     def detach(self) -> Tensor: ...
     def detach_(self) -> Tensor: ...
     def diagonal(self, offset: _int = 0, dim1: _int = 0, dim2: _int = 1) -> Tensor: ...
+    def digamma(self, *, out: Tensor | None = None) -> Tensor: ...
+    def digamma_(self) -> Tensor: ...
     def dist(self, other: Tensor, p: _Number = 2, *, out: Tensor | None = None) -> Tensor: ...
     def div(self, other: Tensor | _Number, *, rounding_mode: str | None = None, out: Tensor | None = None) -> Tensor: ...
     def div_(self, other: Tensor | _Number, *, rounding_mode: str | None = None) -> Tensor:
@@ -716,6 +718,8 @@ class Tensor:
     def hypot(self, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
     def hypot_(self, other: Tensor) -> Tensor:
         """sqrt(input^2 + other^2) without overflow. In place."""
+    def i0(self, *, out: Tensor | None = None) -> Tensor: ...
+    def i0_(self) -> Tensor: ...
     def index_add(self, dim: _int, index: Tensor, source: Tensor, *, alpha: _Number = 1, out: Tensor | None = None) -> Tensor: ...
     def index_add_(self, dim: _int, index: Tensor, source: Tensor, *, alpha: _Number = 1) -> Tensor:
         """In-place index_add."""
@@ -791,6 +795,8 @@ class Tensor:
         """Alias of le. In place."""
     @overload
     def less_equal_(self, other: _Number) -> Tensor: ...
+    def lgamma(self, *, out: Tensor | None = None) -> Tensor: ...
+    def lgamma_(self) -> Tensor: ...
     def log(self, *, out: Tensor | None = None) -> Tensor: ...
     def log10(self, *, out: Tensor | None = None) -> Tensor: ...
     def log10_(self) -> Tensor: ...
@@ -950,6 +956,12 @@ class Tensor:
     def permute(self, dims: Sequence[_int]) -> Tensor: ...
     @overload
     def permute(self, *dims: _int) -> Tensor: ...
+    @overload
+    def polygamma(self, input: Tensor, *, out: Tensor | None = None) -> Tensor: ...
+    @overload
+    def polygamma(self, n: _int) -> Tensor: ...
+    def polygamma_(self, n: _int) -> Tensor:
+        """In-place polygamma."""
     def positive(self) -> Tensor: ...
     @overload
     def pow(self, exponent: Tensor, *, out: Tensor | None = None) -> Tensor: ...
@@ -1492,6 +1504,10 @@ def detach_(self: Tensor) -> Tensor:
     """Cuts self off from its history."""
 def diagonal(input: Tensor, offset: _int = 0, dim1: _int = 0, dim2: _int = 1) -> Tensor:
     """The diagonal of two dimensions, as the last one."""
+def digamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The derivative of lgamma."""
+def digamma_(self: Tensor) -> Tensor:
+    """The derivative of lgamma."""
 def dist(input: Tensor, other: Tensor, p: _Number = 2, *, out: Tensor | None = None) -> Tensor:
     """The p-norm of input - other."""
 def div(input: Tensor | _Number, other: Tensor | _Number, *, rounding_mode: str | None = None, out: Tensor | None = None) -> Tensor:
@@ -1661,6 +1677,10 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = 'mean', delta: _f
     """With d = |input - target|: d^2 / 2 up to delta, delta (d - delta / 2) above; reduced."""
 def hypot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """sqrt(input^2 + other^2) without overflow."""
+def i0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The modified Bessel function of the first kind, of order 0."""
+def i0_(self: Tensor) -> Tensor:
+    """The modified Bessel function of the first kind, of order 0."""
 def im2col(input: Tensor, kernel_size: _int | Sequence[_int], dilation: _int | Sequence[_int], padding: _int | Sequence[_int], stride: _int | Sequence[_int]) -> Tensor:
     """The blocks of an image [N, C, H, W] under a sliding kernel, as columns [N, C * taps, blocks]."""
 def imag(input: Tensor) -> Tensor:
@@ -1742,6 +1762,10 @@ def less_equal(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Te
     """Alias of le."""
 @overload
 def less_equal(input: Tensor, other: _Number, *, out: Tensor | None = None) -> Tensor: ...
+def lgamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """log |gamma(input)|."""
+def lgamma_(self: Tensor) -> Tensor:
+    """log |gamma(input)|."""
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input @ weight.T + bias; input [..., in], weight [out, in] or [in], bias [out]."""
 def linspace(start: _Number, end: _Number, steps: _int, *, out: Tensor | None = None, dtype: _DType | None = None, layout: _layout | None = None, device: _Device | None = None, pin_memory: _bool | None = False, requires_grad: _bool = False) -> Tensor:
@@ -1926,6 +1950,11 @@ def permute(input: Tensor, dims: Sequence[_int]) -> Tensor:
 def permute(input: Tensor, *dims: _int) -> Tensor: ...
 def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     """Poisson numbers of these rates."""
+@overload
+def polygamma(n: _int, input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The n-th derivative of digamma."""
+@overload
+def polygamma(self: Tensor, n: _int) -> Tensor: ...
 def positive(input: Tensor) -> Tensor:
     """input."""
 @overload
@@ -2087,6 +2116,26 @@ def sort(input: Tensor, *, stable: _bool | None, dim: _int = -1, descending: _bo
     """(values, indices) along a dimension in ascending order, or descending. Always stable; nan counts as the largest."""
 @overload
 def sort(input: Tensor, dim: _int = -1, descending: _bool = False, *, out: Sequence[Tensor] | None = None) -> _ValuesAndIndices: ...
+def special_i0e(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """exp(-|input|) i0(input)."""
+def special_i1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The modified Bessel function of the first kind, of order 1."""
+def special_i1e(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """exp(-|input|) i1(input)."""
+@overload
+def special_xlog1py(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """input * log(1 + other), 0 where input is 0 (nan where other is)."""
+@overload
+def special_xlog1py(input: Tensor, other: _Number, *, out: Tensor | None = None) -> Tensor: ...
+@overload
+def special_xlog1py(self: _Number, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
+@overload
+def special_zeta(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Hurwitz' zeta function: the sum of (k + other)^-input over k = 0, 1, ..."""
+@overload
+def special_zeta(input: Tensor, other: _Number, *, out: Tensor | None = None) -> Tensor: ...
+@overload
+def special_zeta(self: _Number, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 @overload
 def split(tensor: Tensor, split_size_or_sections: _int, dim: _int = 0) -> tuple[Tensor, ...]:
     """Pieces of a length, or of several lengths, along a dimension."""

@@ -31,7 +31,7 @@ namespaces: dict[str, dict[str, Any]] = {}
 #: Families that are loaded when one of these names is first used: names in the main namespace that are functions and
 #: methods, those that are functions alone, and methods alone. Names in a namespace of their own load with its module.
 DEFERRED = {
-    "image": ("", "bilinear channel_shuffle native_channel_shuffle pixel_shuffle pixel_unshuffle"),
+    "image": ("", "bilinear channel_shuffle native_channel_shuffle pixel_shuffle pixel_unshuffle", ""),
     "linalg": (
         "cholesky cholesky_inverse cholesky_solve det geqrf inverse logdet lu lu_solve matrix_exp matrix_power orgqr ormqr "
         "pinverse qr slogdet svd triangular_solve",
