@@ -190,13 +190,15 @@ Tensor norm_gradient(const Tensor& s, const Tensor& n, const Tensor& g, double p
     return sgn(s) * (hit * g / (s.ndim() == 0 ? hit : sum(hit, masked_dims(mask, std::size_t(s.ndim())), true)));
   }
   const Tensor flat = compare(Compare::Eq, n, Scalar(0.0));
+  // Not divided by zero, as zero times infinity would be the derivative of this derivative.
+  const Tensor size = masked_fill(n, flat, 1);
   Tensor d;
   if (p == 2) {
-    d = s * (g / n);
+    d = s * (g / size);
   } else {
     Tensor steep = pow(abs(s), Scalar(p - 1));
     if (p < 1) steep = masked_fill(steep, compare(Compare::Eq, s, Scalar(0.0)), 0);
-    d = sgn(s) * steep * (g / pow(n, Scalar(p - 1)));
+    d = sgn(s) * steep * (g / pow(size, Scalar(p - 1)));
   }
   return where(flat, zeros_like(d), d);
 }

@@ -21,17 +21,23 @@ from .rows import Row
 from .samples import Sample
 from .table import TABLE
 
-#: Rows whose tangents are not compared, and why.
-_TRIANGLE = "the part of a symmetric or triangular matrix that is not read may have any tangent; PyTorch's may use it"
-APART = {
-    name: _TRIANGLE
-    for name in (
-        "linalg.cholesky linalg.cholesky_ex linalg.eigh linalg.eigvalsh cholesky_inverse cholesky_solve triangular_solve"
-    ).split()
-} | {
-    "logcumsumexp": "differs in the sixth digit, for a reason that is not known yet",
-    "linalg.norm": "nan at a vector of zeros, where the second derivative of backward does not exist",
-}
+#: Relative and absolute tolerances of their own: finite differences agree with rushlight to 1e-8, PyTorch's tangents do not.
+LOOSE = {"logcumsumexp": (1e-5, 1e-5), "cholesky_inverse": (1e-4, 1e-4)}
+
+# Operators that read one triangle only: the other one's tangent is the same, or none.
+SYMMETRIC = set("linalg.cholesky linalg.cholesky_ex linalg.eigh linalg.eigvalsh cholesky".split())
+TRIANGULAR = set("cholesky_inverse cholesky_solve triangular_solve".split())
+
+
+def direction(row: Row, sample: Sample, t: torch.Tensor) -> torch.Tensor:
+    v = torch.randn(t.shape, dtype=t.dtype)
+    square = t.dim() >= 2 and t.shape[-1] == t.shape[-2]
+    if row.name in SYMMETRIC and square:
+        return v + v.mH
+    if row.name in TRIANGULAR and square:
+        upper = sample.kwargs.get("upper", sample.args[2] if len(sample.args) > 2 else row.name == "triangular_solve")
+        return v.triu() if upper else v.tril()
+    return v
 
 
 def pushed(row: Row, sample: Sample, lib: Library, forward: Any) -> list[Any]:
@@ -40,7 +46,7 @@ def pushed(row: Row, sample: Sample, lib: Library, forward: Any) -> list[Any]:
     with forward.dual_level():
 
         def dual(t: torch.Tensor) -> torch.Tensor:
-            return torch.randn(t.shape, dtype=t.dtype) if t.requires_grad else t
+            return direction(row, sample, t) if t.requires_grad else t
 
         directions = lib.adopt(sample.map(dual).args), lib.adopt(sample.map(dual).kwargs)
         given = lib.adopt(sample.args), lib.adopt(sample.kwargs)
@@ -76,9 +82,8 @@ def pushed(row: Row, sample: Sample, lib: Library, forward: Any) -> list[Any]:
 def test_tangents(row: Row) -> None:
     if not row.grad or not row.compare or "float64" not in row.dtypes or not inputs.supports(row.source, "float64"):
         pytest.skip("no derivative")
-    if row.name in APART:
-        pytest.skip(APART[row.name])
     ours, theirs = Library(rushlight), Library(torch)
+    rtol, atol = LOOSE.get(row.name, (1e-6, 1e-8))
     for sample in inputs.samples(row.source, "float64", grad=True, cap=4):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -94,4 +99,4 @@ def test_tangents(row: Row) -> None:
                 continue
             g = torch.zeros_like(e) if g is None else g
             e = torch.zeros_like(g) if e is None else e
-            torch.testing.assert_close(g, e, rtol=1e-6, atol=1e-8, equal_nan=True, msg=lambda m: f"{sample}: {m}")
+            torch.testing.assert_close(g, e, rtol=rtol, atol=atol, equal_nan=True, msg=lambda m: f"{sample}: {m}")

@@ -176,7 +176,8 @@ class _C2R(Function):
 
 
 def _tracked(x: Tensor) -> bool:
-    return x.requires_grad and core.is_grad_enabled()
+    """Whether a derivative is asked for, of either mode."""
+    return (x.requires_grad and core.is_grad_enabled()) or core._dual_level(x) >= 0
 
 
 def c2c(x: Tensor, dims: tuple[int, ...], norm: int, forward: bool) -> Tensor:

@@ -65,7 +65,7 @@ _again("psi", core.digamma)
 _again("gammaln", core.lgamma)
 
 
-@operator("Pointwise", namespace="special", out=True)
+@operator("Pointwise", namespace="special", out="found")
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """The nearest number with so many decimals; halves to even."""
     return core.round(input, decimals=decimals)
@@ -77,7 +77,7 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
     return core.logit(input, eps)
 
 
-@operator("Reduction", namespace="special", out=True)
+@operator("Reduction", namespace="special", out="cast")
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """log(sum(exp(input))) along dimensions, without overflow."""
     return core.logsumexp(input, dim, keepdim)

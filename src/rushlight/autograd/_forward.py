@@ -124,7 +124,7 @@ def run_function(level: int, cls: Any, args: tuple[Any, ...]) -> Any:
     try:
         if cls.jvp is Function.jvp:
             if cls.__module__.startswith("rushlight."):
-                return _by_double_backward(level, cls.apply, args, {})
+                return _by_double_backward(level, cls.apply, args, {}, _core.zeros_like)
             raise NotImplementedError(
                 "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
             )
@@ -314,8 +314,18 @@ def _pointwise(level: int, func: Any, args: tuple[Any, ...], kwargs: dict[str, A
     return _give(out, level, _core.zeros_like(out) if product is None else product)
 
 
-def _by_double_backward(level: int, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Any operator that has a derivative: the tangent is the derivative of the backward by its cotangent."""
+def _by_double_backward(
+    level: int,
+    func: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    cotangent: Callable[[Tensor], Tensor] = _core.ones_like,
+) -> Any:
+    """Any operator that has a derivative: the tangent is the derivative of the backward by its cotangent.
+
+    Backward is linear in the cotangent, so that any would do; but some native ones take its logarithm, and some of
+    Functions check it (eigenvectors), for which it is zero.
+    """
     owns: list[Tensor] = []
     tangents: list[Tensor] = []
     duals: list[Tensor] = []
@@ -341,8 +351,7 @@ def _by_double_backward(level: int, func: Any, args: tuple[Any, ...], kwargs: di
     with _core.enable_grad():
         ends = [o for o in _outputs(made) if _derivable(o) and o.requires_grad]
         if ends:
-            # Backward is linear in them, so that any would do; some backwards take the logarithm.
-            cotangents = [_core.ones_like(o).requires_grad_() for o in ends]
+            cotangents = [cotangent(o).requires_grad_() for o in ends]
             grads = _core._autograd_grad(ends, owns, cotangents, True, True, True)
             pairs = [(g, t) for g, t in zip(grads, tangents, strict=True) if g is not None and g.requires_grad]
             products: Sequence[Any] = [None] * len(ends)
