@@ -235,6 +235,11 @@ Tensor copied(const Tensor& t, DType d, Format f) {
 PyObject* clone_op(const OpDef&, Args& a) {
   return copied(a.tensor(0), a.tensor(0).dtype(), memory_format(a, 1)).release();
 }
+PyObject* is_contiguous_op(const OpDef&, Args& a) {
+  const Format f = memory_format(a, 1);
+  if (f == Format::Preserve) fail_runtime("preserve memory format is unsupported by the contiguous operator");
+  return PyBool_FromLong(has_format(a.tensor(0), f));
+}
 PyObject* contiguous_op(const OpDef&, Args& a) {
   const Tensor t = a.tensor(0);
   const Format f = memory_format(a, 1);
@@ -341,6 +346,8 @@ const void* as_data(DType d) { return reinterpret_cast<const void*>(std::intptr_
 const OpDef ops[] = {
     {"clone", "(Tensor input, *, format? memory_format=None)", clone_op, kBoth, Kind::Linear,
      "A copy in new memory; the gradient goes through."},
+    {"is_contiguous", "(Tensor self, format? memory_format=None)", is_contiguous_op, kMethod, Kind::Query,
+     "Do the elements lie in row-major order, or in that of the memory format?"},
     {"contiguous", "(Tensor self, format? memory_format=None)", contiguous_op, kMethod, Kind::Linear,
      "self if its elements lie in row-major order, else such a copy."},
     {"detach", "(Tensor input)", detach_op, kBoth, Kind::View, "The same memory without history."},

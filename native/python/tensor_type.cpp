@@ -870,7 +870,6 @@ PyObject* stride_op(const OpDef&, Args& a) {
   for (int i = 0; i < t.ndim(); ++i) PyTuple_SET_ITEM(tuple.get(), i, PyLong_FromLongLong(t.strides()[i]));
   return tuple.release();
 }
-PyObject* is_contiguous_op(const OpDef&, Args& a) { return PyBool_FromLong(a.tensor(0).is_contiguous()); }
 PyObject* requires_grad_op(const OpDef&, Args& a) {
   Tensor t = a.tensor(0);
   require_grad(t, a.boolean(1, true));
@@ -921,8 +920,6 @@ const OpDef ops[] = {
     {"size", "(Tensor self, int? dim=None)", size_op, kMethod, Kind::Query, "The sizes, or one of them."},
     {"stride", "(Tensor self, int? dim=None)", stride_op, kMethod, Kind::Query,
      "The steps in memory, in elements; or one of them."},
-    {"is_contiguous", "(Tensor self, format? memory_format=None)", is_contiguous_op, kMethod, Kind::Query,
-     "Do the elements lie in row-major order?"},
     {"requires_grad_", "(Tensor self, bool requires_grad=True)", requires_grad_op, kMethod, Kind::Query,
      "Sets requires_grad and gives self."},
     {"register_hook", "(Tensor self, any hook)", register_hook_op, kMethod, Kind::Query,

@@ -31,6 +31,13 @@ namespaces: dict[str, dict[str, Any]] = {}
 #: Families that are loaded when one of these names is first used: names in the main namespace that are functions and
 #: methods, those that are functions alone, and methods alone. Names in a namespace of their own load with its module.
 DEFERRED = {
+    "copies": (
+        "",
+        "alias_copy as_strided_copy detach_copy diagonal_copy expand_copy permute_copy select_copy slice_copy split_copy "
+        "split_with_sizes_copy squeeze_copy t_copy transpose_copy unbind_copy unfold_copy unsqueeze_copy view_copy "
+        "view_as_real_copy view_as_complex_copy",
+        "",
+    ),
     "image": ("", "bilinear channel_shuffle native_channel_shuffle pixel_shuffle pixel_unshuffle", ""),
     "linalg": (
         "cholesky cholesky_inverse cholesky_solve det geqrf inverse logdet lu lu_solve matrix_exp matrix_power orgqr ormqr "
