@@ -5,6 +5,44 @@ from typing import Any
 
 from .._core import Generator, Size, Tensor, dtype as _dtype
 
+def alias_copy(input: Tensor, *, out: Tensor | None=None) -> Tensor:
+    """All elements."""
+def as_strided_copy(input: Tensor, size: Sequence[_int], stride: Sequence[_int], storage_offset: _int | None=None, *, out: Tensor | None=None) -> Tensor:
+    """The elements of `input.as_strided(...)`."""
+def detach_copy(input: Tensor, *, out: Tensor | None=None) -> Tensor:
+    """All elements; the result has a history, as PyTorch's has."""
+def diagonal_copy(input: Tensor, offset: _int=0, dim1: _int=0, dim2: _int=1, *, out: Tensor | None=None) -> Tensor:
+    """The elements of a diagonal, in the last dimension."""
+def expand_copy(input: Tensor, size: Sequence[_int], *, implicit: _bool=False, out: Tensor | None=None) -> Tensor:
+    """The elements repeated to this size."""
+def permute_copy(input: Tensor, dims: Sequence[_int], *, out: Tensor | None=None) -> Tensor:
+    """The dimensions in this order."""
+def select_copy(input: Tensor, dim: _int, index: _int, *, out: Tensor | None=None) -> Tensor:
+    """The elements at an index of a dimension, which goes."""
+def slice_copy(input: Tensor, dim: _int=0, start: _int | None=None, end: _int | None=None, step: _int=1, *, out: Tensor | None=None) -> Tensor:
+    """The elements of a slice of a dimension."""
+def split_copy(input: Tensor, split_size: _int, dim: _int=0, *, out: Any=None) -> Any:
+    """The pieces of this size along a dimension."""
+def split_with_sizes_copy(input: Tensor, split_sizes: Sequence[_int], dim: _int=0, *, out: Any=None) -> Any:
+    """The pieces of these sizes along a dimension."""
+def squeeze_copy(input: Tensor, dim: Any=None, *, out: Tensor | None=None) -> Tensor:
+    """The elements without dimensions of size 1: all, or those of `dim`."""
+def t_copy(input: Tensor, *, out: Tensor | None=None) -> Tensor:
+    """The transposed matrix."""
+def transpose_copy(input: Tensor, dim0: _int, dim1: _int, *, out: Tensor | None=None) -> Tensor:
+    """Two dimensions exchanged."""
+def unbind_copy(input: Tensor, dim: _int=0, *, out: Any=None) -> Any:
+    """The pieces along a dimension, which goes."""
+def unfold_copy(input: Tensor, dimension: _int, size: _int, step: _int, *, out: Tensor | None=None) -> Tensor:
+    """The windows of a dimension, as a new last dimension."""
+def unsqueeze_copy(input: Tensor, dim: _int, *, out: Tensor | None=None) -> Tensor:
+    """The elements with a new dimension of size 1."""
+def view_copy(input: Tensor, size: Any=None, dtype: _dtype | None=None, *, out: Tensor | None=None) -> Tensor:
+    """The elements in another shape, or their bytes as another dtype."""
+def view_as_real_copy(input: Tensor, *, out: Tensor | None=None) -> Tensor:
+    """Real and imaginary parts as a last dimension of size 2."""
+def view_as_complex_copy(input: Tensor, *, out: Tensor | None=None) -> Tensor:
+    """The pairs of the last dimension as complex numbers."""
 def pixel_shuffle(input: Tensor, upscale_factor: _int) -> Tensor:
     """[*, C r^2, H, W] to [*, C, H r, W r]: channels become places, r is the upscale factor."""
 def pixel_unshuffle(input: Tensor, downscale_factor: _int) -> Tensor:
