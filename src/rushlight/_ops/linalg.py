@@ -1326,7 +1326,14 @@ def pinv(A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = N
         _need_square(A, "linalg.eigh")
     if A.numel() == 0:
         return A.mT.clone()
-    tolerance = _thresholds(_spectrum(A, hermitian), A, atol, rcond if rcond is not None else rtol)
+    relative = rcond if rcond is not None else rtol
+    for given, argument in ((atol, "atol"), (relative, "rtol")):
+        if isinstance(given, Tensor) and given.requires_grad and core.is_grad_enabled():
+            raise RuntimeError(
+                f"The function 'linalg_pinv' is not differentiable with respect to argument '{argument}'. "
+                "This input cannot have requires_grad True."
+            )
+    tolerance = _thresholds(_spectrum(A, hermitian), A, atol, relative)
     return _Pinv.apply(A, tolerance, hermitian)
 
 
