@@ -373,3 +373,48 @@ def test_bytes_seen_as_another_dtype_have_no_history():
     assert not v.requires_grad and v.grad_fn is None
     v.mul_(3j)
     assert y.tolist() == [-6, 6, -6, 6] and type(y.grad_fn).__name__ == "MulBackward0"
+
+
+def _restricted(lib: Any, case: str, indirect: bool, through_slice: bool) -> str:
+    """What happens when a view of restricted history is changed in place, by itself or behind its back."""
+
+    def forward(ctx: Any, x: Any) -> Any:
+        return {
+            "view": lambda: x.view(-1),
+            "views": lambda: (x.view(-1), x.view(4)),
+            "part of a result": lambda: (x * 2)[0],
+            "part, and another": lambda: ((x * 2)[0], x * 3),
+            "input": lambda: x,
+        }[case]()
+
+    def backward(ctx: Any, *grads: Any) -> Any:
+        return lib.ones(2, 2)
+
+    members = {"forward": staticmethod(forward), "backward": staticmethod(backward)}
+    y = lib.ones(2, 2, requires_grad=True).clone()
+    if case == "unbind":
+        view = y.unbind(0)[0]
+    elif case == "no_grad":
+        with lib.no_grad():
+            view = y[0]
+    else:
+        made = type("Custom", (lib.autograd.Function,), members).apply(y)
+        view = made[0] if isinstance(made, tuple) else made
+    with lib.set_grad_enabled(not indirect):
+        (view[:1] if through_slice else view).mul_(3)
+    return type(view.grad_fn).__name__
+
+
+@pytest.mark.parametrize("through_slice", [False, True])
+@pytest.mark.parametrize("indirect", [False, True])
+@pytest.mark.parametrize(
+    "case", ["view", "views", "part of a result", "part, and another", "input", "unbind", "no_grad"]
+)
+def test_views_whose_history_would_be_wrong_are_refused(case: str, indirect: bool, through_slice: bool) -> None:
+    texts = []
+    for lib in (pytest.importorskip("torch"), rl):
+        try:
+            texts.append(_restricted(lib, case, indirect, through_slice))
+        except RuntimeError as error:
+            texts.append(str(error).splitlines()[0])
+    assert texts[0] == texts[1]

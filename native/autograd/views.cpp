@@ -113,9 +113,48 @@ Tensor make_view(const Tensor& t, Dims sizes) { return joined_view(t, alias(t, s
 
 void mark_multi_view(const Tensor& view) { view->flags |= kViewMulti; }
 
+namespace {
+
+/// Refuses a view whose history would be wrong once its elements were changed in place: by itself, or (`indirect`)
+/// through its base or another view of that.
+void refuse_restricted(const Tensor& t, bool indirect) {
+  if (!t->has(kViewMulti) && !t->has(kViewInCustom) && !t->has(kViewNoGrad)) return;
+  const char* how =
+      indirect ? "its base or another view of its base has been modified inplace" : "is being modified inplace";
+  std::string start = cat("A view was created in no_grad mode and ", how, " with grad mode enabled. ");
+  if (t->has(kViewMulti) || t->has(kViewInCustom)) {
+    const Node* fn = !indirect ? grad_fn(t) : t->has(kHasGradFn) ? t->grad_fn : nullptr;
+    if (fn != nullptr) start = cat("Output ", t->output_nr, " of ", operator_name(fn), " is a view and ", how, ". ");
+  } else if (t->has(kHasGradFn)) {
+    start = cat("Output ", t->output_nr, " of ", operator_name(t->grad_fn),
+                " is a view of a view which was created in no_grad mode and ", how, " with grad mode enabled. ");
+  }
+  if (t->has(kViewMulti)) {
+    fail_runtime(
+        start,
+        "This view is the output of a function that returns multiple views. Such functions do not allow the "
+        "output views to be modified inplace. You should replace the inplace operation by an out-of-place one.");
+  }
+  if (t->has(kViewInCustom)) {
+    fail_runtime(
+        start,
+        "This view was created inside a custom Function (or because an input was returned as-is) and the "
+        "autograd logic to handle view+inplace would override the custom backward associated with the custom "
+        "Function, leading to incorrect gradients. This behavior is forbidden. You can fix this by cloning the "
+        "output of the custom Function.");
+  }
+  fail_runtime(start,
+               "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by "
+               "moving both the view and the inplace either both inside the no_grad block (if you don't want the "
+               "inplace to be tracked) or both outside (if you want the inplace to be tracked).");
+}
+
+}  // namespace
+
 Node* grad_fn(const Tensor& t) {
   if (is_view(t) && t->view_version != t->version()) {
     const Tensor base = Tensor::borrow(t->base);
+    if (base.requires_grad() || t->has(kHasGradFn)) refuse_restricted(t, true);
     if (base.requires_grad() && !base->has(kInference)) {
       auto* n = make_node<AsStridedBackward>(1);
       n->base_sizes.assign(base.sizes());
@@ -156,24 +195,7 @@ void check_inplace(const Tensor& t, bool tracked_inputs) {
   if (base.requires_grad() && !t->has(kViewNoGrad) && !t->has(kHasGradFn | kRequiresGrad))
     fail_runtime("a leaf Variable that requires grad is being used in an in-place operation.");
   if (!tracked_inputs && !(t->has(kViewNoGrad) && base.requires_grad())) return;
-  if (t->has(kViewMulti)) {
-    Node* fn = grad_fn(t);
-    fail_runtime(
-        "Output ", t->output_nr, " of ", fn != nullptr ? operator_name(fn) : "a view operator",
-        " is a view and is being modified inplace. This view is the output of a function that returns multiple views. "
-        "Such functions do not allow the output views to be modified inplace. You should replace the inplace operation "
-        "by an out-of-place one.");
-  }
-  if (t->has(kViewNoGrad)) {
-    fail_runtime(
-        "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use "
-        "case "
-        "is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the "
-        "inplace "
-        "either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you "
-        "want "
-        "the inplace to be tracked).");
-  }
+  refuse_restricted(t, false);
 }
 
 void finish_inplace(const Tensor& t, Node* node) {

@@ -22,7 +22,7 @@ struct FunctionObject {
   char materialize_grads;
 };
 PyTypeObject* function_type = nullptr;
-PyObject *forward_name, *backward_name, *setup_name, *cls_name, *backward_cls_name, *own_setup_name;
+PyObject *forward_name, *backward_name, *setup_name, *cls_name, *backward_cls_name, *own_setup_name, *node_name_name;
 
 FunctionObject* ctx_of(PyObject* o) { return reinterpret_cast<FunctionObject*>(o); }
 
@@ -179,8 +179,14 @@ Object finish_output(FunctionObject* ctx, FunctionNode* node, std::uint32_t nr, 
     return Object::borrow(o);
   }
   // An input given back becomes another tensor, else its own history would change.
-  if (is_input) t = alias(t);
-  if (t->has(kIsView)) t->flags = std::uint16_t((t->flags & ~kViewNoGrad) | kViewInCustom);
+  if (is_input) t = make_view(t, t.sizes(), t.strides(), t->offset);
+  if (t->has(kIsView)) {
+    // What a Function of the library cut out of memory of its own is a result like any other.
+    if (!is_input && PyObject_HasAttr(class_of(reinterpret_cast<PyObject*>(ctx)).get(), node_name_name))
+      t = alias(t);
+    else
+      t->flags = std::uint16_t((t->flags & ~kViewNoGrad) | (node->output_count() > 1 ? kViewMulti : kViewInCustom));
+  }
   set_history(t, node, nr);
   // From here Python can reach its own objects through the graph.
   collect(t.get());
@@ -445,6 +451,7 @@ void init_function_type(PyObject* module) {
   backward_name = PyUnicode_InternFromString("_backward");
   setup_name = PyUnicode_InternFromString("setup_context");
   own_setup_name = PyUnicode_InternFromString("_has_setup");
+  node_name_name = PyUnicode_InternFromString("_node_name");
   cls_name = PyUnicode_InternFromString("_forward_cls");
   backward_cls_name = PyUnicode_InternFromString("_backward_cls");
   Object bases = Object::check(PyTuple_Pack(1, reinterpret_cast<PyObject*>(node_object_type())));
