@@ -418,3 +418,59 @@ def test_views_whose_history_would_be_wrong_are_refused(case: str, indirect: boo
         except RuntimeError as error:
             texts.append(str(error).splitlines()[0])
     assert texts[0] == texts[1]
+
+
+def _twice(lib: Any, change: Callable[[Any, Any, Any, Any], Any]) -> list[Any]:
+    """A value, its gradient and a gradient of that, through changes in place of views of another dtype."""
+    draw = numpy.random.RandomState(0)
+    a = lib.tensor(draw.randn(4, 3, 2).tolist(), dtype=lib.float64, requires_grad=True)
+    w = lib.tensor(draw.randn(4, 3, 2).tolist(), dtype=lib.float64)
+    out = change(lib, a, a * 1.0, w)
+    (g,) = lib.autograd.grad(out, a, create_graph=True)
+    (h,) = lib.autograd.grad((g * g).sum(), a)
+    return [t.detach().numpy() for t in (out, g, h)]
+
+
+def _in_pairs(change: Callable[[Any, Any, Any, Any], Any]) -> Callable[[Any, Any, Any, Any], Any]:
+    """A change of the complex view of a real tensor."""
+
+    def run(lib: Any, a: Any, x: Any, w: Any) -> Any:
+        change(lib, a, lib.view_as_complex(x), w)
+        return (x * x * w).sum()
+
+    return run
+
+
+def _in_parts(change: Callable[[Any, Any, Any, Any], Any]) -> Callable[[Any, Any, Any, Any], Any]:
+    """A change of the real view of a complex tensor."""
+
+    def run(lib: Any, a: Any, x: Any, w: Any) -> Any:
+        z = lib.complex(x[..., 0], x[..., 1])
+        change(lib, a, lib.view_as_real(z), w)
+        return (z * z * lib.complex(w[..., 0], w[..., 1])).abs().sum()
+
+    return run
+
+
+CHANGES: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
+    "pairs": _in_pairs(lambda t, a, c, w: c.mul_(2j)),
+    "some pairs": _in_pairs(lambda t, a, c, w: c[1:3].mul_(t.complex(w[1:3, :, 0], w[1:3, :, 1]))),
+    "imaginary parts of pairs": _in_pairs(lambda t, a, c, w: c.imag.mul_(3)),
+    "pairs copied": _in_pairs(lambda t, a, c, w: c.copy_(t.complex(a[..., 0] * a[..., 1], a[..., 1]))),
+    "parts of pairs": _in_pairs(lambda t, a, c, w: t.view_as_real(c)[..., 0].mul_(a[..., 1])),
+    "parts": _in_parts(lambda t, a, v, w: v.mul_(3)),
+    "imaginary parts": _in_parts(lambda t, a, v, w: v[..., 1].mul_(a[..., 0])),
+    "parts by a tensor": _in_parts(lambda t, a, v, w: v.mul_(w * a)),
+    "one number": _in_parts(lambda t, a, v, w: v[1, 2].mul_(a[0, 0])),
+    "parts copied": _in_parts(lambda t, a, v, w: v[1:, :, 0].copy_(a[1:, :, 1] * a[1:, :, 0])),
+    "a result that is saved": _in_parts(lambda t, a, v, w: v[..., 1][1:, ::2].exp_()),
+    "a real view's saved result": lambda t, a, x, w: (x[:, 1].exp_(), (x * x * x * w).sum())[1],
+    "a view of a view": lambda t, a, x, w: (x[:, 1][1:].sigmoid_(), (x * x * w).sum())[1],
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_views_of_another_dtype_changed_in_place_have_both_derivatives(name: str) -> None:
+    theirs, ours = (_twice(lib, CHANGES[name]) for lib in (pytest.importorskip("torch"), rl))
+    for a, b in zip(theirs, ours, strict=True):
+        numpy.testing.assert_allclose(b, a, rtol=1e-12, atol=1e-12)

@@ -6,12 +6,19 @@
 namespace rl {
 namespace {
 
-/// The elements that a view has of a tensor with its base's layout. `offset` counts bytes from the base's start; the
-/// view of a complex base may be of its real or imaginary parts.
+/// The elements that a view has of a tensor with its base's layout. `offset` counts bytes from the base's start. The
+/// view of a complex base may be of its real numbers, and that of a real one of its pairs.
 Tensor part_of(const Tensor& whole, DType dtype, Dims sizes, Dims strides, std::int64_t offset) {
-  const bool parts = is_complex(whole.dtype()) && !is_complex(dtype);
-  const Tensor t = !parts ? whole : offset % whole.itemsize() == 0 ? real(whole) : imag(whole);
-  return as_strided(t, sizes, strides, offset / t.itemsize());
+  const std::int64_t at = offset / itemsize(to_real(dtype));
+  if (is_complex(dtype) == is_complex(whole.dtype()))
+    return as_strided(whole, sizes, strides, offset / itemsize(dtype));
+  if (is_complex(whole.dtype())) return as_strided(view_as_real(whole), sizes, strides, at);
+  DimVec pair_sizes, pair_strides;
+  for (const std::int64_t n : sizes) pair_sizes.push_back(n);
+  for (const std::int64_t n : strides) pair_strides.push_back(2 * n);
+  pair_sizes.push_back(2);
+  pair_strides.push_back(1);
+  return view_as_complex(as_strided(whole, pair_sizes, pair_strides, at));
 }
 
 /// The gradient of a strided view, as part of its base's: also what a view's own history becomes after its base
@@ -79,7 +86,11 @@ class CopySlices final : public Node {
     }
   }
   void visit(SavedVisitor& v) override { fn_->visit(v); }
-  void release_saved() override { fn_->release_saved(); }
+  void release_saved() override {
+    // A result that it saved may have put the operator into the graph of a second derivative as a node of its own,
+    // which runs after this one and lets go by itself.
+    if (fn_->refs() == 1) fn_->release_saved();
+  }
 
  private:
   DimList base_sizes_, sizes_, strides_, base_strides_;

@@ -70,6 +70,9 @@ inline Tensor square(const Tensor& t) { return unary(Unary::Square, t); }
 inline Tensor conj(const Tensor& t) { return is_complex(t.dtype()) ? unary(Unary::Conj, t) : t; }
 Tensor real(const Tensor& t);
 Tensor imag(const Tensor& t);
+/// [...] complex as [..., 2] of its real numbers, and back: views.
+Tensor view_as_real(const Tensor& t);
+Tensor view_as_complex(const Tensor& t);
 inline Tensor operator-(const Tensor& t) { return neg(t); }
 
 // --- choosing (select.cpp)

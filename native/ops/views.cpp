@@ -150,8 +150,6 @@ struct RealNode final : Node {
   }
 };
 
-Tensor view_as_real(const Tensor& t);
-Tensor view_as_complex(const Tensor& t);
 struct ViewAsRealNode final : Node {
   const char* name() const override { return "ViewAsRealBackward0"; }
   void apply(Tensor* in, Tensor* out) override { out[0] = view_as_complex(contiguous(in[0])); }
@@ -573,8 +571,6 @@ Tensor imag(const Tensor& t) {
   return finish<RealNode>(t, v, [](RealNode* n) { n->imaginary = true; });
 }
 
-namespace {
-
 Tensor view_as_real(const Tensor& t) {
   if (!is_complex(t.dtype())) fail_runtime("view_as_real is only supported for complex tensors");
   DimVec sizes(t.sizes()), strides(t.strides());
@@ -607,8 +603,6 @@ Tensor view_as_complex(const Tensor& t) {
   set_geometry(v.get(), sizes, strides);
   return finish<ViewAsComplexNode>(t, v, [](ViewAsComplexNode*) {});
 }
-
-}  // namespace
 
 // --- as Python calls them
 // -------------------------------------------------------------------------------------------------
