@@ -117,3 +117,34 @@ def test_gradcheck() -> None:
             lambda x: x.sin() * x, m.ones(3, dtype=m.float64, requires_grad=True), check_forward_ad=True
         )
     )
+
+
+VIEWS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "pairs": lambda m, d, w: (x := d * 1.0, m.view_as_complex(x).mul_(2j), x * x * w)[-1],
+    "imaginary parts of pairs": lambda m, d, w: (x := d * 1.0, m.view_as_complex(x).imag.mul_(3), x * x)[-1],
+    "parts": lambda m, d, w: (z := m.complex(d[..., 0], d[..., 1]), m.view_as_real(z).mul_(w), z * z)[-1],
+    "made before its base had a tangent": lambda m, d, w: (
+        z := m.zeros(4, 3, dtype=m.complex128),
+        v := m.view_as_real(z),
+        part := z.imag,
+        z.copy_(m.complex(d[..., 0], d[..., 1])),
+        v * v + part.unsqueeze(-1),
+    )[-1],
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_views_of_another_dtype(name: str) -> None:
+    def tangent(m: Any) -> Any:
+        m.manual_seed(0)
+        with forward_ad(m).dual_level():
+            point, direction, w = (m.randn(4, 3, 2, dtype=m.float64) for _ in range(3))
+            found = forward_ad(m).unpack_dual(VIEWS[name](m, forward_ad(m).make_dual(point, direction), w))
+            return found.primal.tolist(), found.tangent.tolist()
+
+    torch = pytest.importorskip("torch")
+    import rushlight
+
+    theirs, ours = tangent(torch), tangent(rushlight)
+    for a, b in zip(theirs, ours, strict=True):
+        torch.testing.assert_close(torch.tensor(b), torch.tensor(a))

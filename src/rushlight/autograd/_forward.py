@@ -38,15 +38,17 @@ def tangent_of(t: Any, level: int) -> Tensor | None:
 
 def _view_like(view: Tensor, base: Tensor, tangent: Tensor) -> Tensor:
     """The view of the base's tangent that `view` is of the base."""
-    if view.dtype != base.dtype:  # the real or imaginary parts
-        parts = _core.real(base), _core.imag(base)
-        part = 0 if (view.storage_offset() - parts[0].storage_offset()) % 2 == 0 else 1
-        base, tangent = parts[part], (_core.real, _core.imag)[part](tangent)
     if tangent.stride() != base.stride():
         fresh = _core.empty_strided(base.shape, base.stride(), dtype=tangent.dtype)
         tangent = fresh.copy_(tangent)
-    offset = view.storage_offset() - base.storage_offset() + tangent.storage_offset()
-    return tangent.as_strided(view.shape, view.stride(), offset)
+    shape, strides, offset = tuple(view.shape), view.stride(), view.storage_offset()
+    if base.is_complex() and not view.is_complex():
+        base, tangent = _core.view_as_real(base), _core.view_as_real(tangent)
+    pairs = view.is_complex() and not base.is_complex()
+    if pairs:
+        shape, strides, offset = (*shape, 2), (*(2 * s for s in strides), 1), 2 * offset
+    part = tangent.as_strided(shape, strides, offset - base.storage_offset() + tangent.storage_offset())
+    return _core.view_as_complex(part) if pairs else part
 
 
 def _derivable(o: Any) -> bool:
