@@ -189,10 +189,9 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
     flat = _core.empty((rows, columns), dtype=tensor.dtype).normal_(0, 1, generator=generator)
     if rows < columns:
         flat = flat.t()
-    from .. import linalg
+    from .._ops import load_family
 
-    qr: Any = getattr(linalg, "qr")  # noqa: B009
-    q, r = qr(flat)
+    q, r = load_family("linalg")["qr"](flat)
     q = q * r.diagonal().sign()
     if rows < columns:
         q = q.t()

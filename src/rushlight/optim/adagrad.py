@@ -7,7 +7,7 @@ from typing import Any
 from .. import _core
 from .._core import Tensor, _optim_step
 from .optimizer import ADAGRAD as KERNEL
-from .optimizer import DECAY, MAXIMIZE, ParamsT, _check, _check_lr, _Elementwise, _to_scalar
+from .optimizer import ParamsT, _check, _check_lr, _decay_flags, _Elementwise, _to_scalar
 
 __all__ = ["Adagrad"]
 
@@ -70,7 +70,7 @@ class Adagrad(_Elementwise):
 
     def _whole(self, group: dict[str, Any]) -> Any:
         decay = group["weight_decay"]
-        flags = (MAXIMIZE if group["maximize"] else 0) | (DECAY if decay != 0 else 0)
+        flags, _ = _decay_flags(group)
         options = (decay, group["eps"], group["lr"], group["lr_decay"])
         return _optim_step(KERNEL, group["params"], self.state, _NAMES, options, flags)
 

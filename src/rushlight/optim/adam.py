@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import _core
 from .._core import Tensor, _optim_step
-from .optimizer import ADAM, DECAY, EXTRA, MAXIMIZE, ParamsT, _check, _check_betas, _check_lr, _Elementwise, _to_scalar
+from .optimizer import ADAM, EXTRA, ParamsT, _check_moments, _decay_flags, _Elementwise, _to_scalar
 
 __all__ = ["Adam"]
 
@@ -49,10 +49,7 @@ class Adam(_Elementwise):
     ) -> None:
         if isinstance(lr, Tensor) and foreach and not capturable:
             raise ValueError("lr as a Tensor is not supported for capturable=False and foreach=True")
-        _check_lr(lr)
-        _check(0.0 <= eps, "epsilon value", eps)
-        _check_betas(betas)
-        _check(0.0 <= weight_decay, "weight_decay value", weight_decay)
+        _check_moments(lr, betas, eps, weight_decay)
         tensors = [isinstance(b, Tensor) for b in betas]
         if any(tensors) and not all(tensors) or not all(isinstance(b, (float, Tensor)) for b in betas):
             raise ValueError("betas must be either both floats or both Tensors")
@@ -90,13 +87,7 @@ class Adam(_Elementwise):
     def _whole(self, group: dict[str, Any]) -> Any:
         decay = group["weight_decay"]
         beta1, beta2 = group["betas"]
-        flags = MAXIMIZE if group["maximize"] else 0
-        decoupled = 0.0
-        if decay != 0:
-            if group["decoupled_weight_decay"]:
-                decoupled = decay
-            else:
-                flags |= DECAY
+        flags, decoupled = _decay_flags(group)
         names = _NAMES
         if group["amsgrad"]:
             flags |= EXTRA

@@ -7,7 +7,7 @@ from typing import Any
 from .. import _core
 from .._core import Tensor, _optim_step
 from .optimizer import ADAMAX as KERNEL
-from .optimizer import DECAY, MAXIMIZE, ParamsT, _check, _check_betas, _check_lr, _Elementwise, _to_scalar
+from .optimizer import ParamsT, _check_moments, _decay_flags, _Elementwise, _to_scalar
 
 __all__ = ["Adamax"]
 
@@ -33,10 +33,7 @@ class Adamax(_Elementwise):
         differentiable: bool = False,
         capturable: bool = False,
     ) -> None:
-        _check_lr(lr)
-        _check(0.0 <= eps, "epsilon value", eps)
-        _check_betas(betas)
-        _check(0.0 <= weight_decay, "weight_decay value", weight_decay)
+        _check_moments(lr, betas, eps, weight_decay)
         super().__init__(
             params,
             {
@@ -59,7 +56,7 @@ class Adamax(_Elementwise):
     def _whole(self, group: dict[str, Any]) -> Any:
         decay = group["weight_decay"]
         beta1, beta2 = group["betas"]
-        flags = (MAXIMIZE if group["maximize"] else 0) | (DECAY if decay != 0 else 0)
+        flags, _ = _decay_flags(group)
         options = (decay, beta1, beta2, group["eps"], group["lr"])
         return _optim_step(KERNEL, group["params"], self.state, _NAMES, options, flags)
 

@@ -6,18 +6,16 @@ from typing import Any
 
 from .. import _core
 from .._core import Tensor, _optim_step
+from .optimizer import NADAM as KERNEL
 from .optimizer import (
-    DECAY,
-    MAXIMIZE,
     ParamsT,
     _check,
-    _check_betas,
-    _check_lr,
+    _check_moments,
+    _decay_flags,
     _Elementwise,
     _get_scalar_dtype,
     _to_scalar,
 )
-from .optimizer import NADAM as KERNEL
 
 __all__ = ["NAdam"]
 
@@ -52,10 +50,7 @@ class NAdam(_Elementwise):
         capturable: bool = False,
         differentiable: bool = False,
     ) -> None:
-        _check_lr(lr)
-        _check(0.0 <= eps, "epsilon value", eps)
-        _check_betas(betas)
-        _check(0.0 <= weight_decay, "weight_decay value", weight_decay)
+        _check_moments(lr, betas, eps, weight_decay)
         _check(0.0 <= momentum_decay, "momentum_decay value", momentum_decay)
         super().__init__(
             params,
@@ -88,13 +83,7 @@ class NAdam(_Elementwise):
     def _whole(self, group: dict[str, Any]) -> Any:
         decay = group["weight_decay"]
         beta1, beta2 = group["betas"]
-        flags = MAXIMIZE if group["maximize"] else 0
-        decoupled = 0.0
-        if decay != 0:
-            if group["decoupled_weight_decay"]:
-                decoupled = decay
-            else:
-                flags |= DECAY
+        flags, decoupled = _decay_flags(group)
         options = (decay, beta1, beta2, group["eps"], group["lr"], decoupled, group["momentum_decay"])
         return _optim_step(KERNEL, group["params"], self.state, _NAMES, options, flags)
 

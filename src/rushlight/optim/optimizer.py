@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, cast
 
 from .. import _core
 from .._core import Tensor, enable_grad, set_grad_enabled
-from ..utils.hooks import RemovableHandle
+from ..utils.hooks import RemovableHandle, add_hook
 
 __all__ = ["Optimizer", "register_optimizer_step_post_hook", "register_optimizer_step_pre_hook"]
 
@@ -66,22 +66,14 @@ def _get_scalar_dtype(is_fused: bool | None = None) -> Any:
     return _core.float64
 
 
-def _add_hook(hooks: OrderedDict[int, Any], hook: Any, prepend: bool = False) -> RemovableHandle:
-    handle = RemovableHandle(hooks)
-    hooks[handle.id] = hook
-    if prepend:
-        hooks.move_to_end(handle.id, last=False)
-    return handle
-
-
 def register_optimizer_step_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Calls `hook(optimizer, args, kwargs)` before every step of every optimiser; it may give new (args, kwargs)."""
-    return _add_hook(_global_optimizer_pre_hooks, hook)
+    return add_hook(_global_optimizer_pre_hooks, hook)
 
 
 def register_optimizer_step_post_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Calls `hook(optimizer, args, kwargs)` after every step of every optimiser."""
-    return _add_hook(_global_optimizer_post_hooks, hook)
+    return add_hook(_global_optimizer_post_hooks, hook)
 
 
 class Optimizer:
@@ -191,11 +183,11 @@ class Optimizer:
 
     def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Calls `hook(optimizer, args, kwargs)` before every step; it may give new (args, kwargs)."""
-        return _add_hook(self._optimizer_step_pre_hooks, hook)
+        return add_hook(self._optimizer_step_pre_hooks, hook)
 
     def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Calls `hook(optimizer, args, kwargs)` after every step."""
-        return _add_hook(self._optimizer_step_post_hooks, hook)
+        return add_hook(self._optimizer_step_post_hooks, hook)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Takes the gradients of all parameters away, or makes them zero."""
@@ -342,19 +334,19 @@ class Optimizer:
 
     def register_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Calls `hook(optimizer)` before `state_dict`."""
-        return _add_hook(self._optimizer_state_dict_pre_hooks, hook, prepend)
+        return add_hook(self._optimizer_state_dict_pre_hooks, hook, prepend=prepend)
 
     def register_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Calls `hook(optimizer, state_dict)` with what `state_dict` is to give; it may give another."""
-        return _add_hook(self._optimizer_state_dict_post_hooks, hook, prepend)
+        return add_hook(self._optimizer_state_dict_post_hooks, hook, prepend=prepend)
 
     def register_load_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Calls `hook(optimizer, state_dict)` before a state is loaded; it may give another."""
-        return _add_hook(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
+        return add_hook(self._optimizer_load_state_dict_pre_hooks, hook, prepend=prepend)
 
     def register_load_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Calls `hook(optimizer)` after a state was loaded."""
-        return _add_hook(self._optimizer_load_state_dict_post_hooks, hook, prepend)
+        return add_hook(self._optimizer_load_state_dict_post_hooks, hook, prepend=prepend)
 
 
 # --- checks of options ------------------------------------------------------------------------------------------------
@@ -375,6 +367,22 @@ def _check_lr(lr: Any, text: str = "Invalid learning rate") -> None:
 def _check_betas(betas: Any) -> None:
     for i in (0, 1):
         _check(0.0 <= betas[i] < 1.0, f"beta parameter at index {i}", betas[i])
+
+
+def _check_moments(lr: Any, betas: Any, eps: float, weight_decay: float) -> None:
+    """The options that Adam and its kin have in common."""
+    _check_lr(lr)
+    _check(0.0 <= eps, "epsilon value", eps)
+    _check_betas(betas)
+    _check(0.0 <= weight_decay, "weight_decay value", weight_decay)
+
+
+def _decay_flags(group: dict[str, Any]) -> tuple[int, float]:
+    """What the core is told of maximize and of weight decay: flags, and the decay of the parameter itself."""
+    flags, decay = MAXIMIZE if group["maximize"] else 0, group["weight_decay"]
+    if decay == 0:
+        return flags, 0.0
+    return (flags, decay) if group.get("decoupled_weight_decay") else (flags | DECAY, 0.0)
 
 
 # --- optimisers that treat each element alone --------------------------------------------------------------------------

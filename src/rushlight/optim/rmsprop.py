@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import _core
 from .._core import Tensor, _optim_step
-from .optimizer import DECAY, EXTRA, MAXIMIZE, MOMENTUM, ParamsT, _check, _check_lr, _Elementwise, _to_scalar
+from .optimizer import EXTRA, MOMENTUM, ParamsT, _check, _check_lr, _decay_flags, _Elementwise, _to_scalar
 from .optimizer import RMSPROP as KERNEL
 
 __all__ = ["RMSprop"]
@@ -70,7 +70,7 @@ class RMSprop(_Elementwise):
 
     def _whole(self, group: dict[str, Any]) -> Any:
         decay = group["weight_decay"]
-        flags = (MAXIMIZE if group["maximize"] else 0) | (DECAY if decay != 0 else 0)
+        flags, _ = _decay_flags(group)
         names: tuple[str, ...] = ("step", "", "square_avg")
         if group["centered"]:
             flags |= EXTRA

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._core import Tensor, _optim_step
-from .optimizer import DECAY, MAXIMIZE, MOMENTUM, NESTEROV, ParamsT, _Elementwise, _to_scalar
+from .optimizer import MOMENTUM, NESTEROV, ParamsT, _decay_flags, _Elementwise, _to_scalar
 from .optimizer import SGD as KERNEL
 
 __all__ = ["SGD"]
@@ -64,9 +64,7 @@ class SGD(_Elementwise):
 
     def _whole(self, group: dict[str, Any]) -> Any:
         momentum, decay = group["momentum"], group["weight_decay"]
-        flags = MAXIMIZE if group["maximize"] else 0
-        if decay != 0:
-            flags |= DECAY
+        flags, _ = _decay_flags(group)
         names = _PLAIN
         if momentum != 0:
             names = _WITH_MOMENTUM

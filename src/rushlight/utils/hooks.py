@@ -42,6 +42,17 @@ class RemovableHandle:
         self.remove()
 
 
+def add_hook(hooks: Any, hook: Any, *flags: Any, prepend: bool = False) -> RemovableHandle:
+    """Registers `hook` among `hooks`, an OrderedDict; `flags` are dicts that note by its id that it is of some kind."""
+    handle = RemovableHandle(hooks, extra_dict=list(flags))
+    hooks[handle.id] = hook
+    for flag in flags:
+        flag[handle.id] = True
+    if prepend:
+        hooks.move_to_end(handle.id, last=False)
+    return handle
+
+
 class BackwardHook:
     """Full backward hooks around one call of a module.
 

@@ -75,16 +75,12 @@ class Sequential(_Numbered):
 
     def __add__(self, other: Any) -> Any:
         if not isinstance(other, Sequential):
-            raise ValueError(  # noqa: TRY004
-                f"add operator supports only objects of Sequential class, but {type(other)} is given."
-            )
+            raise ValueError(f"add operator supports only objects of Sequential class, but {type(other)} is given.")
         return Sequential(*self, *other)
 
     def __iadd__(self, other: Any) -> Any:
         if not isinstance(other, Sequential):
-            raise ValueError(  # noqa: TRY004
-                f"add operator supports only objects of Sequential class, but {type(other)} is given."
-            )
+            raise ValueError(f"add operator supports only objects of Sequential class, but {type(other)} is given.")
         return self.extend(other)
 
     def __mul__(self, other: int) -> Any:
@@ -134,8 +130,9 @@ class Sequential(_Numbered):
         return self
 
     def forward(self, input: Any) -> Any:
-        for module in self._modules.values():
-            input = module(input)  # type: ignore[misc]
+        modules: Any = self._modules.values()
+        for module in modules:
+            input = module(input)
         return input
 
 
@@ -267,12 +264,13 @@ def _update(target: Any, items: Any, name: str, what: str) -> None:
         for key in items:
             target[key] = items[key]
         return
-    for i, pair in enumerate(items):
-        if not isinstance(pair, Iterable):
+    for i, item in enumerate(items):
+        pair: Any = item
+        if not isinstance(item, Iterable):
             raise TypeError(f"{name} update sequence element #{i} should be Iterable; is{type(pair).__name__}")
-        if len(pair) != 2:  # type: ignore[arg-type]
-            raise ValueError(f"{name} update sequence element #{i} has length {len(pair)}; 2 is required")  # type: ignore[arg-type]
-        target[pair[0]] = pair[1]  # type: ignore[index]
+        if len(pair) != 2:
+            raise ValueError(f"{name} update sequence element #{i} has length {len(pair)}; 2 is required")
+        target[pair[0]] = pair[1]
 
 
 def _described(value: Any, kind_of: Any = lambda value: str(value.dtype)) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import warnings
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from ... import _core
 from ..._core import Tensor
-from ...utils.hooks import RemovableHandle
+from ...utils.hooks import RemovableHandle, add_hook
 from ..parameter import Buffer, Parameter, is_lazy
 
 __all__ = [
@@ -63,34 +63,24 @@ _global_buffer_registration_hooks: dict[int, Any] = OrderedDict()
 _global_is_full_backward_hook: bool | None = None
 
 
-def _registered(hooks: dict[int, Any], hook: Any, *flags: dict[int, bool], prepend: bool = False) -> RemovableHandle:
-    handle = RemovableHandle(hooks, extra_dict=list(flags) if flags else None)
-    hooks[handle.id] = hook
-    for flag in flags:
-        flag[handle.id] = True
-    if prepend:
-        hooks.move_to_end(handle.id, last=False)  # type: ignore[attr-defined]
-    return handle
-
-
 def register_module_parameter_registration_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Calls hook(module, name, parameter) at each `register_parameter` of any module; it may give another one."""
-    return _registered(_global_parameter_registration_hooks, hook)
+    return add_hook(_global_parameter_registration_hooks, hook)
 
 
 def register_module_module_registration_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Calls hook(module, name, submodule) at each registration of a submodule; it may give another one."""
-    return _registered(_global_module_registration_hooks, hook)
+    return add_hook(_global_module_registration_hooks, hook)
 
 
 def register_module_buffer_registration_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Calls hook(module, name, buffer) at each `register_buffer` of any module; it may give another one."""
-    return _registered(_global_buffer_registration_hooks, hook)
+    return add_hook(_global_buffer_registration_hooks, hook)
 
 
 def register_module_forward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Calls hook(module, args) before the forward of any module."""
-    return _registered(_global_forward_pre_hooks, hook)
+    return add_hook(_global_forward_pre_hooks, hook)
 
 
 def register_module_forward_hook(
@@ -100,7 +90,7 @@ def register_module_forward_hook(
     flags = [_global_forward_hooks_with_kwargs] if with_kwargs else []
     if always_call:
         flags.append(_global_forward_hooks_always_called)
-    return _registered(_global_forward_hooks, hook, *flags)
+    return add_hook(_global_forward_hooks, hook, *flags)
 
 
 def _set_global_full(full: bool) -> None:
@@ -116,18 +106,18 @@ def _set_global_full(full: bool) -> None:
 def register_module_backward_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """The old form of `register_module_full_backward_hook`: sees the gradients of the last operator."""
     _set_global_full(False)
-    return _registered(_global_backward_hooks, hook)
+    return add_hook(_global_backward_hooks, hook)
 
 
 def register_module_full_backward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Calls hook(module, grad_output) before the gradients of any module are computed."""
-    return _registered(_global_backward_pre_hooks, hook)
+    return add_hook(_global_backward_pre_hooks, hook)
 
 
 def register_module_full_backward_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Calls hook(module, grad_input, grad_output) when the gradients of any module's inputs are there."""
     _set_global_full(True)
-    return _registered(_global_backward_hooks, hook)
+    return add_hook(_global_backward_hooks, hook)
 
 
 def _forward_unimplemented(self: Any, *input: Any) -> None:
@@ -306,7 +296,7 @@ class Module:
             raise ValueError("Cannot set the submodule without a target name!")
         *path, name = target.split(".")
         if not isinstance(module, Module):
-            raise ValueError(f"`module` is not an nn.Module, found {type(module)}")  # noqa: TRY004
+            raise ValueError(f"`module` is not an nn.Module, found {type(module)}")
         parent: Any = self
         if len(path) == 0 and strict and not hasattr(self, name):
             raise AttributeError(f"{self._get_name()} has no attribute `{name}`")
@@ -483,8 +473,7 @@ class Module:
 
     def type(self, dst_type: Any) -> Any:
         """Converts all parameters and buffers to this type."""
-        convert: Any = lambda t: t.type(dst_type)  # noqa: E731
-        return self._apply(convert)
+        return self._apply(lambda t: cast(Any, t).type(dst_type))
 
     def _float_to(self, dtype: Any) -> Any:
         return self._apply(lambda t: t.to(dtype) if t.is_floating_point() else t)
@@ -515,16 +504,18 @@ class Module:
 
     def share_memory(self) -> Any:
         """Moves all into memory that is shared with child processes."""
-        share: Any = lambda t: t.share_memory_()  # noqa: E731
-        return self._apply(share)
+        return self._apply(lambda t: cast(Any, t).share_memory_())
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Does nothing: a call is as fast as it gets."""
+        """Does nothing, with torch.compile's warning: there is nothing to compile for."""
+        from ..._settings import compile
+
+        compile(self)
 
     def train(self, mode: bool = True) -> Any:
         """Sets training mode (or, with False, evaluation mode) here and in all submodules."""
         if not isinstance(mode, bool):
-            raise ValueError("training mode is expected to be boolean")  # noqa: TRY004
+            raise ValueError("training mode is expected to be boolean")
         self.training = mode
         for module in self.children():
             module.train(mode)
@@ -629,19 +620,19 @@ class Module:
                 "Cannot register the same function as the state dict post hook that was "
                 "previously registered via register_state_dict_post_hook"
             )
-        return _registered(self._state_dict_hooks, hook)
+        return add_hook(self._state_dict_hooks, hook)
 
     def register_state_dict_post_hook(self, hook: Any) -> RemovableHandle:
         """Calls hook(module, state_dict, prefix, local_metadata) at the end of state_dict; it gives nothing back."""
         hook._from_public_api = True
-        return _registered(self._state_dict_hooks, hook)
+        return add_hook(self._state_dict_hooks, hook)
 
     def register_state_dict_pre_hook(self, hook: Any) -> RemovableHandle:
         """Calls hook(module, prefix, keep_vars) at the beginning of state_dict."""
-        return _registered(self._state_dict_pre_hooks, hook)
+        return add_hook(self._state_dict_pre_hooks, hook)
 
     def _register_load_state_dict_pre_hook(self, hook: Any, with_module: bool = False) -> RemovableHandle:
-        return _registered(self._load_state_dict_pre_hooks, _StateHook(hook, self if with_module else None))
+        return add_hook(self._load_state_dict_pre_hooks, _StateHook(hook, self if with_module else None))
 
     def register_load_state_dict_pre_hook(self, hook: Any) -> RemovableHandle:
         """Calls hook(module, state_dict, prefix, local_metadata, strict, missing, unexpected, errors) before loading."""
@@ -649,7 +640,7 @@ class Module:
 
     def register_load_state_dict_post_hook(self, hook: Any) -> RemovableHandle:
         """Calls hook(module, incompatible_keys) after loading; it may change the keys."""
-        return _registered(self._load_state_dict_post_hooks, hook)
+        return add_hook(self._load_state_dict_post_hooks, hook)
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         for name, param in self._parameters.items():
@@ -825,7 +816,7 @@ class Module:
     ) -> RemovableHandle:
         """Calls hook(module, args) (or hook(module, args, kwargs)) before forward; it may give new arguments."""
         flags = [self._forward_pre_hooks_with_kwargs] if with_kwargs else []
-        return _registered(self._forward_pre_hooks, hook, *flags, prepend=prepend)
+        return add_hook(self._forward_pre_hooks, hook, *flags, prepend=prepend)
 
     def register_forward_hook(
         self,
@@ -842,11 +833,11 @@ class Module:
         flags = [self._forward_hooks_with_kwargs] if with_kwargs else []
         if always_call:
             flags.append(self._forward_hooks_always_called)
-        return _registered(self._forward_hooks, hook, *flags, prepend=prepend)
+        return add_hook(self._forward_hooks, hook, *flags, prepend=prepend)
 
     def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Calls hook(module, grad_output) before the gradients are computed; it may give others."""
-        return _registered(self._backward_pre_hooks, hook, prepend=prepend)
+        return add_hook(self._backward_pre_hooks, hook, prepend=prepend)
 
     def register_backward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """The old form of `register_full_backward_hook`: sees the gradients of the last operator."""
@@ -856,7 +847,7 @@ class Module:
                 "single Module. Please use only one of them."
             )
         self._is_full_backward_hook = False
-        return _registered(self._backward_hooks, hook)
+        return add_hook(self._backward_hooks, hook)
 
     def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Calls hook(module, grad_input, grad_output) once the inputs' gradients are there; it may give others."""
@@ -866,7 +857,7 @@ class Module:
                 "single Module. Please use only one of them."
             )
         self._is_full_backward_hook = True
-        return _registered(self._backward_hooks, hook, prepend=prepend)
+        return add_hook(self._backward_hooks, hook, prepend=prepend)
 
     def _call_impl(self, *args: Any, **kwargs: Any) -> Any:
         """A call with hooks around it."""

@@ -143,7 +143,7 @@ def pad_sequence(
     if isinstance(sequences, Tensor):
         sequences = sequences.unbind(0)
     elif not isinstance(sequences, (list, tuple)):
-        raise RuntimeError(  # noqa: TRY004
+        raise RuntimeError(
             "pad_sequence: Expected iterable for input sequences, but got arg of type: " + str(type(sequences))
         )
     if padding_side not in ("left", "right"):

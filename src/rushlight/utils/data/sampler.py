@@ -144,5 +144,6 @@ class BatchSampler(Sampler[list[int]]):
             yield batch
 
     def __len__(self) -> int:
-        n = len(self.sampler)  # type: ignore[arg-type]
+        sized: Any = self.sampler
+        n = len(sized)
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
