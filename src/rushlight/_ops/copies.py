@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import _core as core
 from .._types import contiguous_format
+from ..autograd.function import Function
 from . import FUNCTION, operator
 
 TYPE_CHECKING = False
@@ -16,6 +17,18 @@ if TYPE_CHECKING:
 
 def _copy(view: Tensor) -> Tensor:
     return view.clone(memory_format=contiguous_format)
+
+
+class _DetachCopy(Function):
+    _node_name = "NotImplemented"
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor) -> Tensor:
+        return _copy(input)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        raise RuntimeError("derivative for aten::detach_copy is not implemented")
 
 
 def _into(views: Sequence[Tensor], out: Any) -> Any:
@@ -45,8 +58,8 @@ def as_strided_copy(
 
 @operator("Movement", where=FUNCTION, out=True)
 def detach_copy(input: Tensor) -> Tensor:
-    """All elements; the result has a history, as PyTorch's has."""
-    return _copy(input)
+    """All elements. The result has a history, as PyTorch's has, which has no derivative."""
+    return _DetachCopy.apply(input)
 
 
 @operator("Movement", where=FUNCTION, out=True)

@@ -55,7 +55,7 @@ TABLE: tuple[Row, ...] = (
     Row("unbind_copy", "f", unlike=UNLIKE),
     Row("split_with_sizes_copy", "f", unlike={
         **UNLIKE, "shapes": "a 0-dim tensor with a dimension that it has not: PyTorch names the tensor, not the dimension"}),
-    own("detach_copy", "fo", _detach, unlike=UNLIKE, accepts="PyTorch has no derivative of detach_copy"),
+    own("detach_copy", "fo", _detach, unlike=UNLIKE),
     own("select_copy", "fo", _select, unlike=UNLIKE, accepts=COMPLEX),
     own("slice_copy", "fo", _slice, unlike=UNLIKE, accepts=COMPLEX),
     own("split_copy", "f", _split, unlike=UNLIKE),
