@@ -10,7 +10,7 @@ def alias_copy(input: Tensor, *, out: Tensor | None=None) -> Tensor:
 def as_strided_copy(input: Tensor, size: Sequence[_int], stride: Sequence[_int], storage_offset: _int | None=None, *, out: Tensor | None=None) -> Tensor:
     """The elements of `input.as_strided(...)`."""
 def detach_copy(input: Tensor, *, out: Tensor | None=None) -> Tensor:
-    """All elements; the result has a history, as PyTorch's has."""
+    """All elements. The result has a history, as PyTorch's has, which has no derivative."""
 def diagonal_copy(input: Tensor, offset: _int=0, dim1: _int=0, dim2: _int=1, *, out: Tensor | None=None) -> Tensor:
     """The elements of a diagonal, in the last dimension."""
 def expand_copy(input: Tensor, size: Sequence[_int], *, implicit: _bool=False, out: Tensor | None=None) -> Tensor:
