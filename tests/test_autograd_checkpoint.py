@@ -172,7 +172,37 @@ def same_output_used_twice(m: Any) -> Any:
     return m.autograd.grad((y * y + y.sin()).sum(), x)
 
 
+def group(m: Any) -> Any:
+    """Two passes over separate parts of one checkpointed call, which runs again once."""
+    f = Counted()
+    x = leaf(m)
+
+    def two(t: Any) -> Any:
+        return f(t), f(t * 2)
+
+    a, b = utils(m).checkpoint(two, x, use_reentrant=False)
+    with utils(m).GraphExecGroup():
+        a.sum().backward()
+        b.sum().backward()
+    once = f.runs
+    a, b = utils(m).checkpoint(two, x, use_reentrant=False)
+    a.sum().backward()
+    b.sum().backward()
+    return once, f.runs, x.grad
+
+
+def group_in_group(m: Any) -> Any:
+    with utils(m).GraphExecGroup() as outer:
+        try:
+            with utils(m).GraphExecGroup():
+                pass
+        except RuntimeError as error:
+            return str(error).partition("<")[0], outer is not None
+
+
 SCENARIOS: dict[str, Scenario] = {
+    "group of passes": group,
+    "group in a group": group_in_group,
     "without reentry": plain(False),
     "with reentry": plain(True),
     "second derivative": second_derivative,

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import gc
+import importlib
+import math
+import re
+import warnings
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -363,6 +367,185 @@ def test_saved_tensors_have_pytorch_names(name: str) -> None:
         assert getattr(fns[1], key.replace("_saved_", "_raw_saved_")).unpack().tolist() == got[key]
 
 
+# What nodes keep that is no tensor. Left out: sizes and strides of what only one of two saved factors tells.
+VALUES: list[Callable[[Any, Any], Any]] = [
+    lambda m, d: m.add(d.x, d.y, alpha=2),
+    lambda m, d: d.x + 1,
+    lambda m, d: m.sub(d.x, d.y, alpha=3),
+    lambda m, d: m.rsub(d.x, d.y, alpha=2),
+    lambda m, d: 1 - d.x,
+    lambda m, d: d.x * 2,
+    lambda m, d: d.x * d.y,
+    lambda m, d: d.x / 2,
+    lambda m, d: m.div(d.x, d.y, rounding_mode="floor"),
+    lambda m, d: m.div(d.x, 2, rounding_mode="trunc"),
+    lambda m, d: d.x**3,
+    lambda m, d: 2**d.x,
+    lambda m, d: m.xlogy(2, d.x),
+    lambda m, d: m.xlogy(d.x, 2),
+    lambda m, d: m.special.zeta(2.0, d.x),
+    lambda m, d: m.addmm(d.sq, d.sq, d.sq, beta=2, alpha=3),
+    lambda m, d: m.addmv(d.v[:3], d.sq, d.v[:3]),
+    lambda m, d: m.addr(d.sq, d.v[:3], d.v[:3]),
+    lambda m, d: m.baddbmm(d.sq[None], d.sq[None], d.sq[None]),
+    lambda m, d: m.addbmm(d.sq, d.sq[None], d.sq[None]),
+    lambda m, d: m.addcmul(d.x, d.x, d.y, value=2),
+    lambda m, d: m.addcdiv(d.x, d.x, d.y),
+    lambda m, d: m.lerp(d.x, d.y, 0.5),
+    lambda m, d: d.x.clamp(0.2, 0.8),
+    lambda m, d: d.x.clamp(min=0.2),
+    lambda m, d: m.clamp_min(d.x, 0.3),
+    lambda m, d: m.clamp_max(d.x, 0.3),
+    lambda m, d: d.x.clamp(max=1),
+    lambda m, d: d.x.sum(),
+    lambda m, d: d.x.sum(1),
+    lambda m, d: d.x.sum((0, 1), keepdim=True),
+    lambda m, d: d.x.mean(),
+    lambda m, d: d.x.mean(0),
+    lambda m, d: d.x.nansum(),
+    lambda m, d: d.x.nansum(1),
+    lambda m, d: d.x.prod(),
+    lambda m, d: d.x.prod(1, keepdim=True),
+    lambda m, d: d.x.var(1, correction=0),
+    lambda m, d: d.x.std((0, 1)),
+    lambda m, d: m.var_mean(d.x, 1)[0],
+    lambda m, d: d.x.amax(),
+    lambda m, d: d.x.amax(1),
+    lambda m, d: d.x.max(),
+    lambda m, d: d.x.max(1)[0],
+    lambda m, d: d.x.min(0, keepdim=True)[0],
+    lambda m, d: m.aminmax(d.x, dim=1)[0],
+    lambda m, d: m.aminmax(d.x)[0],
+    lambda m, d: d.x.logsumexp(1),
+    lambda m, d: m.linalg.vector_norm(d.x, 3, 1),
+    lambda m, d: d.x.norm(),
+    lambda m, d: d.x.norm(3, 1),
+    lambda m, d: m.dist(d.x, d.y),
+    lambda m, d: d.x.median(1)[0],
+    lambda m, d: d.x.mode(1)[0],
+    lambda m, d: d.x.kthvalue(2, 1)[0],
+    lambda m, d: d.x.topk(2, 1)[0],
+    lambda m, d: d.x.sort(1)[0],
+    lambda m, d: m.sort(d.x, dim=0, stable=True)[0],
+    lambda m, d: d.x.cummax(1)[0],
+    lambda m, d: d.x.cumsum(1),
+    lambda m, d: d.x.cumprod(0),
+    lambda m, d: d.x.logcumsumexp(1),
+    lambda m, d: d.x.softmax(1),
+    lambda m, d: d.x.log_softmax(0),
+    lambda m, d: m.cat([d.x, d.y], 1),
+    lambda m, d: m.stack([d.x, d.y], 1),
+    lambda m, d: d.x.flip(0),
+    lambda m, d: d.x.repeat(2, 1),
+    lambda m, d: d.x.roll(1, 1),
+    lambda m, d: d.x.roll(1),
+    lambda m, d: d.x.view(12),
+    lambda m, d: d.x.t().reshape(12),
+    lambda m, d: d.v.expand(3, 4),
+    lambda m, d: d.x.permute(1, 0),
+    lambda m, d: d.x.transpose(0, 1),
+    lambda m, d: d.x.unsqueeze(1),
+    lambda m, d: d.c.squeeze(0),
+    lambda m, d: d.x[1],
+    lambda m, d: d.x.select(1, 2),
+    lambda m, d: d.x[0:2],
+    lambda m, d: d.x[:, 1:3:2],
+    lambda m, d: d.sq.diagonal(),
+    lambda m, d: d.sq.diagonal(1),
+    lambda m, d: d.x.as_strided((2, 2), (4, 1), 1),
+    lambda m, d: d.x.unfold(1, 2, 1),
+    lambda m, d: d.x.unbind(1)[0],
+    lambda m, d: d.x.split(2, 1)[0],
+    lambda m, d: d.x.chunk(2, 1)[0],
+    lambda m, d: d.x.split([1, 3], 1)[0],
+    lambda m, d: d.x.gather(1, m.tensor([[0], [1], [2]])),
+    lambda m, d: d.x.scatter(1, m.tensor([[0], [1], [2]]), d.y),
+    lambda m, d: d.x.scatter(1, m.tensor([[0], [1], [2]]), 1.0),
+    lambda m, d: d.x.scatter_add(1, m.tensor([[0], [1], [2]]), d.y),
+    lambda m, d: d.x.index_copy(0, d.i, d.y[:2]),
+    lambda m, d: d.x.index_fill(0, d.i, 1.0),
+    lambda m, d: d.x.index_add(0, d.i, d.y[:2], alpha=2),
+    lambda m, d: d.x.index_select(1, d.i),
+    lambda m, d: d.x[d.i],
+    lambda m, d: d.x.index_put((d.i,), d.v[:1]),
+    lambda m, d: d.x.index_put((d.i,), d.v, accumulate=True),
+    lambda m, d: d.sq.tril(1),
+    lambda m, d: d.sq.triu(),
+    lambda m, d: m.nn.functional.celu(d.x),
+    lambda m, d: m.nn.functional.elu(d.x, 0.5),
+    lambda m, d: m.nn.functional.gelu(d.x),
+    lambda m, d: m.nn.functional.gelu(d.x, approximate="tanh"),
+    lambda m, d: m.nn.functional.hardshrink(d.x),
+    lambda m, d: m.nn.functional.softshrink(d.x),
+    lambda m, d: m.nn.functional.hardtanh(d.x),
+    lambda m, d: m.nn.functional.leaky_relu(d.x),
+    lambda m, d: m.nn.functional.softplus(d.x),
+    lambda m, d: m.nn.functional.threshold(d.x, 0.5, 1.0),
+    lambda m, d: m.logit(d.x, 0.1),
+    lambda m, d: m.logit(d.x),
+    lambda m, d: m.polygamma(1, d.x),
+    lambda m, d: m.nan_to_num(d.x),
+    lambda m, d: m.round(d.x, decimals=2),
+    lambda m, d: m.nn.functional.mse_loss(d.x, d.y),
+    lambda m, d: m.nn.functional.smooth_l1_loss(d.x, d.y, reduction="sum"),
+    lambda m, d: m.nn.functional.huber_loss(d.x, d.y, reduction="none", delta=2.0),
+    lambda m, d: m.nn.functional.binary_cross_entropy(d.x / 3, d.y.detach() / 3),
+    lambda m, d: m.nn.functional.binary_cross_entropy_with_logits(d.x, d.y),
+    lambda m, d: m.nn.functional.conv2d(d.c, d.w, padding=1),
+    lambda m, d: m.nn.functional.conv2d(d.c, d.w, d.v[:2], stride=2),
+    lambda m, d: m.nn.functional.conv_transpose2d(d.c, d.w, output_padding=1, stride=2),
+    lambda m, d: m.nn.functional.unfold(d.c, 2),
+    lambda m, d: m.nn.functional.fold(d.c.reshape(1, 2, 25)[:, :, :4].repeat(1, 2, 1), 3, 2),
+]
+_NOT_SHOWN = re.compile(r"_saved_(\w+_sym_(sizes_opt|strides|argsize_\w+)|mat\d_sym_sizes|self)$")
+
+
+class Data:
+    """The tensors that VALUES derive."""
+
+    def __init__(self, m: Any) -> None:
+        def some(*shape: int) -> Any:
+            count = math.prod(shape)
+            return (m.arange(1.0, count + 1) / (count + 1)).reshape(shape).requires_grad_()
+
+        self.x, self.y, self.v, self.c = some(3, 4), some(3, 4), some(4), some(1, 2, 5, 5)
+        self.w, self.sq, self.i = some(2, 2, 3, 3), some(3, 3), m.tensor([0, 2])
+
+
+@pytest.mark.parametrize("number", range(len(VALUES)))
+def test_saved_values_are_pytorchs(number: int) -> None:
+    torch = pytest.importorskip("torch")
+    make = VALUES[number]
+    expected, got = (shown_values(make(m, Data(m)), m) for m in (torch, rushlight))
+    for name in expected:
+        assert name in got or _NOT_SHOWN.search(name), name
+    for name, value in got.items():
+        assert value == pytest.approx(expected[name]), name
+
+
+def shown_values(result: Any, library: Any) -> dict[str, Any]:
+    """The `_saved_` attributes of a result's node that are no tensors."""
+    node = result.grad_fn
+    values = {name: getattr(node, name) for name in dir(node) if name.startswith("_saved_")}
+    tensors = (library.Tensor, tuple, list)
+    return {
+        name: v
+        for name, v in values.items()
+        if not (isinstance(v, tensors) and (not isinstance(v, (tuple, list)) or any(hasattr(t, "dtype") for t in v)))
+    }
+
+
+def test_saved_dimensions_are_counted_from_the_first() -> None:
+    x = rushlight.ones(2, 3, requires_grad=True)
+    assert x.sum(-1).grad_fn._saved_dim == (1,)
+    part = x[:, -2:].grad_fn
+    assert (part._saved_dim, part._saved_start, part._saved_end, part._saved_step) == (1, 1, 3, 1)
+    with pytest.raises(AttributeError):
+        _ = part._saved_nothing
+    with pytest.raises(AttributeError):
+        _ = part._raw_saved_dim
+
+
 def raw_hooks(m: Any) -> Any:
     x = leaf(m)
     y = (x * 1).sin()
@@ -406,6 +589,71 @@ def saved_output(m: Any) -> Any:
     ids=lambda f: f.__name__,
 )
 def test_raw_saved_tensors(scenario: Scenario) -> None:
+    agree(scenario)
+
+
+def picklable_hooks(m: Any) -> Any:
+    """Hooks that pickling leaves out, and those that are marked as meant to be."""
+    hooks = importlib.import_module(f"{m.__name__}.utils.hooks")
+    x, y = leaf(m), leaf(m)
+    x.register_hook(lambda g: g)
+    y.register_hook(hooks.unserializable_hook(lambda g: g))
+    counts = []
+    for t in (x, y, leaf(m)):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            hooks.warn_if_has_hooks(t)
+        counts.append((len(caught), None if t._backward_hooks is None else len(t._backward_hooks)))
+    z = x * 2
+    z.register_hook(lambda g: g)
+    return counts, len(z._backward_hooks), (x * 3)._backward_hooks
+
+
+def memory_budget(m: Any) -> Any:
+    with m.autograd.graph.region_activation_memory_budget(0.5):
+        pass
+
+
+def memory_budget_beyond(m: Any) -> Any:
+    m.autograd.graph.region_activation_memory_budget(2.0)
+
+
+def switches_of_devices(m: Any) -> Any:
+    m.autograd.graph.set_warn_on_accumulate_grad_stream_mismatch(True)
+    m.autograd.graph.set_override_stale_capture_stream(False)
+
+
+def layout_of_gradients(m: Any) -> Any:
+    """A gradient is laid out as its leaf, unless that policy is off."""
+    p = m.zeros(2, 3, 4).permute(2, 0, 1).requires_grad_()
+    strides = []
+    policy = importlib.import_module(f"{m.__name__}.autograd.grad_mode").enforce_grad_layout_policy
+
+    def run() -> None:
+        p.grad = None
+        (p * 2).backward(m.ones(4, 2, 3))
+        strides.append(p.grad.stride())
+
+    run()
+    with policy(False):
+        run()
+        with policy(True):
+            run()
+        run()
+    run()
+    policy(False)
+    run()
+    policy(enable=True)
+    run()
+    return strides
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [picklable_hooks, memory_budget, memory_budget_beyond, switches_of_devices, layout_of_gradients],
+    ids=lambda f: f.__name__,
+)
+def test_other_settings(scenario: Scenario) -> None:
     agree(scenario)
 
 

@@ -51,6 +51,68 @@ PROGRAMS = {
         a.sum().backward()
         print(x.grad)
     """,
+    "saved tensors once": """
+        class F(T.autograd.Function):
+            clear_saved_tensors_on_access = True
+            @staticmethod
+            def forward(ctx, x):
+                ctx.save_for_backward(x, None)
+                return x * 2
+            @staticmethod
+            def backward(ctx, g):
+                print(ctx.saved_tensors)
+                try:
+                    ctx.saved_tensors
+                except RuntimeError as e:
+                    print(e)
+                return g * 2
+        x = T.ones(2, requires_grad=True)
+        y = F.apply(x)
+        y.sum().backward(retain_graph=True)
+        y.grad_fn.maybe_clear_saved_tensors()
+        try:
+            y.sum().backward()
+        except RuntimeError as e:
+            print(e)
+        print(x.grad)
+    """,
+    "boxed gradients": """
+        import weakref
+        class F(T.autograd.Function):
+            boxed_grads_call = True
+            @staticmethod
+            def forward(ctx, x, y):
+                return x * 2, y * 3
+            @staticmethod
+            def backward(ctx, grads):
+                print(type(grads).__name__, len(grads), grads)
+                a = grads[0]
+                kept = weakref.ref(grads.pop())
+                print(kept() is None)
+                return a * 2, a
+        x = T.ones(2, requires_grad=True)
+        a, b = F.apply(x, x)
+        a.sum().backward()
+        print(x.grad, a.grad_fn.apply(T.ones(2), T.ones(2)), a.grad_fn.apply_boxed([T.ones(2), T.ones(2)]))
+    """,
+    "names of old": """
+        import warnings
+        class F(T.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                ctx.save_for_backward(x)
+                return x * 2
+            @staticmethod
+            def backward(ctx, g):
+                with warnings.catch_warnings(record=True) as caught:
+                    warnings.simplefilter('always')
+                    ctx.saved_variables
+                    ctx.mark_shared_storage((g, g))
+                print([(w.category.__name__, str(w.message)) for w in caught])
+                return g
+        F.apply(T.ones(2, requires_grad=True)).sum().backward()
+        print(issubclass(T.autograd.Function, T.autograd.function.FunctionCtx))
+    """,
     "setup_context": """
         class F(T.autograd.Function):
             @staticmethod

@@ -408,10 +408,12 @@ void fit_to_input(const InputMeta& meta, Tensor& g) {
 
 namespace {
 
-/// A leaf's first gradient: `g` itself if it may be taken over and is laid out as the leaf, else a copy that is.
+/// A leaf's first gradient: `g` itself if it may be taken over and is laid out as the leaf (or need not be), else a
+/// copy that is.
 Tensor with_layout_of(const Tensor& leaf, Tensor& g, bool ours) {
   const bool alike = leaf.is_contiguous() ? g.is_contiguous() : same(leaf.strides(), g.strides());
   if (alike || !is_dense(leaf.sizes(), leaf.strides())) return ours ? std::move(g) : clone(g);
+  if (ours && !modes.grad_layout) return std::move(g);
   Tensor copy = empty_like(leaf, g.dtype());
   copy_into(copy, g);
   return copy;

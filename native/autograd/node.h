@@ -46,6 +46,17 @@ struct SavedVisitor {
   virtual void tensor(const char* name, SavedTensor& t) = 0;
 };
 
+/// Visits what a node keeps that is no tensor, under the names that `_saved_…` attributes have in PyTorch. Dimensions
+/// and places are counted from the first.
+struct ValueVisitor {
+  virtual ~ValueVisitor() = default;
+  virtual void flag(const char* name, bool v) = 0;
+  virtual void number(const char* name, const Scalar& v) = 0;
+  virtual void list(const char* name, Dims v) = 0;
+  virtual void word(const char* name, const char* v) = 0;
+  virtual void nothing(const char* name) = 0;
+};
+
 /// An operator's entry in the graph, made by its forward. Reference-counted by hand under the GIL; its edges follow
 /// it in the same block.
 class Node {
@@ -61,6 +72,8 @@ class Node {
   virtual void apply(Tensor* in, Tensor* out) = 0;
   /// Shows the saved tensors.
   virtual void visit(SavedVisitor&) {}
+  /// Shows the numbers, flags and sizes beside them.
+  virtual void show(ValueVisitor&) const {}
 
   /// How many inputs PyTorch's node has, where ours keeps no edges for those that are numbers.
   virtual std::uint32_t input_count() const { return n_edges_; }
@@ -216,6 +229,7 @@ struct Modes {
   bool torch_function = true;  // off inside a subclass's own handling
   bool anomaly = false;        // nodes remember the whole stack, and backward watches each of them
   bool check_nan = false;
+  bool grad_layout = true;  // gradients of leaves get the leaf's layout
   std::uint32_t run = 0;               // the backward pass that is freeing saved tensors: see note_backward
   SavedHooks* saved_hooks = nullptr;   // graph.saved_tensors_hooks, the innermost first
   PyObject* before_inplace = nullptr;  // called with a tensor that is about to change: None but inside

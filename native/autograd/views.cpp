@@ -86,6 +86,7 @@ class CopySlices final : public Node {
     }
   }
   void visit(SavedVisitor& v) override { fn_->visit(v); }
+  void show(ValueVisitor& v) const override { fn_->show(v); }
   void release_saved() override {
     // A result that it saved may have put the operator into the graph of a second derivative as a node of its own,
     // which runs after this one and lets go by itself.

@@ -310,6 +310,13 @@ const BinaryRule kLcm{Binary::Lcm, "lcm", "", "lcm_cpu"};
 // --- nodes
 // ----------------------------------------------------------------------------------------------------------------
 
+/// What nodes of these operators show besides tensors: the factor of sums, how quotients are rounded.
+void show_rule(const BinaryRule* rule, ValueVisitor& v) {
+  if (rule == &kAdd || rule == &kSub || rule == &kRsub) v.number("alpha", 1);
+  if (rule == &kDivMode) v.nothing("rounding_mode");
+  if (rule == &kDivFloor || rule == &kDivTrunc) v.word("rounding_mode", rule == &kDivFloor ? "floor" : "trunc");
+}
+
 struct BinaryNode final : Node {
   const BinaryRule* rule;
   SavedTensor a, b;
@@ -326,10 +333,12 @@ struct BinaryNode final : Node {
     rule->vjp(in[0], sa, sb, so, for_a ? &grads[0] : nullptr, for_b ? &grads[1] : nullptr);
   }
   void visit(SavedVisitor& v) override {
-    v.tensor("self", a);
-    v.tensor(rule == &kPow ? "exponent" : "other", b);
-    v.tensor("result", out);
+    const std::uint8_t kept = rule->save_for_a | rule->save_for_b;
+    if (kept & BinaryRule::A) v.tensor("self", a);
+    if (kept & BinaryRule::B) v.tensor(rule == &kPow ? "exponent" : "other", b);
+    if (kept & BinaryRule::Out) v.tensor("result", out);
   }
+  void show(ValueVisitor& v) const override { show_rule(rule, v); }
   void release_saved() override { free_saved(a, b, out); }
 };
 
@@ -348,9 +357,11 @@ struct SmallBinaryNode final : Node {
     rule->vjp(in[0], sa, sb, Tensor(), for_a ? &grads[0] : nullptr, for_b ? &grads[1] : nullptr);
   }
   void visit(SavedVisitor& v) override {
-    v.tensor("self", a);
-    v.tensor("other", b);
+    const std::uint8_t kept = rule->save_for_a | rule->save_for_b;
+    if (kept & BinaryRule::A) v.tensor("self", a);
+    if (kept & BinaryRule::B) v.tensor("other", b);
   }
+  void show(ValueVisitor& v) const override { show_rule(rule, v); }
   void release_saved() override { free_saved(a, b); }
 };
 
@@ -394,7 +405,20 @@ struct NumberNode : Node {
     return rule->save_for_a & BinaryRule::A;
   }
   virtual SavedTensor* saved_out() { return nullptr; }
-  void visit(SavedVisitor& v) override { v.tensor(number_first() ? "other" : "self", tensor); }
+  void visit(SavedVisitor& v) override {
+    if (saves_tensor()) v.tensor(number_first() ? "other" : "self", tensor);
+  }
+  void show(ValueVisitor& v) const override {
+    show_rule(rule, v);
+    // Where there is no operator with a number in PyTorch, it saves a tensor. Sums do not ask for it.
+    if (own_name() == nullptr || rule == &kAdd || rule == &kSub || rule == &kRsub) return;
+    v.number(rule == &kPow && !number_first()                     ? "exponent"
+             : rule == &kClampMin                                 ? "min"
+             : rule == &kClampMax                                 ? "max"
+             : number_first()                                     ? "self"
+                                                                  : "other",
+             number);
+  }
   void release_saved() override { free_saved(tensor); }
 
  private:
@@ -426,10 +450,16 @@ struct NoDerivativeNode final : Node {
 
 static_assert(sizeof(SmallBinaryNode) + 2 * sizeof(Edge) <= 160, "the design's bound on a node");
 
+Scalar negated(const Scalar& s) {
+  if (s.kind == Scalar::Kind::Complex) return Scalar(cdouble(-s.d, -s.im));
+  return s.is_integral() ? Scalar(-s.i) : Scalar(-s.d);
+}
+
 struct AddScaledBackward final : Node {
   Scalar alpha;
   const BinaryRule* rule = nullptr;
   const char* name() const override { return rule->node; }
+  void show(ValueVisitor& v) const override { v.number("alpha", rule->op == Binary::Sub ? negated(alpha) : alpha); }
   void apply(Tensor* in, Tensor* grads) override {
     if (needs(0)) grads[0] = in[0];
     if (needs(1)) grads[1] = mul_number_vjp(in[0], Tensor(), alpha, Tensor());
@@ -895,9 +925,7 @@ Tensor add_scaled(const BinaryRule& rule, const Tensor& a, const Tensor& b, Scal
     fail_runtime("For non-complex input tensors, argument alpha must not be a complex number.");
   if (rule.op == Binary::Sub) {
     check_bool_sub(rule, a.dtype(), b.dtype() == DType::Bool);
-    alpha = alpha.kind == Scalar::Kind::Complex ? Scalar(cdouble(-alpha.d, -alpha.im))
-            : alpha.is_integral()               ? Scalar(-alpha.i)
-                                                : Scalar(-alpha.d);
+    alpha = negated(alpha);
   }
   const DType c = compute_type(d);
   const Loop loop = kernels->pointwise.binary_param[int(BinaryParam::AddScaled)][int(c)];

@@ -43,6 +43,8 @@ struct Geometry {
     for (int d = 3 - dims; d < 3; ++d) s.push_back(of_x ? x[std::size_t(d)] : y[std::size_t(d)]);
     return s;
   }
+  /// What belongs to the dimensions that there are.
+  Dims own(const Three& v) const { return {v.data() + (3 - dims), std::size_t(dims)}; }
   DimVec weight() const {
     DimVec s{narrow, wide_each()};
     for (int d = 3 - dims; d < 3; ++d) s.push_back(kernel[std::size_t(d)]);
@@ -300,6 +302,19 @@ struct ConvolutionNode final : Node {
   void visit(SavedVisitor& v) override {
     v.tensor(part == Part::Weight || part == Part::Narrow ? "input" : derived ? "grad_output" : "input", a);
     v.tensor(part == Part::Weight ? "grad_output" : "weight", b);
+  }
+  void show(ValueVisitor& v) const override {
+    v.list("stride", g.own(g.stride));
+    v.list("padding", g.own(g.pad));
+    v.list("dilation", g.own(g.dilation));
+    v.number("groups", g.groups);
+    if (derived) return;
+    // What a transposed one has beyond the places that its kernel reaches.
+    Three beyond{0, 0, 0};
+    for (std::size_t d = 0; part == Part::Wide && d < 3; ++d)
+      beyond[d] = g.x[d] - ((g.y[d] - 1) * g.stride[d] - 2 * g.pad[d] + g.dilation[d] * (g.kernel[d] - 1) + 1);
+    v.list("output_padding", g.own(beyond));
+    v.flag("transposed", part == Part::Wide);
   }
 };
 
@@ -565,6 +580,12 @@ struct SlideNode final : Node {
   Geometry g;
   bool to_columns = true, batched = true;
   const char* name() const override { return to_columns ? "Im2ColBackward0" : "Col2ImBackward0"; }
+  void show(ValueVisitor& v) const override {
+    v.list("kernel_size", g.own(g.kernel));
+    v.list("dilation", g.own(g.dilation));
+    v.list("padding", g.own(g.pad));
+    v.list("stride", g.own(g.stride));
+  }
   void apply(Tensor* in, Tensor* out) override { out[0] = slide(!to_columns, g, batched, in[0]); }
 };
 

@@ -1,5 +1,6 @@
 // Operators that put tensors together or turn them round, in new memory.
 #include <algorithm>
+#include <string_view>
 
 #include "ops/ops.h"
 #include "python/bind.h"
@@ -14,6 +15,9 @@ struct CatNode final : Node {
   std::vector<DType> dtypes;
   const char* title = "CatBackward0";
   const char* name() const override { return title; }
+  void show(ValueVisitor& v) const override {
+    if (std::string_view(title).starts_with("Cat")) v.number("dim", dim);
+  }
   void apply(Tensor* in, Tensor* out) override {
     std::int64_t at = 0;
     for (std::uint32_t i = 0; i < edge_count(); ++i) {
@@ -35,6 +39,7 @@ struct StackNode final : Node {
   int dim = 0;
   std::vector<DType> dtypes;
   const char* name() const override { return "StackBackward0"; }
+  void show(ValueVisitor& v) const override { v.number("dim", dim); }
   void apply(Tensor* in, Tensor* out) override {
     for (std::uint32_t i = 0; i < edge_count(); ++i) {
       if (!needs(i)) continue;
@@ -47,11 +52,16 @@ struct StackNode final : Node {
 struct FlipNode final : Node {
   DimList dims;
   const char* name() const override { return "FlipBackward0"; }
+  void show(ValueVisitor& v) const override { v.list("dims", dims); }
   void apply(Tensor* in, Tensor* out) override { out[0] = flip(in[0], dims); }
 };
 struct RepeatNode final : Node {
   DimList input_sizes, repeats;
   const char* name() const override { return "RepeatBackward0"; }
+  void show(ValueVisitor& v) const override {
+    v.list("repeats", repeats);
+    v.list("self_sym_sizes", input_sizes);
+  }
   void apply(Tensor* in, Tensor* out) override {
     // [r0 * n0, r1 * n1, …] seen as [r0, n0, r1, n1, …], summed over the r.
     DimVec shape, sum_dims;
@@ -72,6 +82,10 @@ struct RepeatNode final : Node {
 struct RollNode final : Node {
   DimList shifts, dims;
   const char* name() const override { return "RollBackward0"; }
+  void show(ValueVisitor& v) const override {
+    v.list("shifts", shifts);
+    v.list("dims", dims);
+  }
   void apply(Tensor* in, Tensor* out) override;
 };
 

@@ -199,8 +199,12 @@ struct LossNode final : Node {
   void visit(SavedVisitor& v) override {
     v.tensor("self", x);
     v.tensor("target", y);
-    v.tensor("weight", weight);
-    v.tensor("pos_weight", pos_weight);
+    if (kind >= Loss::Bce) v.tensor("weight", weight);
+    if (kind == Loss::BceLogits) v.tensor("pos_weight", pos_weight);
+  }
+  void show(ValueVisitor& v) const override {
+    v.number("reduction", int(reduction));
+    if (kind == Loss::SmoothL1 || kind == Loss::Huber) v.number(kind == Loss::Huber ? "delta" : "beta", p);
   }
 };
 
@@ -434,6 +438,10 @@ struct NllNode final : Node {
   void visit(SavedVisitor& v) override {
     v.tensor("target", target);
     v.tensor("weight", weight);
+  }
+  void show(ValueVisitor& v) const override {
+    v.number("ignore_index", ignored);
+    v.number("reduction", int(reduction));
   }
 };
 

@@ -108,6 +108,10 @@ struct AddProductNode final : Node {
     v.tensor(kRules[int(kind)].a, a);
     v.tensor(kRules[int(kind)].b, b);
   }
+  void show(ValueVisitor& v) const override {
+    v.number("alpha", alpha);
+    v.number("beta", beta);
+  }
 
  private:
   Tensor for_a(const Tensor& g, const Tensor& y) const {

@@ -1,7 +1,9 @@
 // Reductions and scans along dimensions, and softmax.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <complex>
+#include <string_view>
 
 #include "kernels/reductions.h"
 #include "ops/binary.h"
@@ -77,6 +79,14 @@ Tensor restore(Tensor g, Dims sizes, std::uint64_t mask, bool keepdim) {
   return reshape(g, shape);
 }
 
+DimVec masked_dims(std::uint64_t mask, std::size_t ndim) {
+  DimVec dims;
+  for (std::size_t i = 0; i < ndim; ++i) {
+    if (mask >> i & 1) dims.push_back(std::int64_t(i));
+  }
+  return dims;
+}
+
 struct ReduceNode : Node {
   DimList sizes;
   std::uint64_t mask = 0;
@@ -94,9 +104,21 @@ struct ReduceNode : Node {
     }
     return expand(restore(g, sizes, mask, keepdim), sizes);
   }
+  void show_sizes(ValueVisitor& v) const { v.list("self_sym_sizes", sizes); }
+  void show_dims(ValueVisitor& v) const {
+    if (all)
+      v.nothing("dim");
+    else
+      v.list("dim", masked_dims(mask, sizes.size()));
+    v.flag("keepdim", keepdim);
+  }
 };
 struct SumNode final : ReduceNode {
   const char* name() const override { return all ? "SumBackward0" : "SumBackward1"; }
+  void show(ValueVisitor& v) const override {
+    if (!all) show_dims(v);
+    show_sizes(v);
+  }
   void apply(Tensor* in, Tensor* out) override { out[0] = to(spread(in[0]), dtype); }
 };
 struct NansumNode final : ReduceNode {
@@ -106,9 +128,15 @@ struct NansumNode final : ReduceNode {
     out[0] = masked_fill(to(spread(in[0]), dtype), predicate(Predicate::IsNan, x.unpack(this)), 0);
   }
   void visit(SavedVisitor& v) override { v.tensor("self", x); }
+  void show(ValueVisitor& v) const override { show_dims(v); }
 };
 struct MeanNode final : ReduceNode {
   double count = 1;
+  void show(ValueVisitor& v) const override {
+    if (!all) show_dims(v);
+    v.number("self_sym_numel", product(sizes));
+    show_sizes(v);
+  }
   const char* name() const override { return all ? "MeanBackward0" : "MeanBackward1"; }
   void apply(Tensor* in, Tensor* out) override { out[0] = to(spread(in[0] / Scalar(count)), dtype); }
 };
@@ -117,6 +145,12 @@ struct ExtremeNode final : ReduceNode {
   SavedTensor x, y;
   const char* title = "";
   const char* name() const override { return title; }
+  void show(ValueVisitor& v) const override {
+    if (std::string_view(title).starts_with("Am")) {  // not the full max and min
+      v.list("dim", all ? DimVec() : masked_dims(mask, sizes.size()));
+      v.flag("keepdim", keepdim);
+    }
+  }
   void apply(Tensor* in, Tensor* out) override {
     const Tensor mask_ = to(compare(Compare::Eq, x.unpack(this), spread(y.unpack(this))), in[0].dtype());
     DimVec dims;
@@ -135,6 +169,11 @@ struct ProdNode final : ReduceNode {
   const char* name() const override { return all ? "ProdBackward0" : "ProdBackward1"; }
   void apply(Tensor* in, Tensor* out) override { out[0] = to(gradient(in[0]), dtype); }
   Tensor gradient(const Tensor& given);
+  void show(ValueVisitor& v) const override {
+    if (all) return;
+    v.number("dim", mask == 0 ? 0 : std::countr_zero(mask));
+    v.flag("keepdim", keepdim);
+  }
   void visit(SavedVisitor& v) override {
     v.tensor("self", x);
     v.tensor("result", y);
@@ -168,18 +207,15 @@ struct VarNode final : ReduceNode {
     const Tensor saved = x.unpack(this);
     return spread(g) * Scalar(2 / degrees) * (saved - mean(saved, dims, !sizes.empty()));
   }
+  void show(ValueVisitor& v) const override {
+    v.number("correction", count - degrees);
+    show_dims(v);
+  }
   void visit(SavedVisitor& v) override {
     v.tensor("self", x);
-    v.tensor("result", y);
+    if (root) v.tensor("result", y);
   }
 };
-DimVec masked_dims(std::uint64_t mask, std::size_t ndim) {
-  DimVec dims;
-  for (std::size_t i = 0; i < ndim; ++i) {
-    if (mask >> i & 1) dims.push_back(std::int64_t(i));
-  }
-  return dims;
-}
 /// The gradient of a p-norm over the masked dimensions of `s`; the norm `n` and its gradient `g` are spread to its
 /// sizes.
 Tensor norm_gradient(const Tensor& s, const Tensor& n, const Tensor& g, double p, std::uint64_t mask) {
@@ -206,6 +242,10 @@ struct NormNode final : ReduceNode {
   SavedTensor x, y;
   double p = 2;
   const char* name() const override { return "LinalgVectorNormBackward0"; }
+  void show(ValueVisitor& v) const override {
+    v.number("ord", p);
+    show_dims(v);
+  }
   void apply(Tensor* in, Tensor* out) override {
     out[0] = norm_gradient(x.unpack(this), spread(y.unpack(this)), spread(in[0]), p, mask);
   }
@@ -219,6 +259,7 @@ struct DistNode final : Node {
   SavedTensor x, other, y;
   double p = 2;
   const char* name() const override { return "DistBackward0"; }
+  void show(ValueVisitor& v) const override { v.number("p", p); }
   void apply(Tensor* in, Tensor* out) override {
     const Tensor a = x.unpack(this), b = other.unpack(this), d = a - b;
     const Tensor g = norm_gradient(d, expand(y.unpack(this), d.sizes()), expand(in[0], d.sizes()), p, kAllDims);
@@ -235,6 +276,13 @@ struct DistNode final : Node {
 struct AminmaxNode final : ReduceNode {
   SavedTensor x, low, high;
   const char* name() const override { return "AminmaxBackward0"; }
+  void show(ValueVisitor& v) const override {
+    if (all)
+      v.nothing("dim");
+    else
+      v.number("dim", mask == 0 ? 0 : std::countr_zero(mask));
+    v.flag("keepdim", keepdim);
+  }
   void apply(Tensor* in, Tensor* out) override {
     const Tensor s = x.unpack(this);
     const auto part = [&](const Tensor& g, SavedTensor& extreme) {
@@ -258,6 +306,7 @@ struct LogcumsumexpNode final : Node {
   SavedTensor x, y;
   int dim = 0;
   const char* name() const override { return "LogcumsumexpBackward0"; }
+  void show(ValueVisitor& v) const override { v.number("dim", dim); }
   void apply(Tensor* in, Tensor* out) override {
     const Tensor g = in[0], s = x.unpack(this), r = y.unpack(this);
     const auto from_end = [&](const Tensor& t) {
@@ -288,6 +337,10 @@ struct LogcumsumexpNode final : Node {
 };
 struct LogSumExpNode final : ReduceNode {
   SavedTensor x, y;
+  void show(ValueVisitor& v) const override {
+    v.list("dim", masked_dims(mask, sizes.size()));
+    v.flag("keepdim", keepdim);
+  }
   const char* name() const override { return "LogsumexpBackward0"; }
   void apply(Tensor* in, Tensor* out) override {
     out[0] = spread(in[0]) * conj(exp(x.unpack(this) - spread(y.unpack(this))));
@@ -303,6 +356,11 @@ struct IndexedNode final : ReduceNode {
   int dim = 0;
   const char* title = "";
   const char* name() const override { return title; }
+  void show(ValueVisitor& v) const override {
+    v.number("dim", dim);
+    v.flag("keepdim", keepdim);
+    show_sizes(v);
+  }
   void apply(Tensor* in, Tensor* out) override {
     const Tensor i = index.unpack(this);
     if (sizes.empty()) {
@@ -318,6 +376,7 @@ struct CumsumNode final : Node {
   int dim = 0;
   DType dtype = DType::Float;
   const char* name() const override { return "CumsumBackward0"; }
+  void show(ValueVisitor& v) const override { v.number("dim", dim); }
   void apply(Tensor* in, Tensor* out) override {
     const DimVec d{dim};
     out[0] = to(in[0].ndim() == 0 ? in[0] : flip(cumsum(flip(in[0], d), dim), d), dtype);
@@ -329,6 +388,7 @@ struct SoftmaxNode final : Node {
   bool log = false;
   DType dtype = DType::Float;
   const char* name() const override { return log ? "LogSoftmaxBackward0" : "SoftmaxBackward0"; }
+  void show(ValueVisitor& v) const override { v.number("dim", dim); }
   void apply(Tensor* in, Tensor* out) override;
   void visit(SavedVisitor& v) override { v.tensor("result", y); }
 };
@@ -821,6 +881,7 @@ struct CumprodNode final : Node {
   int dim = 0;
   DType dtype = DType::Float;
   const char* name() const override { return "CumprodBackward0"; }
+  void show(ValueVisitor& v) const override { v.number("dim", dim); }
   void apply(Tensor* in, Tensor* out) override { out[0] = to(gradient(in[0]), dtype); }
   Tensor gradient(const Tensor& given) {
     if (given.ndim() == 0) return given;

@@ -204,6 +204,10 @@ struct GatherNode final : Node {
   DimList sizes;
   int dim = 0;
   const char* name() const override { return "GatherBackward0"; }
+  void show(ValueVisitor& v) const override {
+    v.number("dim", dim);
+    v.flag("sparse_grad", false);
+  }
   void apply(Tensor* in, Tensor* out) override {
     out[0] = scatter_add(zeros(sizes, in[0].dtype()), dim, index.unpack(this), in[0]);
   }
@@ -213,6 +217,7 @@ struct ScatterNode final : Node {
   SavedTensor index;
   int dim = 0;
   bool add = false;
+  void show(ValueVisitor& v) const override { v.number("dim", dim); }
   // One edge where a number is written, else another one for the source.
   const char* name() const override {
     return add ? "ScatterAddBackward0" : edge_count() > 1 ? "ScatterBackward0" : "ScatterBackward1";
@@ -225,6 +230,10 @@ struct IndexCopyNode final : Node {
   int dim = 0;
   DimList source_sizes;
   const char* name() const override { return "IndexCopyBackward0"; }
+  void show(ValueVisitor& v) const override {
+    v.number("dim", dim);
+    v.number("source_dim", std::int64_t(source_sizes.size()));
+  }
   void apply(Tensor* in, Tensor* out) override;
   void visit(SavedVisitor& v) override { v.tensor("index", index); }
 };
@@ -232,6 +241,7 @@ struct IndexFillNode final : Node {
   SavedTensor index;
   int dim = 0;
   const char* name() const override { return edge_count() > 1 ? "IndexFillBackward1" : "IndexFillBackward0"; }
+  void show(ValueVisitor& v) const override { v.number("dim", dim); }
   void apply(Tensor* in, Tensor* out) override;
   void visit(SavedVisitor& v) override { v.tensor("index", index); }
 };
@@ -246,6 +256,11 @@ struct IndexAddNode final : Node {
   Scalar alpha = 1;
   DimList source_sizes;
   const char* name() const override { return "IndexAddBackward0"; }
+  void show(ValueVisitor& v) const override {
+    v.number("alpha", alpha);
+    v.number("dim", dim);
+    v.number("source_dim", std::int64_t(source_sizes.size()));
+  }
   void apply(Tensor* in, Tensor* out) override {
     if (needs(0)) out[0] = in[0];
     if (needs(1)) {
@@ -260,6 +275,10 @@ struct IndexSelectNode final : Node {
   DimList sizes;
   int dim = 0;
   const char* name() const override { return "IndexSelectBackward0"; }
+  void show(ValueVisitor& v) const override {
+    v.number("dim", dim);
+    v.list("self_sym_sizes", sizes);
+  }
   void apply(Tensor* in, Tensor* out) override {
     out[0] = index_add(zeros(sizes, in[0].dtype()), dim, index.unpack(this), in[0]);
   }
@@ -939,6 +958,7 @@ struct IndexNode final : Node {
   DimList sizes;
   int dim = -1;  // the one that a single index tensor chose along (then `flat` is that index); else -1
   const char* name() const override { return "IndexBackward0"; }
+  void show(ValueVisitor& v) const override { v.list("self_sym_sizes", sizes); }
   void apply(Tensor* in, Tensor* out) override {
     const Tensor at = reshape(flat.unpack(this), {{-1}});
     if (dim < 0) {
@@ -957,6 +977,7 @@ struct IndexPutNode final : Node {
   DType value_type = DType::Float;
   bool accumulate = false;
   const char* name() const override { return "IndexPutBackward0"; }
+  void show(ValueVisitor& v) const override { v.flag("accumulate", accumulate); }
   void apply(Tensor* in, Tensor* out) override {
     const Tensor f = flat.unpack(this), at = reshape(f, {{-1}}), g = reshape(in[0], {{-1}});
     if (needs(0))

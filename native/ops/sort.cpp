@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string_view>
 
 #include "kernels/sorting.h"
 #include "ops/binary.h"
@@ -34,6 +35,13 @@ struct PickNode final : Node {
   bool dropped = false;  // the result lacks the dimension
   const char* title = "";
   const char* name() const override { return title; }
+  void show(ValueVisitor& v) const override {
+    const std::string_view t = title;
+    v.number("dim", dim);
+    if (t.starts_with("Cum")) return;
+    if (!t.starts_with("Sort") && !t.starts_with("Topk")) v.flag("keepdim", !dropped);
+    v.list("self_sym_sizes", sizes);
+  }
   void apply(Tensor* in, Tensor* out) override {
     if (sizes.empty()) {
       out[0] = in[0];
@@ -439,6 +447,7 @@ struct TriangleNode final : Node {
   std::int64_t diagonal = 0;
   bool upper = false;
   const char* name() const override { return upper ? "TriuBackward0" : "TrilBackward0"; }
+  void show(ValueVisitor& v) const override { v.number("diagonal", diagonal); }
   void apply(Tensor* in, Tensor* out) override { out[0] = triangle(in[0], diagonal, upper); }
 };
 

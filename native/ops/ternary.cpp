@@ -98,7 +98,13 @@ struct TernaryNode final : Node {
     rule->vjp(in[0], saved, value, grads);
   }
   void visit(SavedVisitor& v) override {
-    for (int i = 0; i < 3; ++i) v.tensor(rule->fields[i], x[i]);
+    for (int i = 0; i < 3; ++i) {
+      if ((rule->saves[0] | rule->saves[1] | rule->saves[2]) >> i & 1) v.tensor(rule->fields[i], x[i]);
+    }
+  }
+  void show(ValueVisitor& v) const override {
+    if (rule == &kAddcmul || rule == &kAddcdiv) v.number("value", value);
+    if (rule == &kLerpNumber) v.number("weight", value);
   }
   void release_saved() override { free_saved(x[0], x[1], x[2]); }
 };
@@ -110,6 +116,16 @@ struct ClampNode final : Node {
   Scalar low, high;
 
   const char* name() const override { return "ClampBackward1"; }
+  void show(ValueVisitor& v) const override {
+    const auto bound = [&](const char* field, bool given, const Scalar& value) {
+      if (given)
+        v.number(field, value);
+      else
+        v.nothing(field);
+    };
+    bound("min", has_low, low);
+    bound("max", has_high, high);
+  }
   void apply(Tensor* in, Tensor* out) override {
     const Tensor t = x.unpack(this);
     Tensor mask = has_low ? compare(Compare::Ge, t, low) : compare(Compare::Le, t, high);

@@ -1,4 +1,5 @@
 // Pointwise functions of one tensor: mathematics, rounding, activations without and with constants, predicates.
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -250,6 +251,10 @@ struct UnaryNode final : Node {
     if (rule->save & Input) v.tensor("self", saved_x);
     if (rule->save & Result) v.tensor("result", saved_y);
   }
+  void show(ValueVisitor& v) const override {
+    if (rule->op == Unary::Gelu || rule->op == Unary::GeluTanh)
+      v.word("approximate", rule->op == Unary::Gelu ? "none" : "tanh");
+  }
 };
 
 DType result_dtype(Types types, DType d) {
@@ -376,6 +381,7 @@ struct ParamRule {
   int n_params;
   bool to_float;
   Tensor (*formula)(const Tensor& g, const Tensor& x, const double* p);
+  std::array<const char*, 3> fields{};  // how a node calls its parameters; null: it does not show them
 };
 
 Tensor softplus_vjp(V g, V x, const double* p) {
@@ -412,19 +418,19 @@ Tensor logit_vjp(V g, V x, const double* p) {
 }
 
 /// Elu under its other name.
-constexpr ParamRule kCelu{UnaryParam::Elu, BinaryParam::EluBackward, "celu", "CeluBackward0", 3, true, elu_vjp};
+constexpr ParamRule kCelu{UnaryParam::Elu, BinaryParam::EluBackward, "celu", "CeluBackward0", 3, true, elu_vjp, {"alpha"}};
 constexpr ParamRule kParamRules[] = {
-    {UnaryParam::Softplus, BinaryParam::SoftplusBackward, "softplus", "SoftplusBackward0", 2, true, softplus_vjp},
-    {UnaryParam::LeakyRelu, BinaryParam::LeakyReluBackward, "leaky_relu", "LeakyReluBackward0", 1, true, leaky_vjp},
-    {UnaryParam::Elu, BinaryParam::EluBackward, "elu", "EluBackward0", 3, true, elu_vjp},
-    {UnaryParam::Hardtanh, BinaryParam::HardtanhBackward, "hardtanh", "HardtanhBackward0", 2, false, hardtanh_vjp},
-    {UnaryParam::Hardshrink, BinaryParam::HardshrinkBackward, "hardshrink", "HardshrinkBackward0", 1, true, shrink_vjp},
-    {UnaryParam::Softshrink, BinaryParam::SoftshrinkBackward, "softshrink", "SoftshrinkBackward0", 1, true, shrink_vjp},
-    {UnaryParam::Threshold, BinaryParam::ThresholdBackward, "threshold", "ThresholdBackward0", 2, false, threshold_vjp},
+    {UnaryParam::Softplus, BinaryParam::SoftplusBackward, "softplus", "SoftplusBackward0", 2, true, softplus_vjp, {"beta","threshold"}},
+    {UnaryParam::LeakyRelu, BinaryParam::LeakyReluBackward, "leaky_relu", "LeakyReluBackward0", 1, true, leaky_vjp, {"negative_slope"}},
+    {UnaryParam::Elu, BinaryParam::EluBackward, "elu", "EluBackward0", 3, true, elu_vjp, {"alpha", "scale", "input_scale"}},
+    {UnaryParam::Hardtanh, BinaryParam::HardtanhBackward, "hardtanh", "HardtanhBackward0", 2, false, hardtanh_vjp, {"min_val","max_val"}},
+    {UnaryParam::Hardshrink, BinaryParam::HardshrinkBackward, "hardshrink", "HardshrinkBackward0", 1, true, shrink_vjp, {"lambd"}},
+    {UnaryParam::Softshrink, BinaryParam::SoftshrinkBackward, "softshrink", "SoftshrinkBackward0", 1, true, shrink_vjp, {"lambd"}},
+    {UnaryParam::Threshold, BinaryParam::ThresholdBackward, "threshold", "ThresholdBackward0", 2, false, threshold_vjp, {"threshold"}},
     {UnaryParam::NanToNum, BinaryParam::Count, "nan_to_num", "NanToNumBackward0", 3, false, nan_to_num_vjp},
     {UnaryParam::RoundDecimals, BinaryParam::Count, "round", "RoundBackward1", 1, false, round_vjp},
-    {UnaryParam::Logit, BinaryParam::LogitBackward, "logit", "LogitBackward0", 1, true, logit_vjp},
-    {UnaryParam::Polygamma, BinaryParam::Count, "polygamma", "PolygammaBackward0", 1, true, polygamma_vjp},
+    {UnaryParam::Logit, BinaryParam::LogitBackward, "logit", "LogitBackward0", 1, true, logit_vjp, {"eps"}},
+    {UnaryParam::Polygamma, BinaryParam::Count, "polygamma", "PolygammaBackward0", 1, true, polygamma_vjp, {"n"}},
 };
 
 const ParamRule& rule_of(UnaryParam op) {
@@ -455,6 +461,15 @@ struct ParamNode final : Node {
     out[0] = rule->formula(g, saved, params);
   }
   void visit(SavedVisitor& v) override { v.tensor("self", x); }
+  void show(ValueVisitor& v) const override {
+    for (std::size_t i = 0; i < 3; ++i) {
+      if (rule->fields[i] == nullptr) continue;
+      if (rule->op == UnaryParam::Logit && params[i] < 0)
+        v.nothing(rule->fields[i]);
+      else
+        v.number(rule->fields[i], params[i]);
+    }
+  }
 };
 
 ParamNode* param_node(const ParamRule& rule, const Tensor& x, const double* params, const Tensor& saved) {

@@ -1,5 +1,6 @@
 // Operators that share memory with their input.
 #include <algorithm>
+#include <string_view>
 
 #include "ops/ops.h"
 #include "python/bind.h"
@@ -9,17 +10,24 @@ namespace {
 
 struct ReshapeNode final : Node {
   DimList sizes;
+  int dim = -1;  // of squeeze along one dimension
   const char* title;
+  void show(ValueVisitor& v) const override {
+    v.list("self_sym_sizes", sizes);
+    if (dim >= 0) v.number("dim", dim);
+  }
   const char* name() const override { return title; }
   void apply(Tensor* in, Tensor* out) override { out[0] = reshape(in[0], sizes); }
 };
 struct ExpandNode final : Node {
   DimList sizes;
+  void show(ValueVisitor& v) const override { v.list("self_sym_sizes", sizes); }
   const char* name() const override { return "ExpandBackward0"; }
   void apply(Tensor* in, Tensor* out) override { out[0] = sum_to(in[0], sizes); }
 };
 struct PermuteNode final : Node {
   DimList dims;
+  void show(ValueVisitor& v) const override { v.list("dims", dims); }
   const char* name() const override { return "PermuteBackward0"; }
   void apply(Tensor* in, Tensor* out) override {
     DimVec inverse;
@@ -32,11 +40,17 @@ struct TransposeNode final : Node {
   int a = 0, b = 0;
   const char* title = "TransposeBackward0";
   const char* name() const override { return title; }
+  void show(ValueVisitor& v) const override {
+    if (!std::string_view(title).starts_with("Transpose")) return;
+    v.number("dim0", a);
+    v.number("dim1", b);
+  }
   void apply(Tensor* in, Tensor* out) override { out[0] = transpose(in[0], a, b); }
 };
 struct UnsqueezeNode final : Node {
   int dim = 0;
   const char* name() const override { return "UnsqueezeBackward0"; }
+  void show(ValueVisitor& v) const override { v.number("dim", dim); }
   void apply(Tensor* in, Tensor* out) override { out[0] = squeeze(in[0], {{dim}}); }
 };
 /// select, slice, diagonal, as_strided: the gradient is written into zeros of the input's shape at the same place.
@@ -47,6 +61,20 @@ struct PartNode final : Node {
   int dim = 0, dim2 = 0;
   const char* name() const override {
     return type == Select ? "SelectBackward0" : type == Slice ? "SliceBackward0" : "DiagonalBackward0";
+  }
+  void show(ValueVisitor& v) const override {
+    v.list("self_sym_sizes", input_sizes);
+    if (type == Diagonal) {
+      v.number("offset", a);
+      v.number("dim1", dim);
+      v.number("dim2", dim2);
+      return;
+    }
+    v.number("dim", dim);
+    v.number(type == Select ? "index" : "start", a);
+    if (type == Select) return;
+    v.number("end", b);
+    v.number("step", c);
   }
   void apply(Tensor* in, Tensor* out) override {
     Tensor whole = zeros(input_sizes, in[0].dtype());
@@ -61,6 +89,11 @@ struct AsStridedNode final : Node {
   DimList input_sizes, input_strides, sizes, strides;
   std::int64_t offset = 0, input_offset = 0;
   const char* name() const override { return "AsStridedBackward0"; }
+  void show(ValueVisitor& v) const override {
+    v.list("size", sizes);
+    v.list("stride", strides);
+    v.number("storage_offset", offset);
+  }
   void apply(Tensor* in, Tensor* out) override {
     // Over the memory that the input and the view span: what several elements of the view share, adds up there.
     std::int64_t low = std::min(offset, input_offset), high = low;
@@ -89,6 +122,12 @@ struct UnfoldNode final : Node {
   int dim = 0;
   std::int64_t size = 0, step = 1;
   const char* name() const override { return "UnfoldBackward0"; }
+  void show(ValueVisitor& v) const override {
+    v.number("dimension", dim);
+    v.list("self_sym_sizes", input_sizes);
+    v.number("size", size);
+    v.number("step", step);
+  }
   void apply(Tensor* in, Tensor* out) override {
     if (input_sizes.empty()) {
       out[0] = reshape(sum(in[0]), {});
@@ -115,6 +154,7 @@ struct UnbindNode final : Node {
   DimList part;
   DType dtype = DType::Float;
   const char* name() const override { return "UnbindBackward0"; }
+  void show(ValueVisitor& v) const override { v.number("dim", dim); }
   void apply(Tensor* in, Tensor* out) override {
     std::vector<Tensor> parts(in, in + output_count());
     for (Tensor& p : parts) {
@@ -130,6 +170,14 @@ struct SplitNode final : Node {
   DType dtype = DType::Float;
   const char* title = "SplitBackward0";
   const char* name() const override { return title; }
+  void show(ValueVisitor& v) const override {
+    v.number("dim", dim);
+    v.list("self_sym_sizes", input_sizes);
+    if (std::string_view(title).starts_with("SplitWith"))
+      v.list("split_sizes", lengths);
+    else if (!lengths.empty())
+      v.number("split_size", lengths[0]);
+  }
   void apply(Tensor* in, Tensor* out) override {
     std::vector<Tensor> parts(in, in + output_count());
     for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -166,9 +214,10 @@ Tensor finish(const Tensor& t, Tensor v, F&& fill) {
   return v;
 }
 
-Tensor reshaped(const Tensor& t, Dims shape, Dims strides, const char* title) {
+Tensor reshaped(const Tensor& t, Dims shape, Dims strides, const char* title, int dim = -1) {
   return finish<ReshapeNode>(t, make_view(t, shape, strides, t->offset), [&](ReshapeNode* n) {
     n->sizes.assign(t.sizes());
+    n->dim = dim;
     n->title = title;
   });
 }
@@ -335,7 +384,8 @@ Tensor squeeze_as(const Tensor& t, Dims dims, const char* title) {
     sizes.push_back(t.sizes()[i]);
     strides.push_back(t.strides()[i]);
   }
-  return reshaped(t, sizes, strides, title);
+  const bool one = std::string_view(title) == "SqueezeBackward1" && dims.size() == 1;
+  return reshaped(t, sizes, strides, title, one ? int(dims[0] < 0 ? dims[0] + t.ndim() : dims[0]) : -1);
 }
 }  // namespace
 

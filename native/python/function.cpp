@@ -22,7 +22,7 @@ struct FunctionObject {
   char materialize_grads;
 };
 PyTypeObject* function_type = nullptr;
-PyObject *forward_name, *backward_name, *setup_name, *cls_name, *backward_cls_name, *own_setup_name, *node_name_name;
+PyObject *forward_name, *backward_name, *boxed_name, *clear_name, *setup_name, *cls_name, *backward_cls_name, *own_setup_name, *node_name_name;
 
 FunctionObject* ctx_of(PyObject* o) { return reinterpret_cast<FunctionObject*>(o); }
 
@@ -62,6 +62,12 @@ class FunctionNode final : public Node {
   Py_ssize_t n_args;
   std::unique_ptr<SavedTensor[]> saved;
   std::size_t n_saved = 0;
+  bool given_away = false;  // the saved tensors were handed out and dropped: see clear_saved_tensors_on_access
+
+  void drop_saved() {
+    for (std::size_t i = 0; i < n_saved; ++i) saved[i].clear();
+    given_away = true;
+  }
 };
 
 Object class_of(PyObject* ctx) {
@@ -85,6 +91,12 @@ std::string whose_backward(const Object& cls, Node* node) {
   return text + ". It must return one gradient, of the input's shape, or None for each argument of forward.";
 }
 
+/// Is this flag of a Function's class set?
+bool is_set(PyObject* cls, PyObject* flag) {
+  const Object value = Object::check(PyObject_GetAttr(cls, flag));
+  return value.get() != Py_False && PyObject_IsTrue(value.get()) == 1;
+}
+
 void FunctionNode::apply(Tensor* in, Tensor* out) {
   PyObject* ctx = ctx_.get();
   NodeRef keep = NodeRef::borrow(this);  // the backward may drop the graph
@@ -100,9 +112,23 @@ void FunctionNode::apply(Tensor* in, Tensor* out) {
     else
       args[i + 1] = Object::borrow(Py_None);
   }
-  for (std::size_t i = 0; i < args.size(); ++i) plain[i] = args[i].get();
   const Object cls = class_of(ctx);
   const Object backward = Object::check(PyObject_GetAttr(cls.get(), backward_name));
+  if (is_set(cls.get(), boxed_name)) {
+    // All in one list, which alone holds them: backward frees a gradient by taking it out.
+    Object box = Object::check(PyList_New(Py_ssize_t(output_count())));
+    for (std::uint32_t i = 0; i < output_count(); ++i) {
+      in[i] = Tensor();
+      PyList_SET_ITEM(box.get(), Py_ssize_t(i), args[i + 1].release());
+    }
+    args.resize(1);
+    plain.resize(2);
+    plain[1] = box.release();
+    args.push_back(Object::steal(plain[1]));
+  } else {
+    for (std::size_t i = 1; i < args.size(); ++i) plain[i] = args[i].get();
+  }
+  plain[0] = ctx;
   Object result = Object::check(PyObject_Vectorcall(backward.get(), plain.data(), plain.size(), nullptr));
   if (!PyTuple_Check(result.get())) {
     if (PyList_Check(result.get()))
@@ -379,18 +405,38 @@ PyObject* get_saved(PyObject* o, void*) {
       return given != nullptr && given != Py_None ? Py_NewRef(given) : PyTuple_New(0);
     }
     FunctionNode* n = node_of(o, "saved_tensors");
+    if (n->given_away) {
+      fail_runtime(
+          "saved_tensors can only be accessed once when clear_saved_tensors_on_access=True is set on the "
+          "autograd.Function. Either access saved_tensors only once, or set clear_saved_tensors_on_access=False.");
+    }
     Object tuple = Object::check(PyTuple_New(Py_ssize_t(n->n_saved)));
     for (std::size_t i = 0; i < n->n_saved; ++i) {
       Tensor t = n->saved[i].unpack(n, true);
       PyTuple_SET_ITEM(tuple.get(), Py_ssize_t(i), t.defined() ? t.release() : Py_NewRef(Py_None));
     }
     // What was None stays None; what was freed is told from it by the node itself.
+    if (is_set(class_of(o).get(), clear_name)) n->drop_saved();
     return tuple.release();
   });
 }
+PyObject* get_saved_by_old_name(PyObject* o, void*) {
+  if (PyErr_WarnEx(PyExc_DeprecationWarning, "'saved_variables' is deprecated; use 'saved_tensors'", 1) < 0)
+    return nullptr;
+  return get_saved(o, nullptr);
+}
+PyObject* clear_saved(PyObject* o, PyObject*) {
+  return guarded([&]() -> PyObject* {
+    if (is_set(class_of(o).get(), clear_name)) node_of(o, "maybe_clear_saved_tensors")->drop_saved();
+    Py_RETURN_NONE;
+  });
+}
+PyMethodDef function_methods[] = {{"maybe_clear_saved_tensors", clear_saved, METH_NOARGS,
+                                   "Drops what is saved if the class has clear_saved_tensors_on_access."},
+                                  {}};
 PyGetSetDef function_getset[] = {{"saved_tensors", get_saved, nullptr,
                                   "The tensors given to save_for_backward(), checked for changes in place.", nullptr},
-                                 {"saved_variables", get_saved, nullptr, "The old name of saved_tensors.", nullptr},
+                                 {"saved_variables", get_saved_by_old_name, nullptr, "The old name of saved_tensors.", nullptr},
                                  {}};
 PyMemberDef function_members[] = {
     {"needs_input_grad", T_OBJECT, offsetof(FunctionObject, needs_input_grad), 0,
@@ -413,6 +459,7 @@ PyType_Slot function_slots[] = {{Py_tp_setattro, reinterpret_cast<void*>(functio
                                 {Py_tp_dealloc, reinterpret_cast<void*>(function_dealloc)},
                                 {Py_tp_free, reinterpret_cast<void*>(PyObject_GC_Del)},
                                 {Py_tp_repr, reinterpret_cast<void*>(function_repr)},
+                                {Py_tp_methods, function_methods},
                                 {Py_tp_getset, function_getset},
                                 {Py_tp_members, function_members},
                                 {}};
@@ -449,6 +496,8 @@ PyMethodDef function_functions[] = {
 void init_function_type(PyObject* module) {
   forward_name = PyUnicode_InternFromString("forward");
   backward_name = PyUnicode_InternFromString("_backward");
+  boxed_name = PyUnicode_InternFromString("boxed_grads_call");
+  clear_name = PyUnicode_InternFromString("clear_saved_tensors_on_access");
   setup_name = PyUnicode_InternFromString("setup_context");
   own_setup_name = PyUnicode_InternFromString("_has_setup");
   node_name_name = PyUnicode_InternFromString("_node_name");

@@ -118,7 +118,7 @@ void mode_dealloc(PyObject* o) {
 PyMethodDef mode_methods[] = {
     {"__enter__", mode_enter, METH_NOARGS, nullptr},
     {"__exit__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(mode_exit)), METH_FASTCALL, nullptr},
-    {"clone", mode_clone, METH_NOARGS, "Another one like this, for the next use."},
+    {"clone", mode_clone, METH_NOARGS, "clone($self, /)\n--\n\nAnother one like this, for the next use."},
     {}};
 
 void add_mode(PyObject* module, const char* name, newfunc create, const char* doc) {

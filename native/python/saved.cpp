@@ -317,6 +317,11 @@ PyObject* set_anomaly(PyObject*, PyObject* args) {
   modes.check_nan = check != 0;
   Py_RETURN_NONE;
 }
+/// _set_grad_layout(on): do gradients of leaves get the leaf's layout? Gives what held before.
+PyObject* set_grad_layout(PyObject*, PyObject* on) {
+  const int value = PyObject_IsTrue(on);
+  return value < 0 ? nullptr : PyBool_FromLong(std::exchange(modes.grad_layout, value != 0));
+}
 PyObject* get_anomaly(PyObject*, PyObject*) { return Py_BuildValue("(ii)", int(modes.anomaly), int(modes.check_nan)); }
 
 // --- the running pass, edges, versions
@@ -414,6 +419,7 @@ PyMethodDef functions[] = {
     {"_set_before_inplace", set_before_inplace, METH_O, "Calls callback(tensor) before a change in place."},
     {"_set_anomaly", set_anomaly, METH_VARARGS, "_set_anomaly(on, check_nan)"},
     {"_get_anomaly", get_anomaly, METH_NOARGS, "(on, check_nan)"},
+    {"_set_grad_layout", set_grad_layout, METH_O, "Do gradients of leaves get the leaf's layout? Gives what held before."},
     {"_current_backward", current_backward_op, METH_NOARGS, "The number of the backward pass that runs; 0 if none."},
     {"_will_execute", will_execute_op, METH_O, "Will the backward pass that runs come to this node?"},
     {"_backward_has_inputs", has_inputs_op, METH_NOARGS, "Do inputs limit the backward pass that runs?"},
@@ -429,6 +435,44 @@ PyMethodDef functions[] = {
 // --- attributes of nodes
 // ------------------------------------------------------------------------------------------------
 
+namespace {
+
+/// Looks for the value of one name, as a Python object.
+struct FindValue final : ValueVisitor {
+  const char* wanted;
+  Object found;
+
+  explicit FindValue(const char* name) : wanted(name) {}
+  bool is_wanted(const char* name) const { return !found && std::strcmp(name, wanted) == 0; }
+  void flag(const char* name, bool v) override {
+    if (is_wanted(name)) found = Object::check(PyBool_FromLong(v));
+  }
+  void number(const char* name, const Scalar& v) override {
+    if (is_wanted(name)) found = Object::check(wrap_scalar(v));
+  }
+  void list(const char* name, Dims v) override {
+    if (!is_wanted(name)) return;
+    found = Object::check(PyTuple_New(Py_ssize_t(v.size())));
+    for (std::size_t i = 0; i < v.size(); ++i)
+      PyTuple_SET_ITEM(found.get(), Py_ssize_t(i), Object::check(PyLong_FromLongLong(v[i])).release());
+  }
+  void word(const char* name, const char* v) override {
+    if (is_wanted(name)) found = Object::check(PyUnicode_FromString(v));
+  }
+  void nothing(const char* name) override {
+    if (is_wanted(name)) found = Object::borrow(Py_None);
+  }
+};
+
+/// The value of that name which is no tensor; null (without an error) where there is none.
+PyObject* saved_value(const Node* node, const char* name) {
+  FindValue find(name);
+  node->show(find);
+  return find.found.release();
+}
+
+}  // namespace
+
 PyObject* saved_attribute(Node* node, const char* name) {
   const bool raw = std::strncmp(name, "_raw_saved_", 11) == 0;
   struct Find : SavedVisitor {
@@ -442,7 +486,7 @@ PyObject* saved_attribute(Node* node, const char* name) {
   } find;
   find.wanted = name + (raw ? 11 : 7);
   node->visit(find);
-  if (find.found.empty()) return nullptr;
+  if (find.found.empty()) return raw ? nullptr : saved_value(node, find.wanted);
   const auto value = [&](std::pair<int, SavedTensor*> at) {
     if (raw) return make_raw(node, at.first);
     const Tensor t = at.second->unpack(node, true);
@@ -456,16 +500,24 @@ PyObject* saved_attribute(Node* node, const char* name) {
   return tuple.release();
 }
 PyObject* saved_names(Node* node) {
-  struct List : SavedVisitor {
+  struct List final : SavedVisitor, ValueVisitor {
     Object names = Object::check(PyList_New(0));
-    void tensor(const char* n, SavedTensor&) override {
-      for (const char* prefix : {"_saved_", "_raw_saved_"}) {
-        Object name = Object::check(PyUnicode_FromFormat("%s%s", prefix, n));
-        if (PyList_Append(names.get(), name.get()) < 0) throw PythonError();
-      }
+    void add(const char* prefix, const char* n) {
+      Object name = Object::check(PyUnicode_FromFormat("%s%s", prefix, n));
+      if (PyList_Append(names.get(), name.get()) < 0) throw PythonError();
     }
+    void tensor(const char* n, SavedTensor&) override {
+      add("_saved_", n);
+      add("_raw_saved_", n);
+    }
+    void flag(const char* n, bool) override { add("_saved_", n); }
+    void number(const char* n, const Scalar&) override { add("_saved_", n); }
+    void list(const char* n, Dims) override { add("_saved_", n); }
+    void word(const char* n, const char*) override { add("_saved_", n); }
+    void nothing(const char* n) override { add("_saved_", n); }
   } list;
   node->visit(list);
+  node->show(list);
   return list.names.release();
 }
 

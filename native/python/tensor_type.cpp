@@ -637,6 +637,17 @@ int set_part(PyObject* o, PyObject* value, bool imaginary) {
 int set_real(PyObject* o, PyObject* value, void*) { return set_part(o, value, false); }
 int set_imag(PyObject* o, PyObject* value, void*) { return set_part(o, value, true); }
 
+PyObject* get_hooks(PyObject* o, void*) {
+  return guarded([&]() -> PyObject* {
+    const Tensor t = Tensor::borrow(o);
+    PyObject* hooks = nullptr;
+    if (Node* fn = grad_fn(t); fn == nullptr)
+      hooks = t->extra == nullptr ? nullptr : t->extra->hooks;
+    else if (fn->extra() != nullptr)
+      hooks = tensor_hook_slot(fn, t->output_nr);
+    return Py_NewRef(hooks == nullptr ? Py_None : hooks);
+  });
+}
 PyGetSetDef getset[] = {
     {"shape", get_shape, nullptr, "The sizes, as a Size.", nullptr},
     {"dtype", get_dtype, nullptr, "The element type.", nullptr},
@@ -649,6 +660,7 @@ PyGetSetDef getset[] = {
     {"grad_fn", get_grad_fn, nullptr, "The node that made the tensor, or None.", nullptr},
     {"is_leaf", get_is_leaf, nullptr, "Was it made by the user rather than by recorded operations?", nullptr},
     {"retains_grad", get_retains_grad, nullptr, "Was retain_grad() called on this non-leaf?", nullptr},
+    {"_backward_hooks", get_hooks, nullptr, "The dictionary of the tensor's hooks by their handles' ids, or None.", nullptr},
     {"_version", get_version, nullptr, "How often the memory was changed in place.", nullptr},
     {"_base", get_base, nullptr, "The tensor of which this is a view, or None.", nullptr},
     {"output_nr", get_output_nr, nullptr, "Which output of grad_fn this is.", nullptr},

@@ -124,6 +124,7 @@ _rewatch: Any
 _saved: Any
 _set_anomaly: Any
 _set_before_inplace: Any
+_set_grad_layout: Any
 _set_parameter_type: Any
 _top_saved_hooks: Any
 _watch: Any

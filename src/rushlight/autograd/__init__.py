@@ -10,7 +10,7 @@ from .._core import Tensor, enable_grad, inference_mode, no_grad, set_grad_enabl
 from .._missing import missing
 from . import function as function
 from .function import Function, NestedIOFunction
-from .grad_mode import set_multithreading_enabled
+from .grad_mode import enforce_grad_layout_policy, set_multithreading_enabled
 
 if TYPE_CHECKING:
     from . import anomaly_mode as anomaly_mode
@@ -32,6 +32,7 @@ __all__ = [
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "enforce_grad_layout_policy",
     "forward_ad",
     "grad",
     "grad_mode",
@@ -221,7 +222,7 @@ _LAZY = {
     "gradcheck": "gradcheck",
     "gradgradcheck": "gradcheck",
 }
-_SUBMODULES = ("anomaly_mode", "forward_ad", "functional", "graph", "profiler", "variable")
+_SUBMODULES = ("anomaly_mode", "forward_ad", "functional", "graph", "profiler", "profiler_util", "variable")
 
 
 def __getattr__(name: str) -> Any:

@@ -25,7 +25,7 @@ class FunctionCtx:
     dirty_tensors: Any
     non_differentiable: Any
     materialize_grads: bool
-    saved_for_forward: Any
+    saved_for_forward: Any = None
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keeps inputs or outputs of forward (or None) for `ctx.saved_tensors` in backward.
@@ -55,6 +55,17 @@ class FunctionCtx:
         """Whether backward gets zeros (the default) or None where an output's gradient did not come."""
         self.materialize_grads = value
 
+    def mark_shared_storage(self, *pairs: Any) -> None:
+        """Does nothing: tensors that share memory are known to. The name is PyTorch's of old."""
+        import warnings
+
+        warnings.warn(
+            "`mark_shared_storage` is deprecated. Tensors with shared storages are automatically tracked. Note that calls to "
+            "`set_()` are not tracked",
+            FutureWarning,
+            stacklevel=2,
+        )
+
 
 class BackwardCFunction(_core._FunctionBase, FunctionCtx):  # type: ignore[misc]
     """The context of a Function, which is also its node in the graph: ``y.grad_fn``."""
@@ -63,6 +74,12 @@ class BackwardCFunction(_core._FunctionBase, FunctionCtx):  # type: ignore[misc]
 
     def apply(self, *args: Any) -> Any:
         """Runs the backward (or vjp) of the Function on these gradients."""
+        if self._forward_cls.boxed_grads_call:
+            args = (list(args),)  # nothing else holds the gradients then
+        return self._forward_cls._backward(self, *args)
+
+    def apply_boxed(self, *args: Any) -> Any:
+        """The same for a Function with `boxed_grads_call`: its backward gets one list of the gradients."""
         return self._forward_cls._backward(self, *args)
 
     def apply_jvp(self, *args: Any) -> Any:
@@ -123,13 +140,17 @@ def _two_backwards(name: str) -> Any:
     return refuse
 
 
-class Function(metaclass=FunctionMeta):
+class Function(FunctionCtx, metaclass=FunctionMeta):
     """Base of operators whose derivative is written by hand.
 
     A subclass defines static methods: ``forward(ctx, *args)``, or ``forward(*args)`` and
     ``setup_context(ctx, inputs, output)``; and ``backward(ctx, *grad_outputs)``, which gives one gradient (or None) for
     each argument of forward. It is called as ``Cls.apply(*args)``. `jvp` is its forward-mode rule, `vmap` its batching
     rule.
+
+    Attributes of the class: `clear_saved_tensors_on_access` frees what was saved as soon as backward has read
+    ``ctx.saved_tensors``, which it can then do once; `boxed_grads_call` gives backward its gradients as one list, from
+    which it may take them out, so that they are freed while it runs.
     """
 
     _is_root = True
@@ -137,6 +158,8 @@ class Function(metaclass=FunctionMeta):
     _backward_cls: type
     _backward: Any
     generate_vmap_rule = False
+    clear_saved_tensors_on_access = False
+    boxed_grads_call = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         import warnings

@@ -24,10 +24,13 @@ __all__ = [
     "draw",
     "get_gradient_edge",
     "increment_version",
+    "region_activation_memory_budget",
     "register_multi_grad_hook",
     "save_on_cpu",
     "saved_memory",
     "saved_tensors_hooks",
+    "set_override_stale_capture_stream",
+    "set_warn_on_accumulate_grad_stream_mismatch",
 ]
 
 
@@ -145,6 +148,40 @@ def disable_saved_tensors_hooks(error_message: str) -> Iterator[None]:
         yield
     finally:
         _core._disable_saved_hooks(old)
+
+
+# --- what concerns compilers and devices ---------------------------------------------------------------------------------
+
+
+def region_activation_memory_budget(budget: float) -> Any:
+    """For compiled regions only, which there are none of: an error, as it is in PyTorch outside of them."""
+    if not 0 <= budget <= 1:
+        raise ValueError(f"torch.autograd.graph.region_activation_memory_budget: must be in [0, 1], got {budget}")
+    return _outside_of_compiled_regions()
+
+
+@contextmanager
+def _outside_of_compiled_regions() -> Iterator[None]:
+    raise RuntimeError(
+        "torch.autograd.graph.region_activation_memory_budget can only be used inside a torch.compile region; it has no "
+        "effect in eager mode."
+    )
+    yield
+
+
+def _check_switch(enabled: Any) -> None:
+    if not isinstance(enabled, bool):
+        raise RuntimeError(f"enabled must be a bool, but got {type(enabled).__name__}")  # noqa: TRY004
+
+
+def set_warn_on_accumulate_grad_stream_mismatch(enabled: bool) -> None:
+    """Of devices with streams, which there are none of: checked and without effect."""
+    _check_switch(enabled)
+
+
+def set_override_stale_capture_stream(enabled: bool) -> None:
+    """Of devices with streams, which there are none of: checked and without effect."""
+    _check_switch(enabled)
 
 
 # --- hooks on several gradients ---------------------------------------------------------------------------------------

@@ -9,13 +9,26 @@ from __future__ import annotations
 import functools
 import json
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from .. import _core
 from .._missing import missing
 
-__all__ = ["EventList", "FunctionEvent", "FunctionEventAvg", "kineto_available", "profile", "record_function"]
+__all__ = [
+    "EnforceUnique",
+    "EventList",
+    "FormattedTimesMixin",
+    "FunctionEvent",
+    "FunctionEventAvg",
+    "Interval",
+    "KinetoStepTracker",
+    "StringTable",
+    "kineto_available",
+    "profile",
+    "record_function",
+]
 
 
 def kineto_available() -> bool:
@@ -86,7 +99,67 @@ class Interval:
         return self.end - self.start
 
 
-class _Times:
+class StringTable(defaultdict[str, str]):
+    """Names by the names that they have in a trace; what is not in it stands for itself."""
+
+    def __missing__(self, key: str) -> str:
+        self[key] = key
+        return key
+
+
+class EnforceUnique:
+    """Raises where a key comes a second time."""
+
+    def __init__(self) -> None:
+        self.seen: set[tuple[Any, ...]] = set()
+
+    def see(self, *key: Any) -> None:
+        """Notes the key."""
+        if key in self.seen:
+            raise RuntimeError(f"duplicate key: {key}")
+        self.seen.add(key)
+
+
+class KinetoStepTracker:
+    """The step of a program in which several count steps, each under its name: the largest of their counts."""
+
+    _steps: dict[str, int] = {}  # noqa: RUF012
+    _current_step = 0
+
+    @classmethod
+    def init_step_count(cls, requester: str) -> None:
+        """A new count, which begins where the program is."""
+        cls._steps[requester] = cls._current_step
+
+    @classmethod
+    def erase_step_count(cls, requester: str) -> bool:
+        """Ends a count; says whether there was one."""
+        return cls._steps.pop(requester, None) is not None
+
+    @classmethod
+    def increment_step(cls, requester: str) -> int:
+        """Counts a step and gives the program's."""
+        if requester not in cls._steps:
+            cls.init_step_count(requester)
+        cls._steps[requester] += 1
+        new = max(cls._steps.values())
+        if new > cls._current_step + 1:
+            import warnings
+
+            warnings.warn(
+                f"Profiler step count has increased more than 1 - current_step = {cls._current_step} step dict =  {cls._steps}",
+                stacklevel=2,
+            )
+        cls._current_step = max(new, cls._current_step)
+        return cls._current_step
+
+    @classmethod
+    def current_step(cls) -> int:
+        """The program's step."""
+        return cls._current_step
+
+
+class FormattedTimesMixin:
     """What single events and averages share: times in microseconds, memory in bytes."""
 
     cpu_time_total: float
@@ -114,8 +187,20 @@ class _Times:
     def self_cpu_time_total_str(self) -> str:
         return _time(self.self_cpu_time_total)
 
+    @property
+    def device_time_str(self) -> str:
+        return _time(self.device_time)
 
-class FunctionEvent(_Times):
+    @property
+    def device_time_total_str(self) -> str:
+        return _time(self.device_time_total)
+
+    @property
+    def self_device_time_total_str(self) -> str:
+        return _time(self.self_device_time_total)
+
+
+class FunctionEvent(FormattedTimesMixin):
     """One call of an operator, one node of backward, or one block of `record_function`."""
 
     is_async = is_remote = is_legacy = False
@@ -168,7 +253,7 @@ class FunctionEvent(_Times):
         )
 
 
-class FunctionEventAvg(_Times):
+class FunctionEventAvg(FormattedTimesMixin):
     """All events of one name (and, where asked for, of the same shapes or line) together."""
 
     is_async = is_remote = is_legacy = False
@@ -256,20 +341,20 @@ class EventList(list[Any]):
         return total
 
     def key_averages(
-        self, group_by_input_shape: bool = False, group_by_stack_n: int = 0, group_by_overload_name: bool = False
+        self, group_by_input_shapes: bool = False, group_by_stack_n: int = 0, group_by_overload_name: bool = False
     ) -> EventList:
-        """One entry for each name; with `group_by_input_shape` for each name and shapes, with `group_by_stack_n` and line."""
+        """One entry for each name; with `group_by_input_shapes` for each name and shapes, with `group_by_stack_n` and line."""
         groups: dict[Any, FunctionEventAvg] = {}
         for event in self:
             key: tuple[Any, ...] = (event.key,)
-            if group_by_input_shape:
+            if group_by_input_shapes:
                 key += (str(event.input_shapes),)
             if group_by_stack_n > 0:
                 key += (tuple(event.stack[:group_by_stack_n]),)
             group = groups.get(key)
             if group is None:
                 group = groups[key] = FunctionEventAvg(event.key)
-                if group_by_input_shape:
+                if group_by_input_shapes:
                     group.input_shapes = event.input_shapes
                 if group_by_stack_n > 0:
                     group.stack = event.stack[:group_by_stack_n]
@@ -351,8 +436,12 @@ class EventList(list[Any]):
         result += [text(columns), rule, *map(text, lines), rule, f"Self CPU time total: {unit(whole)}", ""]
         return "\n".join(result)
 
-    def export_chrome_trace(self, path: str) -> None:
-        """Writes the events as JSON for chrome://tracing or Perfetto."""
+    def supported_export_stacks_metrics(self) -> list[str]:
+        """What `export_stacks` may write."""
+        return ["self_cpu_time_total", "self_cuda_time_total"]
+
+    def export_chrome_trace(self, path: str, metadata: dict[str, Any] | None = None) -> None:
+        """Writes the events as JSON for chrome://tracing or Perfetto; `metadata` beside them."""
         process = os.getpid()
         events: list[dict[str, Any]] = []
         for e in self:
@@ -375,10 +464,12 @@ class EventList(list[Any]):
                 }
             )
         with open(path, "w", encoding="utf-8") as file:
-            json.dump({"schemaVersion": 1, "displayTimeUnit": "ms", "traceEvents": events}, file)
+            json.dump({**(metadata or {}), "schemaVersion": 1, "displayTimeUnit": "ms", "traceEvents": events}, file)
 
-    def export_stacks(self, path: str, metric: str = "self_cpu_time_total") -> None:
+    def export_stacks(self, path: str, metric: str) -> None:
         """Writes one line for each event, its source and its time in microseconds, for flame graphs."""
+        if metric not in self.supported_export_stacks_metrics():
+            raise ValueError(f"metric should be one of: {self.supported_export_stacks_metrics()}")
         with open(path, "w", encoding="utf-8") as file:
             for e in self:
                 chain, at = [e.name.replace(" ", "_")], e.cpu_parent
@@ -411,6 +502,8 @@ class profile:
     are PyTorch's, for devices that there are none of.
     """
 
+    function_events: EventList | None = None
+
     def __init__(
         self,
         enabled: bool = True,
@@ -438,7 +531,6 @@ class profile:
         self.profile_memory = profile_memory
         self.with_stack = with_stack
         self.entered = False
-        self.function_events: EventList | None = None
 
     def __enter__(self) -> profile:
         if not self.enabled:
@@ -469,17 +561,38 @@ class profile:
     def __str__(self) -> str:
         return "<unfinished torch.autograd.profile>" if self.function_events is None else str(self.function_events)
 
-    def table(self, *args: Any, **kwargs: Any) -> str:
-        return self._finished().table(*args, **kwargs)
+    def table(
+        self,
+        sort_by: str | None = None,
+        row_limit: int = 100,
+        max_src_column_width: int = 75,
+        max_name_column_width: int = 55,
+        max_shapes_column_width: int = 80,
+        header: str | None = None,
+        top_level_events_only: bool = False,
+    ) -> str:
+        return self._finished().table(
+            sort_by,
+            row_limit,
+            max_src_column_width,
+            max_name_column_width,
+            max_shapes_column_width,
+            header,
+            top_level_events_only,
+        )
 
-    def key_averages(self, *args: Any, **kwargs: Any) -> EventList:
-        return self._finished().key_averages(*args, **kwargs)
+    def key_averages(
+        self, group_by_input_shape: bool = False, group_by_stack_n: int = 0, group_by_overload_name: bool = False
+    ) -> EventList:
+        return self._finished().key_averages(group_by_input_shape, group_by_stack_n, group_by_overload_name)
 
     def total_average(self) -> FunctionEventAvg:
         return self._finished().total_average()
 
-    def export_chrome_trace(self, path: str) -> None:
-        self._finished().export_chrome_trace(path)
+    def export_chrome_trace(
+        self, path: str, metadata: dict[str, Any] | None = None, use_python_export: bool = False
+    ) -> None:
+        self._finished().export_chrome_trace(path, metadata)
 
     def export_stacks(self, path: str, metric: str = "self_cpu_time_total") -> None:
         self._finished().export_stacks(path, metric)

@@ -227,7 +227,7 @@ class profile:
         """One entry for each operator: see `EventList.key_averages`."""
         return self.profiler.key_averages(group_by_input_shape, group_by_stack_n)
 
-    def export_chrome_trace(self, path: str) -> None:
+    def export_chrome_trace(self, path: str, use_python_export: bool = False) -> None:
         """Writes the last trace as JSON; compressed if the name ends in .gz."""
         if not path.endswith(".gz"):
             self.profiler.export_chrome_trace(path)

@@ -28,6 +28,7 @@ __all__ = [
     "CheckpointFunction",
     "CheckpointPolicy",
     "DefaultDeviceType",
+    "GraphExecGroup",
     "SelectiveCheckpointContext",
     "check_backward_validity",
     "checkpoint",
@@ -173,14 +174,39 @@ def _shape_of(t: Tensor) -> dict[str, Any]:
     return {"shape": t.shape, "dtype": t.dtype, "device": t.device}
 
 
+class GraphExecGroup:
+    """Inside, backward passes share what is computed again: a checkpointed call runs again once at most.
+
+    The passes must run over separate parts of the graph, since each saved tensor is given out once. Only for
+    ``use_reentrant=False``.
+    """
+
+    def __enter__(self) -> GraphExecGroup:
+        if _running.group is not None:
+            raise RuntimeError(f"GraphExecGroup contexts cannot be nested. Already inside group {_running.group}")
+        _running.group, _running.group_run = self, next(_outside)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        _running.group = None
+
+    @classmethod
+    def _get_current_group(cls) -> GraphExecGroup | None:
+        return _running.group
+
+
 _DETERMINISM: dict[str, Callable[[Tensor], Any]] = {"default": _shape_of, "none": lambda _: None}
 
 
 class _Running(threading.local):
     """What `create_selective_checkpoint_contexts` must know of the run that is on in this thread.
 
-    frame: in forward, the call's frame; again: in the second run, what takes a saved tensor.
+    frame: in forward, the call's frame; again: in the second run, what takes a saved tensor. group: the GraphExecGroup that
+    is on, and the number under which its passes keep what was computed again.
     """
+
+    group: GraphExecGroup | None = None
+    group_run = 0
 
     frame: Any = None
     again: Any = None
@@ -219,7 +245,7 @@ class _Frame:
         return holder
 
     def unpack(self, holder: _Holder) -> Tensor:
-        run = _core._current_backward() or next(_outside)
+        run = _running.group_run if _running.group is not None else _core._current_backward() or next(_outside)
         if run not in self.done:
             self.done.add(run)
             self._run_again(run)

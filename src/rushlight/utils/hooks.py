@@ -6,7 +6,7 @@ import weakref
 from collections import OrderedDict
 from typing import Any
 
-__all__ = ["BackwardHook", "RemovableHandle"]
+__all__ = ["BackwardHook", "RemovableHandle", "unserializable_hook", "warn_if_has_hooks"]
 
 
 class _HookDict(OrderedDict):  # type: ignore[type-arg]
@@ -18,8 +18,8 @@ class RemovableHandle:
 
     next_id = 0
 
-    def __init__(self, hooks: Any, *, extra_dict: Any = None) -> None:
-        self.hooks_dict_ref = weakref.ref(hooks)
+    def __init__(self, hooks_dict: Any, *, extra_dict: Any = None) -> None:
+        self.hooks_dict_ref = weakref.ref(hooks_dict)
         extra = extra_dict if isinstance(extra_dict, list) else [] if extra_dict is None else [extra_dict]
         self.extra_dict_ref = tuple(weakref.ref(d) for d in extra)
         self.id = RemovableHandle.next_id
@@ -53,14 +53,33 @@ def add_hook(hooks: Any, hook: Any, *flags: Any, prepend: bool = False) -> Remov
     return handle
 
 
+def unserializable_hook(f: Any) -> Any:
+    """A decorator for hooks that are meant to be left out when their tensor is pickled: then there is no warning."""
+    f.__torch_unserializable__ = True
+    return f
+
+
+def warn_if_has_hooks(tensor: Any) -> None:
+    """Warns of each hook of a tensor that pickling leaves out."""
+    for hook in (tensor._backward_hooks or {}).values():
+        if not hasattr(hook, "__torch_unserializable__"):
+            import warnings
+
+            warnings.warn(
+                f"backward hook {hook!r} on tensor will not be serialized.  If this is expected, you can decorate the function "
+                "with @torch.utils.hooks.unserializable_hook to suppress this warning",
+                stacklevel=2,
+            )
+
+
 class BackwardHook:
     """Full backward hooks around one call of a module.
 
     Identities on its inputs and outputs see the gradients: the outputs' run the pre-hooks, the inputs' the hooks.
     """
 
-    def __init__(self, module: Any, hooks: Any, pre_hooks: Any) -> None:
-        self.module, self.hooks, self.pre_hooks = module, hooks, pre_hooks
+    def __init__(self, module: Any, user_hooks: Any, user_pre_hooks: Any) -> None:
+        self.module, self.hooks, self.pre_hooks = module, user_hooks, user_pre_hooks
         self.grad_outputs: Any = None
         self.inputs = 0
         self.has_input = False
@@ -74,16 +93,16 @@ class BackwardHook:
         self.has_input = True
         return self._through(args, at, self._input_grads)
 
-    def setup_output_hook(self, result: Any) -> Any:
+    def setup_output_hook(self, args: Any) -> Any:
         """The result, its tensors through an identity."""
-        single = not isinstance(result, tuple)
-        results = (result,) if single else result
+        single = not isinstance(args, tuple)
+        results = (args,) if single else args
         at = [i for i, a in enumerate(results) if _is_tracked(a)]
         if at:
             results = self._through(results, at, self._output_grads)
         if single:
             return results[0]
-        return type(result)(*results) if hasattr(result, "_fields") else results
+        return type(args)(*results) if hasattr(args, "_fields") else results
 
     def _through(self, values: Any, at: list[int], see: Any) -> Any:
         count = len(values)
