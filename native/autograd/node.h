@@ -229,7 +229,7 @@ struct Modes {
   bool torch_function = true;  // off inside a subclass's own handling
   bool anomaly = false;        // nodes remember the whole stack, and backward watches each of them
   bool check_nan = false;
-  bool grad_layout = true;  // gradients of leaves get the leaf's layout
+  bool grad_layout = true;             // gradients of leaves get the leaf's layout
   std::uint32_t run = 0;               // the backward pass that is freeing saved tensors: see note_backward
   SavedHooks* saved_hooks = nullptr;   // graph.saved_tensors_hooks, the innermost first
   PyObject* before_inplace = nullptr;  // called with a tensor that is about to change: None but inside

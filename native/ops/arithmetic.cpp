@@ -412,11 +412,11 @@ struct NumberNode : Node {
     show_rule(rule, v);
     // Where there is no operator with a number in PyTorch, it saves a tensor. Sums do not ask for it.
     if (own_name() == nullptr || rule == &kAdd || rule == &kSub || rule == &kRsub) return;
-    v.number(rule == &kPow && !number_first()                     ? "exponent"
-             : rule == &kClampMin                                 ? "min"
-             : rule == &kClampMax                                 ? "max"
-             : number_first()                                     ? "self"
-                                                                  : "other",
+    v.number(rule == &kPow && !number_first() ? "exponent"
+             : rule == &kClampMin             ? "min"
+             : rule == &kClampMax             ? "max"
+             : number_first()                 ? "self"
+                                              : "other",
              number);
   }
   void release_saved() override { free_saved(tensor); }

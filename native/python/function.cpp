@@ -22,7 +22,8 @@ struct FunctionObject {
   char materialize_grads;
 };
 PyTypeObject* function_type = nullptr;
-PyObject *forward_name, *backward_name, *boxed_name, *clear_name, *setup_name, *cls_name, *backward_cls_name, *own_setup_name, *node_name_name;
+PyObject *forward_name, *backward_name, *boxed_name, *clear_name, *setup_name, *cls_name, *backward_cls_name,
+    *own_setup_name, *node_name_name;
 
 FunctionObject* ctx_of(PyObject* o) { return reinterpret_cast<FunctionObject*>(o); }
 
@@ -434,10 +435,11 @@ PyObject* clear_saved(PyObject* o, PyObject*) {
 PyMethodDef function_methods[] = {{"maybe_clear_saved_tensors", clear_saved, METH_NOARGS,
                                    "Drops what is saved if the class has clear_saved_tensors_on_access."},
                                   {}};
-PyGetSetDef function_getset[] = {{"saved_tensors", get_saved, nullptr,
-                                  "The tensors given to save_for_backward(), checked for changes in place.", nullptr},
-                                 {"saved_variables", get_saved_by_old_name, nullptr, "The old name of saved_tensors.", nullptr},
-                                 {}};
+PyGetSetDef function_getset[] = {
+    {"saved_tensors", get_saved, nullptr, "The tensors given to save_for_backward(), checked for changes in place.",
+     nullptr},
+    {"saved_variables", get_saved_by_old_name, nullptr, "The old name of saved_tensors.", nullptr},
+    {}};
 PyMemberDef function_members[] = {
     {"needs_input_grad", T_OBJECT, offsetof(FunctionObject, needs_input_grad), 0,
      "For each argument of forward: will its gradient be used?"},
