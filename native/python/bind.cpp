@@ -1034,14 +1034,22 @@ const char* kind_name(Kind k) {
 vectorcallfunc plain_call(PyObject* op) {
   return reinterpret_cast<OpObject*>(op)->python != nullptr ? python_call : op_call;
 }
+bool is_random(PyObject* op) { return reinterpret_cast<OpObject*>(op)->def->kind == Kind::Random; }
+bool is_query(PyObject* op) { return reinterpret_cast<OpObject*>(op)->def->kind == Kind::Query; }
 bool is_composed(PyObject* op) { return reinterpret_cast<OpObject*>(op)->python != nullptr; }
 const char* operator_label(PyObject* op) { return reinterpret_cast<OpObject*>(op)->def->name; }
+/// Queries that a transform must see.
+bool looks_at_elements(const char* name) {
+  static constexpr const char* names[] = {"allclose",       "equal",       "nonzero",       "argwhere",
+                                          "requires_grad_", "retain_grad", "register_hook", "backward"};
+  return std::any_of(std::begin(names), std::end(names), [&](const char* n) { return std::strcmp(n, name) == 0; });
+}
 void watch_operators(vectorcallfunc call) {
   Py_ssize_t at = 0;
   PyObject *name, *o;
   while (PyDict_Next(op_table, &at, &name, &o)) {
     auto* op = reinterpret_cast<OpObject*>(o);
-    if (op->def->kind != Kind::Query) op->call = call != nullptr ? call : plain_call(o);
+    if (op->def->kind != Kind::Query || looks_at_elements(op->def->name)) op->call = call != nullptr ? call : plain_call(o);
   }
 }
 

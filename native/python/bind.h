@@ -171,6 +171,8 @@ vectorcallfunc plain_call(PyObject* op);
 const char* operator_label(PyObject* op);
 /// Is it written in Python, out of other operators?
 bool is_composed(PyObject* op);
+bool is_random(PyObject* op);
+bool is_query(PyObject* op);
 /// If some argument overrides `__torch_function__`: its result (a new reference), or null with an exception; else
 /// nullopt.
 std::optional<PyObject*> intercept(PyObject* func, PyObject* const* args, Py_ssize_t n, PyObject* kwnames);

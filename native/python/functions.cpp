@@ -1,5 +1,6 @@
 // Functions of the module that are no operators: modes, backward, dtypes, information; and the module itself.
 #include <cstring>
+#include <unordered_set>
 
 #include "autograd/engine.h"
 #include "autograd/hooks.h"
@@ -234,22 +235,34 @@ PyObject* run_accumulating(std::vector<Tensor> outputs, std::vector<Tensor> grad
 PyObject* tensor_backward(const OpDef&, Args& a) {
   return run_accumulating({a.tensor(0)}, tensor_list(a.v[1], "gradient"), a, 2, 3, 4);
 }
-PyObject* autograd_backward(const OpDef&, Args& a) {
+PyObject* autograd_backward(const OpDef& def, Args& a) {
+  if (dual_levels > 0) [[unlikely]] {
+    int level = -1;
+    for (int i : {0, 1, 4}) {
+      if (a.has(i)) level = std::max(level, dual_level_of(&a.v[i], 1, nullptr, true));
+    }
+    if (level >= 0) {
+      Object options = Object::check(PyTuple_New(5));
+      for (int k = 0; k < 5; ++k)
+        PyTuple_SET_ITEM(options.get(), k, Py_NewRef(a.v[k] != nullptr ? a.v[k] : k == 3 ? Py_False : Py_None));
+      return run_forward("run_backward", level, op_object(def.name), options.get());
+    }
+  }
   return run_accumulating(tensor_list(a.v[0], "tensors"), tensor_list(a.v[1], "grad_tensors"), a, 2, 3, 4);
 }
 PyObject* autograd_grad(const OpDef& def, Args& a) {
   if (dual_levels > 0) [[unlikely]] {
-    for (int i : {0, 2}) {
-      PyObject* one[] = {a.v[i]};
-      const int level = a.has(i) ? dual_level_of(one, 1, nullptr) : -1;
-      if (level < 0) continue;
+    int level = -1;
+    for (int i : {0, 1, 2}) {
+      if (a.has(i)) level = std::max(level, dual_level_of(&a.v[i], 1, nullptr));
+    }
+    if (level >= 0) {
       Object options = Object::check(PyTuple_New(7));
       for (int k = 0; k < 7; ++k) {
         PyObject* given = a.v[k] != nullptr ? a.v[k] : k == 4 || k == 6 ? Py_False : Py_None;
         PyTuple_SET_ITEM(options.get(), k, Py_NewRef(given));
       }
-      const int other = a.has(2) ? dual_level_of(&a.v[2], 1, nullptr) : -1;
-      return run_forward("run_grad", std::max(level, other), op_object(def.name), options.get());
+      return run_forward("run_grad", level, op_object(def.name), options.get());
     }
   }
   BackwardRequest r;
@@ -280,6 +293,37 @@ PyObject* autograd_grad(const OpDef& def, Args& a) {
     if (materialize) grads[i] = zeros_like(inputs[i]);
   }
   return pack(std::move(grads));
+}
+
+/// _reaches_others(outputs, inputs): does the history of `outputs` lead to a leaf that is none of `inputs`?
+PyObject* reaches_others_op(const OpDef&, Args& a) {
+  std::unordered_set<const Node*> seen;
+  std::vector<Node*> left;
+  for (const Tensor& t : tensor_list(a.v[1], "inputs")) {
+    if (Node* n = grad_fn(t)) seen.insert(n);
+  }
+  const auto look = [&](Node* n) {
+    if (n != nullptr && seen.insert(n).second) left.push_back(n);
+  };
+  std::unordered_set<const TensorObject*> own;
+  for (const Tensor& t : tensor_list(a.v[1], "inputs")) own.insert(t.get());
+  for (const Tensor& t : tensor_list(a.v[0], "outputs")) {
+    if (own.count(t.get()) != 0) continue;
+    if (Node* n = grad_fn(t))
+      look(n);
+    else if (t.requires_grad())
+      Py_RETURN_TRUE;
+  }
+  while (!left.empty()) {
+    Node* n = left.back();
+    left.pop_back();
+    if (n->is_accumulator()) {
+      if (own.count(static_cast<AccumulateGrad*>(n)->variable().get()) == 0) Py_RETURN_TRUE;
+      continue;
+    }
+    for (std::uint32_t i = 0; i < n->edge_count(); ++i) look(n->edges()[i].fn);
+  }
+  Py_RETURN_FALSE;
 }
 
 // --- dtypes and defaults
@@ -359,6 +403,8 @@ const OpDef ops[] = {
      "(any outputs, any inputs, any grad_outputs=None, bool? retain_graph=None, bool create_graph=False, bool? "
      "allow_unused=None, bool materialize_grads=False)",
      autograd_grad, kFunction, Kind::Query, "rushlight.autograd.grad"},
+    {"_reaches_others", "(any outputs, any inputs)", reaches_others_op, kFunction, Kind::Query,
+     "Does the history of the outputs lead to a leaf that is none of the inputs?"},
     {"promote_types", "(dtype type1, dtype type2)", promote_types_op, kFunction, Kind::Query,
      "The smallest dtype that holds both."},
     {"can_cast", "(dtype from_, dtype to)", can_cast_op, kFunction, Kind::Query,

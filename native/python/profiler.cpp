@@ -135,11 +135,14 @@ bool watched() { return watcher != nullptr && !watching; }
 
 /// Lets the rule of forward mode run the operator.
 PyObject* run_dual(int level, PyObject* op, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
-  static PyObject* run = nullptr;
-  if (run == nullptr) {
+  static PyObject* forward = nullptr;
+  static PyObject* const run_name = PyUnicode_InternFromString("run");
+  const Object handler = Object::borrow(level_handler(level));
+  if (!handler && forward == nullptr) {
     Object module = Object::check(PyImport_ImportModule("rushlight.autograd._forward"));
-    run = Object::check(PyObject_GetAttrString(module.get(), "run")).release();
+    forward = Object::check(PyObject_GetAttrString(module.get(), "run")).release();
   }
+  const Object run = handler ? Object::check(PyObject_GetAttr(handler.get(), run_name)) : Object::borrow(forward);
   Object positional = Object::check(PyTuple_New(n));
   // With a number on the left the method is the tensor's.
   const bool turned =
@@ -150,7 +153,8 @@ PyObject* run_dual(int level, PyObject* op, PyObject* const* args, Py_ssize_t n,
     if (PyDict_SetItem(keywords.get(), PyTuple_GET_ITEM(kwnames, i), args[n + i]) < 0) throw PythonError();
   }
   Object number = Object::check(PyLong_FromLong(level));
-  return PyObject_CallFunctionObjArgs(run, number.get(), op, positional.get(), keywords.get(), nullptr);
+  PyObject* const all[] = {nullptr, number.get(), op, positional.get(), keywords.get()};
+  return PyObject_Vectorcall(run.get(), all + 1, 4 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
 }
 
 bool given_out(PyObject* kwnames) {
@@ -165,9 +169,10 @@ PyObject* timed_call(PyObject* self, PyObject* const* args, std::size_t nargsf, 
   try {
     if (watched()) return run_watched(self, args, PyVectorcall_NARGS(nargsf), kwnames);
     // What is composed of others leaves it to them, but for the out= that it is not to write to.
-    const int level = is_composed(self) && (kwnames == nullptr || !given_out(kwnames))
-                          ? -1
-                          : dual_level_of(args, PyVectorcall_NARGS(nargsf), kwnames);
+    int level = is_composed(self) && (kwnames == nullptr || !given_out(kwnames))
+                    ? -1
+                    : dual_level_of(args, PyVectorcall_NARGS(nargsf), kwnames, is_query(self));
+    if (dual_levels > 0 && is_random(self)) level = std::max(level, open_batch_level());
     if (level >= 0) [[unlikely]]
       return run_dual(level, self, args, PyVectorcall_NARGS(nargsf), kwnames);
     ProfileSpan span(cat("aten::", operator_label(self)), args, PyVectorcall_NARGS(nargsf));
@@ -197,7 +202,11 @@ struct Exchanged<R (*)(A...)> {
     static inline const char* name = nullptr;
     static inline const std::vector<PyWrapperDescrObject*>* methods = nullptr;
     /// What a rule of forward mode is asked for: the operator, or with a number on the left the reflected method.
-    static PyObject* operation(PyObject* const* all) {
+    static PyObject* operation(PyObject* const* all, A... a) {
+      if constexpr (place == kCompare) {
+        static constexpr const char* comparisons[] = {"lt", "le", "eq", "ne", "gt", "ge"};
+        return op_object(comparisons[std::get<2>(std::make_tuple(a...))]);
+      }
       if (place == kGetItem) return op_object("__getitem__");
       if (place == kSetItem) return op_object("__setitem__");
       if (is_tensor(all[0])) return op_object(name);
@@ -215,11 +224,11 @@ struct Exchanged<R (*)(A...)> {
               return run_watched(op, all, std::min<Py_ssize_t>(2, Py_ssize_t(sizeof...(A))), nullptr);
           }
         }
-        if constexpr (place != kCompare) {
+        {
           if (const int level = dual_level_of(all, std::min<Py_ssize_t>(3, Py_ssize_t(sizeof...(A))), nullptr);
               level >= 0) [[unlikely]] {
             constexpr int count = place == kSetItem ? 3 : std::min(2, int(sizeof...(A)));
-            PyObject* result = run_dual(level, operation(all), all, count, nullptr);
+            PyObject* result = run_dual(level, operation(all, a...), all, count, nullptr);
             if constexpr (std::is_same_v<R, PyObject*>) return result;
             Py_XDECREF(result);
             return R(result != nullptr ? 0 : -1);
@@ -300,6 +309,11 @@ void exchange_slots(bool on) {
   exchange<20>(n.nb_inplace_power, "pow_", on);
   exchange<24>(n.nb_inplace_remainder, "remainder_", on);
   exchange<25>(n.nb_inplace_floor_divide, "floor_divide_", on);
+  exchange<26>(n.nb_inplace_and, "bitwise_and_", on);
+  exchange<27>(n.nb_inplace_or, "bitwise_or_", on);
+  exchange<28>(n.nb_inplace_xor, "bitwise_xor_", on);
+  exchange<29>(n.nb_inplace_lshift, "bitwise_left_shift_", on);
+  exchange<30>(n.nb_inplace_rshift, "bitwise_right_shift_", on);
   exchange<kCompare>(tensor_type->tp_richcompare, "compare", on);
   exchange<kGetItem>(tensor_type->tp_as_mapping->mp_subscript, "index", on);
   exchange<kSetItem>(tensor_type->tp_as_mapping->mp_ass_subscript, "index_put_", on);
@@ -394,10 +408,12 @@ PyObject* rewatch(PyObject*, PyObject* on) {
   if (value < 0) return nullptr;
   return PyBool_FromLong(!std::exchange(watching, value == 0));
 }
-/// _dual_open(): opens a level of forward mode and gives its number.
-PyObject* dual_open(PyObject*, PyObject*) {
+/// _dual_open(handler=None): opens a level of forward mode, or one that `handler` serves, and gives its number.
+PyObject* dual_open(PyObject*, PyObject* args) {
+  PyObject* handler = nullptr;
+  if (!PyArg_ParseTuple(args, "|O", &handler)) return nullptr;
   use_exchanged(true);
-  return PyLong_FromLong(open_dual_level());
+  return PyLong_FromLong(open_dual_level(handler == Py_None ? nullptr : handler));
 }
 PyObject* dual_close(PyObject*, PyObject*) {
   if (dual_levels > 0) {
@@ -434,6 +450,32 @@ PyObject* dual_set(PyObject*, PyObject* args) {
     Py_RETURN_NONE;
   });
 }
+/// _dual_count(): the number of levels that this thread sees.
+PyObject* dual_count(PyObject*, PyObject*) { return PyLong_FromLong(std::max(0, std::min(dual_limit, dual_levels))); }
+PyObject* level_handler_py(PyObject*, PyObject* o) {
+  const long n = PyLong_AsLong(o);
+  if (n == -1 && PyErr_Occurred()) return nullptr;
+  PyObject* handler = n >= 0 && n < dual_levels ? level_handler(int(n)) : nullptr;
+  return Py_NewRef(handler != nullptr ? handler : Py_None);
+}
+/// _batch_level(tensor): the highest level of vmap in which it is batched, or -1.
+PyObject* batch_level_py(PyObject*, PyObject* o) {
+  return PyLong_FromLong(is_tensor(o) ? batch_level(reinterpret_cast<TensorObject*>(o)) : -1);
+}
+/// _batch_wrap(all, level): the batched tensor of the samples all[0], all[1], ... See NOTE [Batched].
+PyObject* batch_wrap(PyObject*, PyObject* args) {
+  PyObject* o;
+  int level;
+  if (!PyArg_ParseTuple(args, "O!i", tensor_type, &o, &level)) return nullptr;
+  return guarded([&]() -> PyObject* {
+    const Tensor all = Tensor::borrow(o);
+    const Dims sizes(all.sizes().begin() + 1, all.ndim() - 1), strides(all.strides().begin() + 1, all.ndim() - 1);
+    // Without samples there is no memory for one to lie in.
+    Tensor one = all.size(0) == 0 ? full(sizes, Scalar(0), all.dtype()) : alias(all, sizes, strides, all->offset);
+    set_tangent(one, level, all);
+    return one.release();
+  });
+}
 PyObject* is_profiling(PyObject*, PyObject*) { return PyBool_FromLong(profiling); }
 
 PyMethodDef functions[] = {{"_profile_start", start, METH_VARARGS, "_profile_start(record_shapes)"},
@@ -442,7 +484,11 @@ PyMethodDef functions[] = {{"_profile_start", start, METH_VARARGS, "_profile_sta
                            {"_profile_leave", leave, METH_O, "Ends it."},
                            {"_is_profiling", is_profiling, METH_NOARGS, "Does a profile run?"},
                            {"_watch", watch, METH_O, "_watch(callable): callable(op, args, kwargs) runs operators."},
-                           {"_dual_open", dual_open, METH_NOARGS, "Opens a level of forward mode: its number."},
+                           {"_dual_open", dual_open, METH_VARARGS, "_dual_open(handler=None): opens a level; its number."},
+                           {"_dual_count", dual_count, METH_NOARGS, "How many levels this thread sees."},
+                           {"_level_handler", level_handler_py, METH_O, "What serves a level; None: forward mode."},
+                           {"_batch_level", batch_level_py, METH_O, "The highest level of vmap of a tensor; -1."},
+                           {"_batch_wrap", batch_wrap, METH_VARARGS, "_batch_wrap(all, level): the batched tensor."},
                            {"_dual_close", dual_close, METH_NOARGS, "Closes the innermost level of forward mode."},
                            {"_dual_limit", dual_limited, METH_O, "_dual_limit(n): this thread sees levels below n."},
                            {"_dual_level", dual_level_py, METH_O, "The highest level with a tangent of a tensor; -1."},
@@ -453,12 +499,14 @@ PyMethodDef functions[] = {{"_profile_start", start, METH_VARARGS, "_profile_sta
 
 }  // namespace
 
-int dual_level_of(PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+int dual_level_of(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, bool batched) {
   int found = -1;
   if (dual_levels == 0 || dual_limit <= 0) return found;
   const Py_ssize_t total = n + (kwnames != nullptr ? PyTuple_GET_SIZE(kwnames) : 0);
   const auto look = [&](PyObject* o) {
-    if (o != nullptr && is_tensor(o)) found = std::max(found, dual_level(reinterpret_cast<TensorObject*>(o)));
+    if (o == nullptr || !is_tensor(o)) return;
+    auto* t = reinterpret_cast<TensorObject*>(o);
+    found = std::max(found, batched ? batch_level(t) : dual_level(t));
   };
   for (Py_ssize_t i = 0; i < total; ++i) {
     look(args[i]);
@@ -469,8 +517,27 @@ int dual_level_of(PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
 }
 
 PyObject* run_forward(const char* what, int level, PyObject* a, PyObject* b) {
+  if (const Object handler = Object::borrow(level_handler(level)))
+    return PyObject_CallMethod(handler.get(), what, "iOO", level, a, b);
   Object module = Object::check(PyImport_ImportModule("rushlight.autograd._forward"));
   return PyObject_CallMethod(module.get(), what, "iOO", level, a, b);
+}
+
+bool batched_attribute(PyObject* o, const char* what, PyObject* a, PyObject*& answer) {
+  const int level = batch_level(reinterpret_cast<TensorObject*>(o));
+  if (level < 0) return false;
+  Object name = Object::steal(PyUnicode_FromString(what));
+  Object both = a == nullptr ? name : Object::steal(PyTuple_Pack(2, name.get(), a));
+  answer = name && both ? run_forward(a == nullptr ? "run_attribute" : "set_attribute", level, o, both.get()) : nullptr;
+  return true;
+}
+
+bool refuse_batched(PyObject* o, const char* what) {
+  const int level = batch_level(reinterpret_cast<TensorObject*>(o));
+  if (level < 0) return false;
+  Object name = Object::check(PyUnicode_FromString(what));
+  Object::check(run_forward("refuse", level, o, name.get()));
+  return true;
 }
 
 void init_profiler(PyObject* module) {

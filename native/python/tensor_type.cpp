@@ -185,6 +185,8 @@ PyObject* invert_slot(PyObject* o) {
 
 /// The one element for a Python number; what has more or fewer raises as PyTorch does.
 Scalar only_element(PyObject* o, ErrorKind kind = ErrorKind::Runtime) {
+  if (dual_levels > 0) [[unlikely]]
+    refuse_batched(o, "item");
   const Tensor t = handle(o);
   if (t.numel() != 1) {
     if (kind == ErrorKind::Value) fail_value("only one element tensors can be converted to Python scalars");
@@ -203,6 +205,8 @@ int bool_slot(PyObject* o) {
         return nullptr;
       }
     }
+    if (dual_levels > 0) [[unlikely]]
+      refuse_batched(o, "bool");
     const Tensor t = handle(o);
     if (t.numel() > 1) fail_runtime("Boolean value of Tensor with more than one value is ambiguous");
     if (t.numel() == 0) fail_runtime("Boolean value of Tensor with no values is ambiguous");
@@ -337,6 +341,13 @@ int get_buffer(PyObject* o, Py_buffer* view, int flags) {
   TensorObject* t = raw(o);
   const char* format = buffer_format(t->dtype);
   view->obj = nullptr;
+  if (dual_levels > 0) [[unlikely]] {
+    if (guarded([&] {
+          refuse_batched(o, "numpy");
+          return Py_None;
+        }) == nullptr)
+      return -1;
+  }
   if (format == nullptr) {
     PyErr_SetString(PyExc_TypeError, "Got unsupported ScalarType BFloat16");
     return -1;
@@ -722,15 +733,28 @@ PyObject* list_of(const char* p, const std::int64_t* sizes, const std::int64_t* 
   return list.release();
 }
 PyObject* tolist(PyObject* o, PyObject*) {
-  return guarded(
-      [&] { return list_of(raw(o)->data(), raw(o)->sizes(), raw(o)->strides(), raw(o)->ndim, raw(o)->dtype); });
+  return guarded([&] {
+    if (dual_levels > 0) [[unlikely]]
+      refuse_batched(o, "tolist");
+    return list_of(raw(o)->data(), raw(o)->sizes(), raw(o)->strides(), raw(o)->ndim, raw(o)->dtype);
+  });
 }
 PyObject* item_method(PyObject* o, PyObject*) {
-  return guarded([&] { return wrap_scalar(item(handle(o))); });
+  return guarded([&] {
+    if (dual_levels > 0) [[unlikely]]
+      refuse_batched(o, "item");
+    return wrap_scalar(item(handle(o)));
+  });
 }
 PyObject* numel_method(PyObject* o, PyObject*) { return PyLong_FromLongLong(raw(o)->numel); }
 PyObject* dim_method(PyObject* o, PyObject*) { return PyLong_FromLong(raw(o)->ndim); }
-PyObject* data_ptr(PyObject* o, PyObject*) { return PyLong_FromVoidPtr(raw(o)->data()); }
+PyObject* data_ptr(PyObject* o, PyObject*) {
+  return guarded([&] {
+    if (dual_levels > 0) [[unlikely]]
+      refuse_batched(o, "data_ptr");
+    return PyLong_FromVoidPtr(raw(o)->data());
+  });
+}
 PyObject* storage_offset_method(PyObject* o, PyObject*) {
   return PyLong_FromLongLong(raw(o)->offset / itemsize(raw(o)->dtype));
 }
@@ -961,6 +985,7 @@ struct Attribute {
   getter get;
   setter set;
   const char* name;
+  bool of_all = false;                // vmap answers for all samples
   PyObject* bound_get = nullptr;  // Tensor.<name>.__get__ and __set__, made at the first question
   PyObject* bound_set = nullptr;
 };
@@ -972,6 +997,10 @@ PyObject* bound_of(Attribute* a, PyObject*& slot, const char* method) {
 }
 PyObject* get_asked(PyObject* o, void* closure) {
   auto* a = static_cast<Attribute*>(closure);
+  if (dual_levels > 0 && a->of_all) [[unlikely]] {
+    PyObject* answer = nullptr;
+    if (batched_attribute(o, a->name, nullptr, answer)) return answer;
+  }
   if (is_exact_tensor(o) || !takes_over(o)) [[likely]]
     return a->get(o, nullptr);
   return guarded([&]() -> PyObject* {
@@ -981,6 +1010,13 @@ PyObject* get_asked(PyObject* o, void* closure) {
 }
 int set_asked(PyObject* o, PyObject* value, void* closure) {
   auto* a = static_cast<Attribute*>(closure);
+  if (dual_levels > 0 && value != nullptr) [[unlikely]] {
+    PyObject* answer = nullptr;
+    if (batched_attribute(o, a->name, value, answer)) {
+      Py_XDECREF(answer);
+      return answer == nullptr ? -1 : 0;
+    }
+  }
   if (is_exact_tensor(o) || value == nullptr || !takes_over(o)) [[likely]]
     return a->set(o, value, nullptr);
   int result = -1;
@@ -996,13 +1032,19 @@ int set_asked(PyObject* o, PyObject* value, void* closure) {
   });
   return result;
 }
+/// What vmap answers for: a batched tensor's object knows the shape of a sample, and nothing of history.
+bool of_all(const char* name) {
+  static constexpr const char* names[] = {"data",    "grad",    "requires_grad", "grad_fn",
+                                          "is_leaf", "_version", "retains_grad"};
+  return std::any_of(std::begin(names), std::end(names), [&](const char* n) { return std::strcmp(n, name) == 0; });
+}
 /// Puts the question before all attributes of the table but __dict__.
 void ask_subclasses() {
   static std::vector<Attribute> attributes;
   attributes.reserve(std::size(getset));  // the closures point into it
   for (PyGetSetDef& d : getset) {
     if (d.name == nullptr || std::strcmp(d.name, "__dict__") == 0) continue;
-    attributes.push_back({d.get, d.set, d.name});
+    attributes.push_back({d.get, d.set, d.name, of_all(d.name)});
     d.closure = &attributes.back();
     if (d.get != nullptr) d.get = get_asked;
     if (d.set != nullptr) d.set = set_asked;

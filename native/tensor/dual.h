@@ -12,6 +12,11 @@ namespace rl {
 // arguments. What they find is served in Python (rushlight/autograd/_forward.py) by a rule for the highest level among
 // the arguments; while it runs this thread sees only the levels below, so that rules are written with operators on the
 // very same tensors and levels nest.
+//
+// NOTE [Batched]: vmap uses the same levels. A batched tensor is a plain tensor with the shape of one sample (a second
+// object on the memory of the first one); what its level keeps for it is the tensor of all samples, whose dimension 0
+// is the batch. Such a level has a handler, an object in rushlight.func, that is asked instead of _forward; it also
+// sees random operators without batched arguments, and whatever would read elements.
 
 /// How many levels are open.
 extern int dual_levels;
@@ -24,8 +29,14 @@ int dual_level(TensorObject* t);
 bool find_tangent(TensorObject* t, int level, Tensor& tangent);
 /// An undefined tangent says that there is none, though the base may have one.
 void set_tangent(const Tensor& t, int level, Tensor tangent);
-/// The new level's number.
-int open_dual_level();
+/// The new level's number. `handler`: what serves it; none for forward mode.
+int open_dual_level(PyObject* handler);
+/// What serves a level, null for forward mode. Borrowed.
+PyObject* level_handler(int level);
+/// The highest level of vmap that this thread sees in which `t`, or its base, is batched; -1: none.
+int batch_level(TensorObject* t);
+/// The highest level of vmap that this thread sees, which it has opened itself; -1: none.
+int open_batch_level();
 /// Closes the innermost level.
 void close_dual_level();
 

@@ -71,6 +71,7 @@ _SUBMODULES = (
     "compiler",
     "cuda",
     "fft",
+    "func",
     "jit",
     "linalg",
     "mps",

@@ -94,12 +94,15 @@ _apply_with_context: Any
 _assign: Any
 _attach_apply: Any
 _backward_has_inputs: Any
+_batch_level: Any
+_batch_wrap: Any
 _bump_version: Any
 _call_after_backward: Any
 _current_backward: Any
 _disable_saved_hooks: Any
 _disabled_torch_function_impl: Any
 _dual_close: Any
+_dual_count: Any
 _dual_get: Any
 _dual_level: Any
 _dual_limit: Any
@@ -110,6 +113,7 @@ _get_anomaly: Any
 _gradient_edge: Any
 _internal: Any
 _is_profiling: Any
+_level_handler: Any
 _module_slots: Any
 _module_subclass: Any
 _overloaded: Any
@@ -1189,6 +1193,8 @@ def _is_torch_function_enabled() -> _bool:
     """May subclasses take over calls?"""
 def _optim_step(kind: _int, params: Any, state: Any, names: Any, options: Any, flags: _int) -> _bool:
     """A step of an optimiser over a group; False, with nothing changed, where it takes operators."""
+def _reaches_others(outputs: Any, inputs: Any) -> Tensor:
+    """Does the history of the outputs lead to a leaf that is none of the inputs?"""
 def _standard_gamma(input: Tensor, generator: Generator | None = None) -> Tensor:
     """Gamma numbers of these shapes and of rate 1."""
 def _storage_span(input: Tensor) -> tuple[_int, _int]:

@@ -13,42 +13,9 @@ from typing import Any
 
 from .. import _core
 from .._core import Tensor
+from ._levels import _get, _limit, _set, _view_like, check_shape, own, stripped, tangent_of, tracked
 
-_limit = _core._dual_limit
-_get = _core._dual_get
-_set = _core._dual_set
 Rule = Callable[..., Any]
-
-
-def tangent_of(t: Any, level: int) -> Tensor | None:
-    """The tangent of `t` at a level; that of a view of a dual tensor is a view of its base's tangent."""
-    if not isinstance(t, Tensor):
-        return None
-    found = _get(t, level)
-    if found is False:
-        base = t._base
-        found = None if base is None else _get(base, level)
-        if not isinstance(found, Tensor):
-            return None
-        assert base is not None
-        found = _view_like(t, base, found)
-        _set(t, level, found)
-    return found
-
-
-def _view_like(view: Tensor, base: Tensor, tangent: Tensor) -> Tensor:
-    """The view of the base's tangent that `view` is of the base."""
-    if tangent.stride() != base.stride():
-        fresh = _core.empty_strided(base.shape, base.stride(), dtype=tangent.dtype)
-        tangent = fresh.copy_(tangent)
-    shape, strides, offset = tuple(view.shape), view.stride(), view.storage_offset()
-    if base.is_complex() and not view.is_complex():
-        base, tangent = _core.view_as_real(base), _core.view_as_real(tangent)
-    pairs = view.is_complex() and not base.is_complex()
-    if pairs:
-        shape, strides, offset = (*shape, 2), (*(2 * s for s in strides), 1), 2 * offset
-    part = tangent.as_strided(shape, strides, offset - base.storage_offset() + tangent.storage_offset())
-    return _core.view_as_complex(part) if pairs else part
 
 
 def _derivable(o: Any) -> bool:
@@ -163,15 +130,6 @@ def run_function(level: int, cls: Any, args: tuple[Any, ...]) -> Any:
         return out
     finally:
         _limit(was)
-
-
-def check_shape(t: Tensor, tangent: Tensor) -> None:
-    """A tangent has its tensor's sizes."""
-    if t.shape != tangent.shape:
-        raise RuntimeError(
-            "Trying to set a forward gradient that has a different size than that of the original Tensor, this is not "
-            f"supported. Tensor is of size {list(t.shape)} while the given forward gradient is of size {list(tangent.shape)}."
-        )
 
 
 def run_grad(level: int, func: Any, options: tuple[Any, ...]) -> Any:
@@ -303,16 +261,18 @@ def _pointwise(level: int, func: Any, args: tuple[Any, ...], kwargs: dict[str, A
     t = tangent_of(x, level)
     if t is None or not isinstance(x, Tensor) or any(_has(a, level) for a in (*args[1:], *kwargs.values())):
         return _by_double_backward(level, func, args, kwargs)
-    record = _core.is_grad_enabled() and (x.requires_grad or t.requires_grad)
+    record = _core.is_grad_enabled() and tracked([x, t])
     with _core.enable_grad():
-        own = x.view_as(x) if record and x.requires_grad else x.detach().requires_grad_()
-        made = func(own, *args[1:], **kwargs)
+        fresh = own(x) if record else own(stripped(x))
+        made = func(fresh, *args[1:], **kwargs)
         if not isinstance(made, Tensor) or made.dtype != x.dtype or made.dtype.is_complex or made.shape != x.shape:
             return _by_double_backward(level, func, args, kwargs)
         product = None
         if made.requires_grad:
-            (product,) = _core._autograd_grad(made, (own,), t, record, record, True)
-    out = func(*args, **kwargs) if record and x.requires_grad else made.detach()
+            (product,) = _core._autograd_grad(made, (fresh,), t, record, record, True)
+    out = func(*args, **kwargs) if record else stripped(made)
+    if product is not None and not record:
+        product = stripped(product)
     return _give(out, level, _core.zeros_like(out) if product is None else product)
 
 
@@ -337,19 +297,19 @@ def _by_double_backward(
         t = tangent_of(a, level)
         if t is None:
             return a
-        own = a.view_as(a) if record and a.requires_grad else a.detach().requires_grad_()
-        owns.append(own)
+        fresh = own(a) if record else own(stripped(a))
+        owns.append(fresh)
         tangents.append(t)
         duals.append(a)
-        return own
+        return fresh
 
     with _core.enable_grad():
         replaced = _map(args, collect)
         named = {k: _map(v, collect) for k, v in kwargs.items()}
         made = func(*replaced, **named)
-    record = record and any(t.requires_grad for t in (*duals, *tangents))
+    record = record and tracked([*duals, *tangents])
     # Drawn numbers must be the same: the results are those that were made here.
-    again = record and any(d.requires_grad for d in duals) and getattr(func, "kind", "Other") != "Random"
+    again = record and tracked(duals) and getattr(func, "kind", "Other") != "Random"
     with _core.enable_grad():
         ends = [o for o in _outputs(made) if _derivable(o) and o.requires_grad]
         if ends:
@@ -366,12 +326,14 @@ def _by_double_backward(
     if again:
         out = func(*args, **kwargs)
     elif _core.is_grad_enabled() and _any_tracked(args, kwargs):
-        out = made if record and any(d.requires_grad for d in duals) else func(*args, **kwargs)
+        out = made if record and tracked(duals) else func(*args, **kwargs)
     else:
         out = _detached(made)
     results = []
     for o, m in zip(_outputs(out), _outputs(made), strict=True):
         p = found.get(id(m))
+        if p is not None and not record:
+            p = stripped(p)
         results.append((_core.zeros_like(o) if p is None else p) if _derivable(o) else None)
     return _give(out, level, results)
 
@@ -391,7 +353,7 @@ def _any_tracked(args: Any, kwargs: dict[str, Any]) -> bool:
 
 def _detached(out: Any) -> Any:
     if isinstance(out, Tensor):
-        return out.detach()
+        return stripped(out)
     if isinstance(out, (tuple, list)):
         parts = [_detached(o) for o in out]
         return type(out)(parts)

@@ -12,7 +12,7 @@ from typing import Any
 from .. import _core
 from .._core import Tensor
 from .._modes import decorate
-from ._forward import check_shape, tangent_of
+from ._levels import check_shape, tangent_of
 
 __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual"]
 
@@ -41,7 +41,7 @@ def exit_dual_level(*, level: int | None = None) -> None:
             "Trying to exit a forward AD level that was not the last one that was created. This is not supported."
         )
     _core._dual_close()
-    _current_level = level - 1
+    _current_level = -1
 
 
 class dual_level:

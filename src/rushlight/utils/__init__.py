@@ -8,13 +8,14 @@ from .._missing import missing
 from . import hooks
 
 if TYPE_CHECKING:
+    from . import _pytree as _pytree
     from . import checkpoint, data, dlpack
 
 __all__ = ["checkpoint", "data", "dlpack", "hooks"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("checkpoint", "data", "dlpack"):  # import what is not needed at every start
+    if name in ("_pytree", "checkpoint", "data", "dlpack"):  # import what is not needed at every start
         import importlib
 
         return importlib.import_module(f"{__name__}.{name}")
