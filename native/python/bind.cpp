@@ -1049,7 +1049,8 @@ void watch_operators(vectorcallfunc call) {
   PyObject *name, *o;
   while (PyDict_Next(op_table, &at, &name, &o)) {
     auto* op = reinterpret_cast<OpObject*>(o);
-    if (op->def->kind != Kind::Query || looks_at_elements(op->def->name)) op->call = call != nullptr ? call : plain_call(o);
+    if (op->def->kind != Kind::Query || looks_at_elements(op->def->name))
+      op->call = call != nullptr ? call : plain_call(o);
   }
 }
 

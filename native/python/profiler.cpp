@@ -478,24 +478,25 @@ PyObject* batch_wrap(PyObject*, PyObject* args) {
 }
 PyObject* is_profiling(PyObject*, PyObject*) { return PyBool_FromLong(profiling); }
 
-PyMethodDef functions[] = {{"_profile_start", start, METH_VARARGS, "_profile_start(record_shapes)"},
-                           {"_profile_stop", stop, METH_NOARGS, "Ends the profile and gives its events."},
-                           {"_profile_enter", enter, METH_O, "Begins an event of the user's."},
-                           {"_profile_leave", leave, METH_O, "Ends it."},
-                           {"_is_profiling", is_profiling, METH_NOARGS, "Does a profile run?"},
-                           {"_watch", watch, METH_O, "_watch(callable): callable(op, args, kwargs) runs operators."},
-                           {"_dual_open", dual_open, METH_VARARGS, "_dual_open(handler=None): opens a level; its number."},
-                           {"_dual_count", dual_count, METH_NOARGS, "How many levels this thread sees."},
-                           {"_level_handler", level_handler_py, METH_O, "What serves a level; None: forward mode."},
-                           {"_batch_level", batch_level_py, METH_O, "The highest level of vmap of a tensor; -1."},
-                           {"_batch_wrap", batch_wrap, METH_VARARGS, "_batch_wrap(all, level): the batched tensor."},
-                           {"_dual_close", dual_close, METH_NOARGS, "Closes the innermost level of forward mode."},
-                           {"_dual_limit", dual_limited, METH_O, "_dual_limit(n): this thread sees levels below n."},
-                           {"_dual_level", dual_level_py, METH_O, "The highest level with a tangent of a tensor; -1."},
-                           {"_dual_get", dual_get, METH_VARARGS, "_dual_get(tensor, level): tangent, None or False."},
-                           {"_dual_set", dual_set, METH_VARARGS, "_dual_set(tensor, level, tangent or None)"},
-                           {"_rewatch", rewatch, METH_O, "_rewatch(on): are the watcher's own operators watched?"},
-                           {}};
+PyMethodDef functions[] = {
+    {"_profile_start", start, METH_VARARGS, "_profile_start(record_shapes)"},
+    {"_profile_stop", stop, METH_NOARGS, "Ends the profile and gives its events."},
+    {"_profile_enter", enter, METH_O, "Begins an event of the user's."},
+    {"_profile_leave", leave, METH_O, "Ends it."},
+    {"_is_profiling", is_profiling, METH_NOARGS, "Does a profile run?"},
+    {"_watch", watch, METH_O, "_watch(callable): callable(op, args, kwargs) runs operators."},
+    {"_dual_open", dual_open, METH_VARARGS, "_dual_open(handler=None): opens a level; its number."},
+    {"_dual_count", dual_count, METH_NOARGS, "How many levels this thread sees."},
+    {"_level_handler", level_handler_py, METH_O, "What serves a level; None: forward mode."},
+    {"_batch_level", batch_level_py, METH_O, "The highest level of vmap of a tensor; -1."},
+    {"_batch_wrap", batch_wrap, METH_VARARGS, "_batch_wrap(all, level): the batched tensor."},
+    {"_dual_close", dual_close, METH_NOARGS, "Closes the innermost level of forward mode."},
+    {"_dual_limit", dual_limited, METH_O, "_dual_limit(n): this thread sees levels below n."},
+    {"_dual_level", dual_level_py, METH_O, "The highest level with a tangent of a tensor; -1."},
+    {"_dual_get", dual_get, METH_VARARGS, "_dual_get(tensor, level): tangent, None or False."},
+    {"_dual_set", dual_set, METH_VARARGS, "_dual_set(tensor, level, tangent or None)"},
+    {"_rewatch", rewatch, METH_O, "_rewatch(on): are the watcher's own operators watched?"},
+    {}};
 
 }  // namespace
 

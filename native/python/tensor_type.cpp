@@ -985,7 +985,7 @@ struct Attribute {
   getter get;
   setter set;
   const char* name;
-  bool of_all = false;                // vmap answers for all samples
+  bool of_all = false;            // vmap answers for all samples
   PyObject* bound_get = nullptr;  // Tensor.<name>.__get__ and __set__, made at the first question
   PyObject* bound_set = nullptr;
 };
@@ -1034,7 +1034,7 @@ int set_asked(PyObject* o, PyObject* value, void* closure) {
 }
 /// What vmap answers for: a batched tensor's object knows the shape of a sample, and nothing of history.
 bool of_all(const char* name) {
-  static constexpr const char* names[] = {"data",    "grad",    "requires_grad", "grad_fn",
+  static constexpr const char* names[] = {"data",    "grad",     "requires_grad", "grad_fn",
                                           "is_leaf", "_version", "retains_grad"};
   return std::any_of(std::begin(names), std::end(names), [&](const char* n) { return std::strcmp(n, name) == 0; });
 }
