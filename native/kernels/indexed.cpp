@@ -154,6 +154,38 @@ void sum(E& x, E v) {
     x = x + v;
 }
 
+struct Product {
+  template <class E>
+  void operator()(E& x, E v) const {
+    if constexpr (std::is_same_v<E, bool>)
+      x = x && v;
+    else if constexpr (is_half_v<E>)
+      x = E(float(x) * float(v));
+    else if constexpr (std::is_integral_v<E>)
+      x = E(std::uint64_t(x) * std::uint64_t(v));
+    else
+      x = x * v;
+  }
+};
+/// nan wins. Complex numbers have no order; they do not come here.
+template <bool larger>
+struct Extreme {
+  template <class E>
+  void operator()(E& x, E v) const {
+    if constexpr (is_half_v<E>) {
+      if (wins(float(x), float(v))) x = v;
+    } else if constexpr (!is_complex_v<E>) {
+      if (wins(x, v)) x = v;
+    }
+  }
+
+ private:
+  template <class E>
+  static bool wins(E x, E v) {
+    return x == x && (v != v || (larger ? x < v : v < x));
+  }
+};
+
 }  // namespace
 
 bool move_from_table(int itemsize, const IndexedMove& m, std::int64_t limit) {
@@ -225,6 +257,26 @@ bool add_to_table(DType dtype, const IndexedMove& m, std::int64_t limit) {
     good = split_checked(m, int(sizeof(E)), true, limit, run);
   });
   return good;
+}
+
+void combine_in_table(DType dtype, Combine how, const IndexedMove& m) {
+  dispatch(dtype, [&](auto tag) {
+    using E = typename decltype(tag)::type;
+    const auto all = [&](auto combine) {
+      split(m, int(sizeof(E)), true, [&](const Run& r) {
+        E* const table = reinterpret_cast<E*>(r.table);
+        const E* const list = reinterpret_cast<const E*>(r.list);
+        for (std::int64_t j = 0; j < r.n; ++j)
+          combine(table[j * r.table_stride + r.index[j * r.index_stride] * r.step], list[j * r.list_stride]);
+      });
+    };
+    if (how == Combine::Multiply)
+      all(Product{});
+    else if (how == Combine::Min)
+      all(Extreme<false>{});
+    else
+      all(Extreme<true>{});
+  });
 }
 
 std::int64_t misfit(const std::int64_t* index, std::int64_t n, std::int64_t low, std::int64_t size) {

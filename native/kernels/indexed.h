@@ -31,6 +31,9 @@ bool move_from_table(int itemsize, const IndexedMove& move, std::int64_t limit =
 /// overlap.
 bool move_to_table(int itemsize, const IndexedMove& move, std::int64_t limit = 0);
 bool add_to_table(DType dtype, const IndexedMove& move, std::int64_t limit = 0);
+/// The same with the product, the smaller or the larger of the two (nan wins) for the sum; the indices must fit.
+enum class Combine : std::uint8_t { Multiply, Min, Max };
+void combine_in_table(DType dtype, Combine how, const IndexedMove& move);
 
 /// The first of n indices that does not lie in [low, size), or -1.
 std::int64_t misfit(const std::int64_t* index, std::int64_t n, std::int64_t low, std::int64_t size);

@@ -91,10 +91,13 @@ PyObject* new_op(const OpDef& def, Args& a) {
     fill(out, def.name[4] == 'o' ? 1 : 0);
   return finish(a, -1, at + 4, out, def.name);
 }
+/// empty_strided, and with a tensor first, whose dtype is the default, new_empty_strided.
 PyObject* empty_strided_op(const OpDef& def, Args& a) {
-  a.check_device(4);
-  check_layout(a, 3);
-  const DimVec sizes = a.ints(0), strides = a.ints(1);
+  const bool like = std::string_view(def.name).starts_with("new_");
+  const int at = like ? 1 : 0;
+  a.check_device(at + 4);
+  check_layout(a, at + 3);
+  const DimVec sizes = a.ints(at), strides = a.ints(at + 1);
   if (sizes.size() != strides.size()) {
     fail_runtime("dimensionality of sizes (", sizes.size(), ") must match dimensionality of strides (", strides.size(),
                  ")");
@@ -103,7 +106,8 @@ PyObject* empty_strided_op(const OpDef& def, Args& a) {
     if (step < 0)
       fail_runtime("Storage size calculation overflowed with sizes=", str(sizes), " and strides=", str(strides));
   }
-  return finish(a, -1, 6, empty_strided(sizes, strides, a.dtype(2).value_or(default_dtype())), def.name);
+  const DType d = a.dtype(at + 2).value_or(like ? a.tensor(0).dtype() : default_dtype());
+  return finish(a, -1, at + 6, empty_strided(sizes, strides, d), def.name);
 }
 /// empty_permuted(size, physical_layout, *, dtype, layout, device, pin_memory, requires_grad)
 PyObject* empty_permuted_op(const OpDef& def, Args& a) {
@@ -781,6 +785,8 @@ const OpDef ops[] = {
     {"full_like", "(Tensor input, Number fill_value, " RL_LIKE ")", like_op, kFunction, Kind::Creation,
      "full of input's sizes and dtype."},
     {"new_empty", "(Tensor self, size size, " RL_NEW ")", new_op, kMethod, Kind::Creation, "empty of self's dtype."},
+    {"new_empty_strided", "(Tensor self, ints size, ints stride, " RL_NEW ")", empty_strided_op, kMethod,
+     Kind::Creation, "empty_strided of self's dtype."},
     {"new_zeros", "(Tensor self, size size, " RL_NEW ")", new_op, kMethod, Kind::Creation, "zeros of self's dtype."},
     {"new_ones", "(Tensor self, size size, " RL_NEW ")", new_op, kMethod, Kind::Creation, "ones of self's dtype."},
     {"new_full", "(Tensor self, ints size, Number fill_value, " RL_NEW ")", new_op, kMethod, Kind::Creation,

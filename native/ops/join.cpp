@@ -307,18 +307,23 @@ PyObject* stack_op(const OpDef& def, Args& a) {
   const std::vector<Tensor> tensors = a.tensors(0);
   return give_joined(a, 2, stack(tensors, int(a.integer(1, 0))), any_recording(tensors));
 }
-/// hstack, vstack, dstack: dimensions are added, then joined along one.
+/// hstack, vstack, dstack, column_stack: dimensions are added, then joined along one.
 PyObject* xstack_op(const OpDef& def, Args& a) {
   std::vector<Tensor> tensors = a.tensors(0);
   const std::string_view name = def.name;
-  const int want = name == "hstack" ? 1 : name == "vstack" ? 2 : 3;
+  const bool columns = name == "column_stack";
+  const int want = name == "hstack" ? 1 : name == "vstack" || columns ? 2 : 3;
   if (tensors.empty()) fail_runtime(def.name, " expects a non-empty TensorList");
   for (Tensor& t : tensors) {
+    if (columns) {
+      if (t.ndim() <= 1) t = reshape(t, {{t.numel(), 1}});
+      continue;
+    }
     if (t.ndim() == 0) t = reshape(t, {{1}});
     if (want >= 2 && t.ndim() == 1) t = unsqueeze(t, 0);
     if (want == 3 && t.ndim() == 2) t = unsqueeze(t, 2);
   }
-  const int dim = want == 1 ? (tensors[0].ndim() == 1 ? 0 : 1) : want == 2 ? 0 : 2;
+  const int dim = columns ? 1 : want == 1 ? (tensors[0].ndim() == 1 ? 0 : 1) : want == 2 ? 0 : 2;
   return give_joined(a, 1, concat(tensors, dim), any_recording(tensors));
 }
 PyObject* flip_op(const OpDef&, Args& a) { return flip(a.tensor(0), a.ints(1)).release(); }
@@ -374,6 +379,8 @@ const OpDef ops[] = {
      "Alias of cat."},
     {"stack", "(Tensors tensors, int dim=0, *, Tensor? out=None)", stack_op, kFunction, Kind::Linear,
      "The tensors along a new dimension."},
+    {"column_stack", "(Tensors tensors, *, Tensor? out=None)", xstack_op, kFunction, Kind::Linear,
+     "Joins along the second dimension, vectors as columns."},
     {"hstack", "(Tensors tensors, *, Tensor? out=None)", xstack_op, kFunction, Kind::Linear,
      "Joined along the second dimension (vectors along the first)."},
     {"vstack", "(Tensors tensors, *, Tensor? out=None)", xstack_op, kFunction, Kind::Linear,

@@ -799,6 +799,21 @@ Tensor norm_of(const Tensor& t, const Plan& pl, bool keepdim, double p) {
                                      : Reduce::PowerSum;
   return reduced(op, t, pl, keepdim, d, p);
 }
+/// The sum of singular values, which linalg has.
+PyObject* nuclear_norm(Tensor t, Args& a, std::optional<DType> asked, int out_slot) {
+  if (asked) t = to(t, *asked);
+  DimVec dims = a.ints(2);
+  if (!a.has(2)) {
+    for (int i = 0; i < t.ndim(); ++i) dims.push_back(i);
+  }
+  Object over = Object::check(PyTuple_New(Py_ssize_t(dims.size())));
+  for (std::size_t i = 0; i < dims.size(); ++i)
+    PyTuple_SET_ITEM(over.get(), Py_ssize_t(i), PyLong_FromLongLong(dims[i]));
+  const Object module = Object::check(PyImport_ImportModule("rushlight.linalg"));
+  const Object found = Object::check(PyObject_CallMethod(module.get(), "matrix_norm", "OsOO", t.get(), "nuc", over.get(),
+                                                         a.boolean(3) ? Py_True : Py_False));
+  return give(a, out_slot, Tensor::borrow(found.get()), "norm", tracked(t));
+}
 /// (input, p, dim, keepdim, out, dtype), or as a method (…, dtype).
 PyObject* norm_op(const OpDef& def, Args& a) {
   const int dtype_slot = a.overload == 0 ? 5 : 4, out_slot = a.overload == 0 ? 4 : Args::kMax - 1;
@@ -807,7 +822,7 @@ PyObject* norm_op(const OpDef& def, Args& a) {
   if (a.has(1)) {
     if (PyUnicode_Check(a.v[1])) {
       const std::string s = a.string(1);
-      if (s == "nuc") fail_runtime("norm: the nuclear norm is not supported yet");
+      if (s == "nuc") return nuclear_norm(t, a, a.dtype(dtype_slot), out_slot);
       if (s != "fro") fail_runtime("linalg.matrix_norm: Order ", s, " not supported.");
     } else {
       p = a.real(1);

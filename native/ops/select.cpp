@@ -81,7 +81,7 @@ Tensor fitting(const Tensor& index, std::int64_t low, std::int64_t size, int dim
   return i;
 }
 
-enum class Collide : std::uint8_t { Set, Add, Multiply };
+enum class Collide : std::uint8_t { Set, Add, Multiply, Min, Max };
 
 /// Strides of `t` as IndexedMove wants them: 0 along `dim`, as many as there are `sizes` (a 0-dim tensor counts as one
 /// element).
@@ -92,33 +92,15 @@ DimVec without(const Tensor& t, int dim, std::size_t n) {
   return strides;
 }
 
-template <class T>
-T times(T a, T b) {
-  if constexpr (is_half_v<T>)
-    return T(float(a) * float(b));
-  else if constexpr (std::is_same_v<T, bool>)
-    return a && b;
-  else
-    return T(a * b);
-}
-void multiply_into_table(DType dtype, const IndexedMove& m) {
-  dispatch(dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    each(m.sizes, m.table_strides, m.index_strides, m.list_strides,
-         [&](const DimVec&, std::int64_t t, std::int64_t i, std::int64_t l) {
-           T& at = reinterpret_cast<T*>(m.table)[t + m.index[i] * m.step];
-           at = times(at, reinterpret_cast<const T*>(m.list)[l]);
-         });
-  });
-}
-/// False where an index does not fit, see IndexedMove; Multiply wants them checked before.
+/// False where an index does not fit, see IndexedMove; only Set and Add check them.
 bool move_to(const Tensor& dst, const IndexedMove& m, Collide how, std::int64_t limit = 0) {
   switch (how) {
     case Collide::Set: return move_to_table(dst.itemsize(), m, limit);
     case Collide::Add: return add_to_table(dst.dtype(), m, limit);
-    case Collide::Multiply: break;
+    case Collide::Multiply: combine_in_table(dst.dtype(), Combine::Multiply, m); break;
+    case Collide::Min: combine_in_table(dst.dtype(), Combine::Min, m); break;
+    case Collide::Max: combine_in_table(dst.dtype(), Combine::Max, m); break;
   }
-  multiply_into_table(dst.dtype(), m);
   return true;
 }
 
@@ -128,7 +110,7 @@ void scatter_raw(const Tensor& dst, int dim, const Tensor& index64, const Tensor
   const bool scalar = dst.ndim() == 0;
   const std::int64_t size = scalar ? 1 : dst.sizes()[dim];
   // All indices are checked first, so that a wrong one leaves everything as it was, unless nobody sees `dst` then.
-  const bool fresh = size > 0 && is_fresh(dst.get()) && how != Collide::Multiply;  // a limit of 0 is none
+  const bool fresh = size > 0 && is_fresh(dst.get()) && how <= Collide::Add;  // a limit of 0 is none
   const Tensor index = fresh ? contiguous_as(index64, DType::Int64) : fitting(index64, 0, size, dim);
   const Tensor values = src.dtype() == dst.dtype() ? src : to_contiguous(src, dst.dtype());
   const DimVec one(index.sizes().size(), 0), table = without(dst, dim, index.sizes().size());
@@ -448,22 +430,23 @@ Tensor index_select(const Tensor& t, int dim, const Tensor& index) {
 
 namespace {
 
-void check_index_add(const Tensor& t, int dim, const Tensor& index, const Tensor& source, const Scalar& alpha) {
+/// What index_add and index_reduce (`name`: with the underscore) want of their arguments.
+void check_index_add(const char* name, const Tensor& t, int dim, const Tensor& index, const Tensor& source) {
   if (index.ndim() > 1)
-    fail_index("index_add_(): Index is supposed to be a vector, but got dim: ", index.ndim(),
+    fail_index(name, "(): Index is supposed to be a vector, but got dim: ", index.ndim(),
                " with type: ", scalar_type_name(index.dtype()), " and size: ", str(index.sizes()));
   if (index.dtype() != DType::Int64 && index.dtype() != DType::Int32)
-    fail_runtime("index_add_(): Expected dtype int32/int64 for index but got: ", scalar_type_name(index.dtype()));
+    fail_runtime(name, "(): Expected dtype int32/int64 for index but got: ", scalar_type_name(index.dtype()));
   if (t.dtype() != source.dtype())
-    fail_runtime("index_add_(): self (", scalar_type_name(t.dtype()), ") and source (",
+    fail_runtime(name, "(): self (", scalar_type_name(t.dtype()), ") and source (",
                  scalar_type_name(source.dtype()), ") must have the same scalar type");
   if (dim > 0 && dim >= source.ndim())
-    fail_runtime("index_add_(): Indexing dim ", dim, " is out of bounds of the source tensor with dim ", source.ndim());
+    fail_runtime(name, "(): Indexing dim ", dim, " is out of bounds of the source tensor with dim ", source.ndim());
   const std::int64_t n = source.ndim() == 0 ? 1 : source.sizes()[dim];
   if (index.numel() != n && source.ndim() == 0)
     fail_index("Dimension specified as ", dim, " but tensor has no dimensions");
   if (index.numel() != n)
-    fail_runtime("index_add_(): Number of indices (", index.numel(), ") should be equal to source.size(dim): (", n,
+    fail_runtime(name, "(): Number of indices (", index.numel(), ") should be equal to source.size(dim): (", n,
                  "), for dim: ", dim);
   DimVec a(t.sizes()), b(source.sizes());
   if (t.ndim() > 0 && source.ndim() > 0) {
@@ -474,31 +457,30 @@ void check_index_add(const Tensor& t, int dim, const Tensor& index, const Tensor
     fail_runtime(
         "source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = ",
         str(t.sizes()), " source.shape = ", str(source.sizes()));
-  check_convertible(alpha, t.dtype());
 }
 
-/// Adds alpha * source to `dst`; raw. The elements of `dst` do not overlap.
-void index_add_raw(const Tensor& dst, int dim, const Tensor& index, const Tensor& source, const Scalar& alpha) {
-  Tensor values = source;
-  if (!alpha.equals(1)) {
-    const GradMode off(false);
-    values = mul(source, scalar_tensor(alpha, source.dtype()));
-  }
+/// Combines the slices of `dst` that `index` names with those of `values`; raw. The elements of `dst` do not overlap.
+void index_combine_raw(const Tensor& dst, int dim, const Tensor& index, const Tensor& values, Collide how) {
   const std::int64_t size = dst.ndim() == 0 ? 1 : dst.sizes()[dim];
   const Tensor rows = contiguous_as(index, DType::Int64);
   if (dst.ndim() <= 1 && misfit(rows.data_as<std::int64_t>(), rows.numel(), 0, size) >= 0)
     fail_index("index out of range in self");
-  if (dst.ndim() == 0) return scatter_raw(dst, 0, index, values, Collide::Add);
+  if (dst.ndim() == 0) return scatter_raw(dst, 0, index, values, how);
   fitting(rows, 0, size, dim);
   if (values.numel() == 0) return;
   // The index, stretched over the other dimensions.
-  DimVec steps(source.sizes().size(), 0);
-  if (source.ndim() > 0) steps[std::size_t(dim)] = 1;
+  DimVec steps(values.sizes().size(), 0);
+  if (values.ndim() > 0) steps[std::size_t(dim)] = 1;
   const DimVec table = without(dst, dim, steps.size());
-  const IndexedMove m{source.sizes(), dst.data(),    table,           dst.strides()[dim], rows.data_as<std::int64_t>(),
+  const IndexedMove m{values.sizes(), dst.data(),    table,           dst.strides()[dim], rows.data_as<std::int64_t>(),
                       steps,          values.data(), values.strides()};
   GilRelease gil(values.numel(), is_fresh(dst.get()));
-  add_to_table(dst.dtype(), m);
+  move_to(dst, m, how);
+}
+void index_add_raw(const Tensor& dst, int dim, const Tensor& index, const Tensor& source, const Scalar& alpha) {
+  if (alpha.equals(1)) return index_combine_raw(dst, dim, index, source, Collide::Add);
+  const GradMode off(false);
+  index_combine_raw(dst, dim, index, mul(source, scalar_tensor(alpha, source.dtype())), Collide::Add);
 }
 
 NodeRef index_add_node(const Tensor& t, int dim, const Tensor& index, const Tensor& source, const Scalar& alpha) {
@@ -516,7 +498,8 @@ NodeRef index_add_node(const Tensor& t, int dim, const Tensor& index, const Tens
 
 Tensor index_add(const Tensor& t, int dim, const Tensor& index, const Tensor& source, const Scalar& alpha) {
   dim = wrap_dim(dim, t.ndim());
-  check_index_add(t, dim, index, source, alpha);
+  check_index_add("index_add_", t, dim, index, source);
+  check_convertible(alpha, t.dtype());
   Tensor out = to_contiguous(t, t.dtype());
   index_add_raw(out, dim, index, source, alpha);
   if (recording(t, source)) set_history(out, index_add_node(t, dim, index, source, alpha).get());
@@ -671,6 +654,153 @@ void IndexFillNode::apply(Tensor* in, Tensor* out) {
     index_fill_raw(named, 0, i, true);
     out[1] = sum(index_select(in[0], dim, places(named)[0]));
   }
+}
+
+// --- scatter_reduce and index_reduce
+
+enum class Reducing : std::uint8_t { Sum, Prod, Mean, Min, Max };
+
+/// Where the elements of a source go: each has an index of its own, or (`slices`) each slice along `dim` has.
+struct Target {
+  Tensor index;
+  int dim = 0;
+  bool slices = false;
+
+  Tensor picked(const Tensor& t) const { return slices ? index_select(t, dim, index) : gather(t, dim, index); }
+  Tensor added(const Tensor& t, const Tensor& src) const {
+    return slices ? index_add(t, dim, index, src) : scatter_add(t, dim, index, src);
+  }
+  Tensor cleared(const Tensor& t) const {
+    return slices ? index_fill(t, dim, index, {0, Tensor()}) : scattered(t, dim, index, Scalar(0));
+  }
+  void combine_raw(const Tensor& dst, const Tensor& src, Collide how) const {
+    if (slices)
+      index_combine_raw(dst, dim, index, src, how);
+    else
+      scatter_raw(dst, dim, index, src, how);
+  }
+};
+
+/// What a reduction starts with where the tensor's own elements do not count.
+Scalar neutral(Reducing how, DType dtype) {
+  if (how == Reducing::Prod) return 1;
+  if (how == Reducing::Sum || how == Reducing::Mean) return 0;
+  const bool least = how == Reducing::Max;
+  if (is_differentiable(dtype)) return least ? -INFINITY : INFINITY;
+  Scalar found = 0;
+  dispatch(dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (std::is_integral_v<T>)
+      found = Scalar(std::int64_t(least ? std::numeric_limits<T>::lowest() : std::numeric_limits<T>::max()));
+  });
+  return found;
+}
+
+/// Raw; the elements of `dst` do not overlap.
+void reduce_into(const Tensor& dst, const Target& at, const Tensor& src, Reducing how, bool include_self) {
+  const DType d = dst.dtype();
+  if (!include_self) at.combine_raw(dst, full(src.sizes(), neutral(how, d), d), Collide::Set);
+  switch (how) {
+    case Reducing::Sum: return at.combine_raw(dst, src, Collide::Add);
+    case Reducing::Prod: return at.combine_raw(dst, src, Collide::Multiply);
+    case Reducing::Min: return at.combine_raw(dst, src, Collide::Min);
+    case Reducing::Max: return at.combine_raw(dst, src, Collide::Max);
+    case Reducing::Mean: break;
+  }
+  const GradMode off(false);
+  at.combine_raw(dst, src, Collide::Add);
+  const Tensor count = full(dst.sizes(), include_self ? 1 : 0, d);
+  at.combine_raw(count, full(src.sizes(), 1, d), Collide::Add);
+  const Tensor divisor = masked_fill(count, compare(Compare::Eq, count, Scalar(0)), 1);
+  copy_into(dst, binary(is_differentiable(d) ? kDiv : kFloorDivide, dst, divisor));
+}
+
+Tensor reduced(const Tensor& t, const Target& at, const Tensor& src, Reducing how, bool include_self);
+
+struct ReduceNode final : Node {
+  SavedTensor self, src, index, result;
+  int dim = 0;
+  bool slices = false, include_self = true;
+  Reducing how = Reducing::Sum;
+  const char* name() const override { return slices ? "IndexReduceBackward0" : "ScatterReduceBackward0"; }
+  void apply(Tensor* in, Tensor* out) override {
+    const Tensor g = in[0];
+    const DType d = g.dtype();
+    const Target at{index.unpack(this), dim, slices};
+    Tensor for_self, for_src;
+    if (how == Reducing::Sum) {
+      for_self = g;
+      if (needs(1)) for_src = at.picked(g);
+    } else if (how == Reducing::Mean) {
+      const Tensor s = src.unpack(this), start = include_self ? ones_like(g) : zeros_like(g);
+      Tensor n = at.added(start, ones_like(s));
+      n = masked_fill(n, compare(Compare::Eq, n, Scalar(0)), 1);
+      for_self = g / n;
+      if (needs(1)) for_src = at.picked(g) / at.picked(n);
+    } else if (how == Reducing::Prod) {
+      const Tensor t = self.unpack(this), s = src.unpack(this), product = result.unpack(this);
+      if (needs(0)) {
+        const Tensor divisor = masked_fill(t, compare(Compare::Eq, t, Scalar(0)), 1);
+        for_self = g * reduced(divisor, at, s, how, include_self) / divisor;
+      }
+      if (needs(1)) {
+        // A zero that is alone at its place gets the product of the others.
+        const Tensor zero = compare(Compare::Eq, s, Scalar(0));
+        const Tensor zeros_there = at.picked(at.added(zeros_like(t), to(zero, t.dtype())));
+        const Tensor alone = mul(zero, compare(Compare::Eq, zeros_there, Scalar(1)));
+        const Tensor others = reduced(t, at, masked_fill(s, alone, 1), how, include_self);
+        for_src = where(alone, at.picked(g * others), at.picked(g * product) / masked_fill(s, zero, 1));
+      }
+    } else {
+      // Equal extremes share the gradient.
+      const Tensor t = self.unpack(this), s = src.unpack(this), found = result.unpack(this);
+      const Tensor own = to(compare(Compare::Eq, t, found), d);
+      const Tensor given = to(compare(Compare::Eq, s, at.picked(found)), d);
+      const Tensor share = g / at.added(own, given);
+      for_self = own * share;
+      if (needs(1)) for_src = given * at.picked(share);
+    }
+    if (needs(0)) out[0] = include_self ? for_self : at.cleared(for_self);
+    if (needs(1)) out[1] = for_src;
+  }
+  void visit(SavedVisitor& v) override {
+    v.tensor("index", index);
+    v.tensor("result", result);
+    v.tensor("self", self);
+    v.tensor("src", src);
+  }
+};
+
+/// `changes`: `t` will be changed in place.
+NodeRef reduce_node(const Tensor& t, const Target& at, const Tensor& src, Reducing how, bool include_self,
+                    bool changes = false) {
+  auto* n = make_node<ReduceNode>(2);
+  NodeRef ref = NodeRef::steal(n);
+  connect(n, 0, t);
+  connect(n, 1, src);
+  n->index.save(at.index);
+  if (how != Reducing::Sum) n->src.save(src);
+  if (how != Reducing::Sum && how != Reducing::Mean) n->self.save(changes ? clone(t) : t);
+  n->dim = at.dim;
+  n->slices = at.slices;
+  n->how = how;
+  n->include_self = include_self;
+  return ref;
+}
+void save_reduced(Node* n, const Tensor& out) {
+  auto* node = static_cast<ReduceNode*>(n);
+  if (node->how != Reducing::Sum && node->how != Reducing::Mean) node->result.save_output(out);
+}
+
+Tensor reduced(const Tensor& t, const Target& at, const Tensor& src, Reducing how, bool include_self) {
+  Tensor out = to_contiguous(t, t.dtype());
+  reduce_into(out, at, src, how, include_self);
+  if (recording(t, src)) {
+    const NodeRef node = reduce_node(t, at, src, how, include_self);
+    set_history(out, node.get());
+    save_reduced(node.get(), out);
+  }
+  return out;
 }
 
 }  // namespace
@@ -1300,6 +1430,47 @@ PyObject* scatter_op(const OpDef& def, Args& a) {
   if (node) set_history(result, node.get());
   return give(a, out, result, def.name, tracked(t) || tracked(src));
 }
+Reducing reducing(const char* name, const std::string& how, bool slices) {
+  if (how == "sum" && !slices) return Reducing::Sum;
+  if (how == "prod") return Reducing::Prod;
+  if (how == "mean") return Reducing::Mean;
+  if (how == "amax") return Reducing::Max;
+  if (how == "amin") return Reducing::Min;
+  if (slices) fail_runtime(name, "(): Expected reduce to be one of prod, mean, amax or amin but got ", how, ".");
+  fail_runtime("reduce argument must be either sum, prod, mean, amax or amin, got ", how);
+}
+/// scatter_reduce and index_reduce.
+PyObject* reduce_op(const OpDef& def, Args& a) {
+  Tensor t = a.tensor(0);
+  const Tensor index = a.tensor(2), src = a.tensor(3);
+  const bool slices = std::string_view(def.name).starts_with("index"), include_self = a.boolean(5, true);
+  const int dim = a.dim(1, t.ndim());
+  const Reducing how = reducing(slices ? "index_reduce" : "scatter_reduce", a.string(4), slices);
+  if (slices)
+    check_index_add("index_reduce_", t, dim, index, src);
+  else
+    check_scatter(t, dim, index, &src);
+  const DType d = t.dtype();
+  const std::string kernel = "scatter_gather_tensor_cpu_reduce_" + a.string(4);
+  const bool extreme = how == Reducing::Min || how == Reducing::Max;
+  if (is_complex(d) && extreme)
+    fail_unsupported(slices ? (how == Reducing::Max ? "maximum_cpu" : "minimum_cpu") : kernel.c_str(), d);
+  if (d == DType::Bool && how == Reducing::Mean) fail_unsupported(slices ? "div_floor_cpu" : kernel.c_str(), d);
+  const bool record = recording(t, src) && is_differentiable(d);
+  if (!in_place(def)) {
+    return give(a, 6, reduced(t, Target{index, dim, slices}, src, how, include_self), def.name,
+                tracked(t) || tracked(src), OutRule::Same);
+  }
+  check_inplace(t, recording(t, src));
+  check_no_overlap(t);
+  const Target at{separate(index, t), dim, slices};
+  NodeRef node;
+  if (record) node = reduce_node(t, at, src, how, include_self, true);
+  reduce_into(t, at, separate(src, t), how, include_self);
+  finish_inplace(t, node.get());
+  if (node) save_reduced(node.get(), t);
+  return t.release();
+}
 PyObject* index_select_op(const OpDef& def, Args& a) {
   const Tensor t = a.tensor(0);
   if (a.has(3) && a.tensor(3).dtype() != t.dtype())
@@ -1316,7 +1487,8 @@ PyObject* index_add_op(const OpDef& def, Args& a) {
   }
   const bool record = recording(t, source);
   check_inplace(t, record);
-  check_index_add(t, dim, index, source, alpha);
+  check_index_add("index_add_", t, dim, index, source);
+  check_convertible(alpha, t.dtype());
   check_no_overlap(t);
   NodeRef node;
   if (record && is_differentiable(t.dtype())) node = index_add_node(t, dim, index, source, alpha);
@@ -1516,6 +1688,20 @@ const OpDef ops[] = {
      Kind::Movement, "A copy of input with src added at the places of index."},
     {"scatter_add_", "(Tensor self, int dim, Tensor index, Tensor src)", scatter_op, kMethod, Kind::Movement,
      "In-place scatter_add."},
+    {"scatter_reduce",
+     "(Tensor input, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True, Tensor? out=None)",
+     reduce_op, kBoth, Kind::Other,
+     "A copy of input with the elements of src that go to one place of index reduced to one: their sum, prod, mean,\n"
+     "amax or amin, together with what is there unless include_self is false."},
+    {"scatter_reduce_", "(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True)",
+     reduce_op, kMethod, Kind::Other, "In-place scatter_reduce."},
+    {"index_reduce",
+     "(Tensor input, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True, Tensor? out=None)",
+     reduce_op, kBoth, Kind::Other,
+     "A copy of input with the slices of source that go to one place along dim reduced to one: their prod, mean, amax\n"
+     "or amin, together with what is there unless include_self is false."},
+    {"index_reduce_", "(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True)",
+     reduce_op, kMethod, Kind::Other, "In-place index_reduce."},
     {"index_select", "(Tensor input, int dim, Tensor index, *, Tensor? out=None)", index_select_op, kBoth,
      Kind::Movement, "The slices along dim that index names."},
     {"index_add", "(Tensor input, int dim, Tensor index, Tensor source, *, Number alpha=1, Tensor? out=None)",

@@ -683,6 +683,7 @@ PyObject* gelu_op(const OpDef&, Args& a) {
 }
 /// relu and its like with `inplace=` of torch.nn.functional are Python's; conj of a real tensor is the tensor itself.
 PyObject* conj_op(const OpDef&, Args& a) { return conj(a.tensor(0)).release(); }
+PyObject* itself_op(const OpDef&, Args& a) { return a.tensor(0).release(); }
 PyObject* positive_op(const OpDef& def, Args& a) {
   if (a.tensor(0).dtype() == DType::Bool) fail_runtime("The `+` operator, on a bool tensor is not supported.");
   return a.tensor(0).release();
@@ -932,7 +933,8 @@ const OpDef ops[] = {
     {"gelu", "(Tensor input, *, str approximate='none')", gelu_op, kFunction, Kind::Pointwise,
      "input * Phi(input), Phi the normal distribution function; approximate='tanh' for the cheaper form."},
     {"conj", "(Tensor input)", conj_op, kBoth, Kind::Linear, "The complex conjugate; a real tensor itself."},
-    {"resolve_conj", "(Tensor input)", positive_op, kBoth, Kind::Linear, "input: conjugates are never lazy here."},
+    {"resolve_conj", "(Tensor input)", itself_op, kBoth, Kind::Linear, "input: conjugates are never lazy here."},
+    {"resolve_neg", "(Tensor input)", itself_op, kBoth, Kind::Linear, "input: negatives are never lazy here."},
     {"positive", "(Tensor input)", positive_op, kBoth, Kind::Linear, "input."},
     {"deg2rad", kSig, composed_op, kBoth, Kind::Pointwise, "Degrees as radians.", &kDeg2rad},
     {"deg2rad_", kSig_, composed_op, kBoth, Kind::Pointwise, "In-place deg2rad.", &kDeg2rad},

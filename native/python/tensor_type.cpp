@@ -618,6 +618,7 @@ PyObject* get_mt(PyObject* o, void*) {
 }
 PyObject* get_h(PyObject* o, void*) {
   return view_attribute(o, "t", "H", [](const Tensor& t) {
+    if (t.ndim() == 0) return conj(t).release();
     if (t.ndim() != 2)
       fail_runtime("tensor.H is only supported on matrices (2-D tensors). Got ", t.ndim(), "-D tensor.");
     return conj(matrix_transpose(t)).release();
@@ -625,6 +626,7 @@ PyObject* get_h(PyObject* o, void*) {
 }
 PyObject* get_mh(PyObject* o, void*) {
   return view_attribute(o, "t", "mH", [](const Tensor& t) {
+    if (t.ndim() == 0) return conj(t).release();
     if (t.ndim() < 2)
       fail_runtime("tensor.mH is only supported on matrices or batches of matrices. Got ", t.ndim(), "-D tensor.");
     return conj(matrix_transpose(t)).release();

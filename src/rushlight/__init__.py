@@ -74,6 +74,7 @@ _SUBMODULES = (
     "func",
     "jit",
     "linalg",
+    "masked",
     "mps",
     "nn",
     "optim",

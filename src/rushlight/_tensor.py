@@ -358,6 +358,10 @@ class _Methods:
 
     # container
 
+    def __rdiv__(self: Tensor, other: Any) -> Tensor:
+        """other / self."""
+        return self.reciprocal() * other
+
     @_interceptable
     def __contains__(self: Tensor, element: Any, /) -> bool:
         """Whether any element equals `element`: a number or a tensor, which is broadcast."""

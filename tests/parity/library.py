@@ -65,6 +65,13 @@ class Library:
         self.module = module
         self.overrides = overrides or {}
 
+    def seed(self, number: int) -> None:
+        """manual_seed; of PyTorch's CPU alone, as its function notes a traceback for each kind of accelerator."""
+        if self.module is torch:
+            torch.default_generator.manual_seed(number)
+        else:
+            self.module.manual_seed(number)
+
     def function(self, path: str) -> Callable[..., Any]:
         if path in self.overrides:
             return self.overrides[path]
@@ -89,7 +96,7 @@ class Library:
         return lambda self: getattr(self, name)
 
     def attempt(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Outcome:
-        self.module.manual_seed(20)
+        self.seed(20)
         try:
             return Outcome(value=call(*args, **kwargs))
         except Exception as error:  # any error is an observation here

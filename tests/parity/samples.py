@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import itertools
+import unittest.mock
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -88,6 +90,20 @@ def spread(found: list[Any], cap: int) -> list[Any]:
     return [found[i * (len(found) - 1) // (cap - 1)] for i in range(cap)]
 
 
+# The samples are small, and PyTorch's idle threads spin.
+torch.set_num_threads(1)
+
+#: torch.manual_seed without the tracebacks that it notes for each kind of accelerator: they were half of the suite's time.
+seed = torch.default_generator.manual_seed
+
+
+@contextlib.contextmanager
+def _seeding() -> Iterator[None]:
+    """The database seeds before each of its samples."""
+    with unittest.mock.patch.object(torch, "manual_seed", seed):
+        yield
+
+
 def supports(source: str | OwnSamples, dtype: str) -> bool:
     if callable(source):
         return True
@@ -96,11 +112,19 @@ def supports(source: str | OwnSamples, dtype: str) -> bool:
 
 def samples(source: str | OwnSamples, dtype: str, *, grad: bool = False, cap: int = CAP) -> list[Sample]:
     """Calls on tensors of `dtype`. Where the database has none of that dtype, those of another are cast."""
-    torch.manual_seed(zlib.crc32(f"{source if isinstance(source, str) else ''}{dtype}".encode()))
+    found = spread(_all_samples(source, dtype, grad), cap)
+    arrange = ARRANGED.get(source)
+    return [arrange(sample) for sample in found] if arrange and not grad else found
+
+
+@functools.lru_cache(maxsize=20)  # what the checks of one row ask for again and again; they change only copies
+@_seeding()
+def _all_samples(source: str | OwnSamples, dtype: str, grad: bool) -> list[Sample]:
+    seed(zlib.crc32(f"{source if isinstance(source, str) else ''}{dtype}".encode()))
     wanted = DTYPES[dtype]
     if callable(source):
         make = functools.partial(_make, dtype=wanted, requires_grad=grad)
-        return spread(list(source(make)), cap)
+        return list(source(make))
     found: list[Sample] = []
     for info in database(source):
         have = wanted
@@ -117,9 +141,7 @@ def samples(source: str | OwnSamples, dtype: str, *, grad: bool = False, cap: in
             if have.is_floating_point or have.is_complex:
                 extra = [call(_make(*shape, dtype=have, **settings)) for shape in ((3, 4), (4, 1, 3))]
                 found += extra if have is wanted else [s.map(functools.partial(_cast, have, wanted)) for s in extra]
-    found = spread(found, cap)
-    arrange = ARRANGED.get(source)
-    return [arrange(sample) for sample in found] if arrange and not grad else found
+    return found
 
 
 def _ranks(sample: Sample) -> Sample:
@@ -169,6 +191,7 @@ def _make(*shape: int, dtype: torch.dtype, **kwargs: Any) -> torch.Tensor:
     return make_tensor(shape, device="cpu", dtype=dtype, **kwargs)
 
 
+@_seeding()
 def errors(source: str | OwnSamples) -> list[Sample]:
     """The calls that the database knows to fail."""
     if callable(source):
@@ -176,7 +199,7 @@ def errors(source: str | OwnSamples) -> list[Sample]:
     found = []
     for info in database(source):
         if info.error_inputs_func is not None:
-            torch.manual_seed(0)
+            seed(0)
             for item in info.error_inputs("cpu"):
                 if hasattr(item, "sample_input"):
                     item = item.sample_input

@@ -12,7 +12,9 @@ torch = pytest.importorskip("torch")
 
 import rushlight  # noqa: E402
 
-from . import checks  # noqa: E402
+from torch.testing._internal.common_methods_invocations import op_db  # noqa: E402
+
+from . import checks, coverage  # noqa: E402
 from .library import Library, Missing  # noqa: E402
 from .rows import Row  # noqa: E402
 from .table import ROWS, TABLE  # noqa: E402
@@ -72,3 +74,20 @@ def test_every_row_has_an_operator(row: Row) -> None:
     found += [library.method(row.name)] if set("mp") & set(row.forms) else []
     found += [library.method(row.name + "_")] if "i" in row.forms else []
     assert found
+
+
+def test_every_entry_of_the_database_is_compared() -> None:
+    """All public entries of PyTorch's op_db, or a reason in coverage.py."""
+    entries = coverage.public()
+    without = [e for e, info in entries.items() if e not in coverage.COVERED and info.name not in coverage.MISSING]
+    assert without == []
+
+
+def test_reasons_for_leaving_out_are_needed() -> None:
+    names = {info.name for info in op_db}
+    covered = {entry.partition("/")[0] for entry in coverage.COVERED}
+    for why, left_out in coverage.WITHOUT.items():
+        for name in left_out.split():
+            assert any(n == name or n.startswith(name.rstrip("*")) for n in names), f"{name} ({why}) is no entry"
+    assert sorted(name for name in coverage.MISSING if name not in names) == []
+    assert sorted(name for name in coverage.MISSING if name in covered) == []

@@ -38,7 +38,7 @@ DEFERRED = {
         "view_as_real_copy view_as_complex_copy",
         "",
     ),
-    "image": ("", "bilinear channel_shuffle native_channel_shuffle pixel_shuffle pixel_unshuffle", ""),
+    "image": ("", "bilinear channel_shuffle conv_tbc native_channel_shuffle pixel_shuffle pixel_unshuffle", ""),
     "linalg": (
         "cholesky cholesky_inverse cholesky_solve det geqrf inverse logdet lu lu_solve matrix_exp matrix_power orgqr ormqr "
         "pinverse qr slogdet svd triangular_solve",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .._types import contiguous_format
 from . import FUNCTION, operator
+from .reduce import scalar_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,3 +110,41 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
         .reshape(*batch, outputs)
     )
     return result if bias is None else result + bias
+
+
+@operator("Contraction", where=FUNCTION)
+def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tensor:
+    """conv1d with time first: [T, B, I] by [K, I, O] to [T + 2 pad - K + 1, B, O], plus the bias [O]."""
+    if input.ndim != 3:
+        raise RuntimeError("Input must have 3 dims: time, batch, in_channel")
+    if weight.ndim != 3:
+        raise RuntimeError("Weight tensor must have 3 dims: kernel_width, in_channels, out_channels.")
+    if bias.ndim != 1:
+        raise RuntimeError("Bias must be 1-D")
+    steps, batch, channels = input.shape
+    width, inputs, outputs = weight.shape
+    if channels != inputs:
+        raise RuntimeError("Input dim 2 (input channels) is not == dim 1 in the weight tensor")
+    if bias.shape[0] != outputs:
+        raise RuntimeError("Bias size must equal dim 2 in the weight tensor (output channels).")
+    if input.dtype != weight.dtype:
+        names = (scalar_name(t.dtype) for t in (input, weight))
+        raise RuntimeError("self and mat2 must have the same dtype, but got {} and {}".format(*names))
+    length = steps + 2 * pad - width + 1
+    result = bias.expand(length, batch, outputs).clone(memory_format=contiguous_format)
+    for k in range(width):
+        # The outputs whose k-th input is no padding.
+        first, end = max(0, pad - k), min(length, steps + pad - k)
+        if first < end:
+            moved = input[first + k - pad : end + k - pad].reshape(-1, channels) @ weight[k]
+            result = result + _placed(moved.reshape(end - first, batch, outputs), first, length)
+    return result
+
+
+def _placed(part: Tensor, first: int, length: int) -> Tensor:
+    """`part` from place `first` on in zeros of so many places."""
+    if part.shape[0] == length:
+        return part
+    whole = part.new_zeros((length, *part.shape[1:]))
+    whole[first : first + part.shape[0]] = part
+    return whole

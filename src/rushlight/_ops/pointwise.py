@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .. import _core as core
 from . import FUNCTION, operator
+from .reduce import scalar_name
+from .shape import broadcast_tensors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,42 +14,36 @@ if TYPE_CHECKING:
     from .._core import Tensor
 
 
-def _scalar_name(t: Tensor) -> str:
-    names = {"int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool"}
-    return names.get(str(t.dtype).removeprefix("torch."), str(t.dtype))
-
-
-@operator("Pointwise", where=FUNCTION, out=True)
+@operator("Pointwise", where=FUNCTION, out="same")
 def complex(real: Tensor, imag: Tensor) -> Tensor:
     """The complex tensor real + i imag, from float or double parts of one dtype."""
+    return _joined(real, imag)
+
+
+def _check_parts(real: Tensor, imag: Tensor) -> None:
     for t in (real, imag):
         if t.dtype not in (core.float16, core.float32, core.float64):
             raise RuntimeError(
-                f"Expected both inputs to be Half, Float or Double tensors but got {_type(real)} and {_type(imag)}"
+                f"Expected both inputs to be Half, Float or Double tensors but got {scalar_name(real.dtype)} and {scalar_name(imag.dtype)}"
             )
     if real.dtype != imag.dtype:
         raise RuntimeError(
-            f"Expected object of scalar type {_type(real)} but got scalar type {_type(imag)} for second argument"
+            f"Expected object of scalar type {scalar_name(real.dtype)} but got scalar type {scalar_name(imag.dtype)} for second argument"
         )
-    return real + imag * 1j
 
 
-def _type(t: Tensor) -> str:
-    names = {
-        "float16": "Half",
-        "float32": "Float",
-        "float64": "Double",
-        "complex64": "ComplexFloat",
-        "complex128": "ComplexDouble",
-        "bfloat16": "BFloat16",
-    }
-    return names.get(str(t.dtype).removeprefix("torch."), _scalar_name(t))
+def _joined(real: Tensor, imag: Tensor) -> Tensor:
+    _check_parts(real, imag)
+    if real.dtype == core.float16:  # there is no complex number of two of them
+        real, imag = real.float(), imag.float()
+    return core.view_as_complex(core.stack(broadcast_tensors(real, imag), -1))
 
 
-@operator("Pointwise", where=FUNCTION, out=True)
+@operator("Pointwise", where=FUNCTION, out="same")
 def polar(abs: Tensor, angle: Tensor) -> Tensor:
     """The complex tensor of these absolute values and angles in radians."""
-    return complex(abs * angle.cos(), abs * angle.sin())
+    _check_parts(abs, angle)
+    return _joined(abs * angle.cos(), abs * angle.sin())
 
 
 @operator("Comparison")
@@ -66,11 +62,20 @@ def is_nonzero(input: Tensor) -> bool:
     return bool(input)
 
 
-@operator("Pointwise", where=FUNCTION)
+@operator("Comparison", where=FUNCTION, out="found")
 def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
     """Where an element is among `test_elements`."""
-    if not isinstance(elements, core.Tensor) and not isinstance(test_elements, core.Tensor):
-        raise TypeError("isin(): at least one of elements and test_elements must be a Tensor")
+    given = (elements, test_elements)
+    if not any(isinstance(t, core.Tensor) for t in given) or not all(
+        isinstance(t, (core.Tensor, bool, int, float)) for t in given
+    ):
+        raise TypeError(
+            f"isin() received an invalid combination of arguments - got ({', '.join(type(t).__name__ for t in given)}), "
+            "but expected one of:"
+        )
+    for t in given:
+        if isinstance(t, core.Tensor) and (t.dtype == core.bool or t.is_complex()):
+            raise RuntimeError(f"Unsupported input type encountered for isin(): {scalar_name(t.dtype)}")
     a = elements if isinstance(elements, core.Tensor) else core.tensor(elements)
     b = (test_elements if isinstance(test_elements, core.Tensor) else core.tensor(test_elements)).reshape(-1)
     if b.numel() == 0:

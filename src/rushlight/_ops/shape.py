@@ -5,14 +5,16 @@ from __future__ import annotations
 import itertools
 
 from .. import _core as core
-from . import BOTH, FUNCTION, METHOD, operator
+from .._types import contiguous_format
+from . import BOTH, FUNCTION, METHOD, functions, operator
+from .reduce import scalar_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from .._core import Tensor
+    from .._core import Size, Tensor
 
 
 def _wrap(dim: int, ndim: int) -> int:
@@ -25,7 +27,7 @@ def _wrap(dim: int, ndim: int) -> int:
 # --- diagonals and triangles ----------------------------------------------------------------------------------------
 
 
-@operator("Linear", out=True)
+@operator("Linear", out="same")
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """A vector as a matrix's diagonal, or a matrix's diagonal as a vector."""
     if input.ndim == 1:
@@ -58,10 +60,24 @@ def diagflat(input: Tensor, offset: int = 0) -> Tensor:
     return diag_embed(input.reshape(-1), offset)
 
 
+def _copied(input: Tensor) -> Tensor:
+    """A copy with the input's strides and what lies between its elements."""
+    if input.is_contiguous() or not input.numel():
+        return input.clone()
+    sizes, strides = input.shape, input.stride()
+    # Strides that grow by at least the size before them leave no element in two places.
+    reach = 1
+    for stride, size in sorted((s, n) for s, n in zip(strides, sizes, strict=True) if n > 1):
+        if stride < reach:
+            return input.clone()
+        reach = stride * (size - 1) + reach
+    return input.as_strided((reach,), (1,)).clone().as_strided(sizes, strides, 0)
+
+
 @operator("Linear")
 def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """A copy of input with `src` written to a diagonal."""
-    result = input.clone()
+    result = _copied(input)
     _write(result.diagonal(offset, dim1, dim2), src)
     return result
 
@@ -69,7 +85,8 @@ def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0,
 def _write(part: Tensor, src: Tensor) -> None:
     if part.shape != src.shape:
         raise RuntimeError(
-            f"expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = {list(part.shape)}"
+            "expected src to have a size equal to the slice of self. "
+            f"src size = {list(src.shape)}, slice size = {list(part.shape)}"
         )
     part.copy_(src)
 
@@ -77,26 +94,30 @@ def _write(part: Tensor, src: Tensor) -> None:
 @operator("Linear")
 def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """A copy of input with `src` written at an index of a dimension."""
-    result = input.clone()
+    result = _copied(input)
     _write(result.select(dim, index), src)
     return result
 
 
-@operator("Linear")
+@operator("Linear", out="same")
 def slice_scatter(
     input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
 ) -> Tensor:
     """A copy of input with `src` written to a slice of a dimension."""
-    result = input.clone()
+    if step <= 0:
+        raise RuntimeError("slice step must be positive")
+    result = _copied(input)
     _write(result[(slice(None),) * _wrap(dim, input.ndim) + (slice(start, end, step),)], src)
     return result
 
 
 @operator("Linear")
-def as_strided_scatter(input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
+def as_strided_scatter(
+    input: Tensor, src: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
+) -> Tensor:
     """A copy of input with `src` written to a strided part."""
-    result = input.clone()
-    result.as_strided(size, stride, storage_offset or 0).copy_(src)
+    result = _copied(input)
+    _write(result.as_strided(size, stride, storage_offset or 0), src)
     return result
 
 
@@ -152,14 +173,6 @@ def atleast_3d(*tensors: Any) -> Any:
     return _each(three, tensors)
 
 
-@operator("Movement", where=FUNCTION, out=True)
-def column_stack(tensors: Sequence[Tensor]) -> Tensor:
-    """Joins along the second dimension, vectors as columns."""
-    if not tensors:
-        raise RuntimeError("column_stack expects a non-empty TensorList")
-    return core.cat([t.reshape(t.numel(), 1) if t.ndim <= 1 else t for t in tensors], 1)
-
-
 @operator("Movement", where=FUNCTION)
 def block_diag(*tensors: Tensor) -> Tensor:
     """Matrices along the diagonal of one, zeros elsewhere."""
@@ -205,6 +218,34 @@ def _common(tensors: Sequence[Tensor]) -> Any:
                 )
             shape.append(b if a == 1 else a)
     return shape
+
+
+def broadcast_shapes(*shapes: Any) -> Size:
+    """The shape to which tensors of these shapes broadcast; an int stands for a vector's."""
+    given = []
+    for shape in shapes:
+        if isinstance(shape, str):
+            raise TypeError("'<' not supported between instances of 'str' and 'int'")
+        if not isinstance(shape, (int, tuple, list)):
+            raise RuntimeError(f"Input shapes should be of type ints, a tuple of ints, or a list of ints, got {shape}")
+        sizes = [shape] if isinstance(shape, int) else shape
+        if any(n < 0 for n in sizes):
+            raise ValueError("Attempting to broadcast a dimension with negative length!")
+        given.append(core.Size(sizes))
+    found = [1] * max(map(len, given), default=0)
+    for place, shape in enumerate(given):
+        for d in range(-1, -1 - len(shape), -1):
+            if shape[d] != 1 and found[d] not in (1, shape[d]):
+                raise RuntimeError(
+                    f"Attempting to broadcast a dimension of length {shape[d]} at {d}! Mismatching argument at index "
+                    f"{place} had {tuple(shape)}; but expected shape should be broadcastable to {found}"
+                )
+            if shape[d] != 1:
+                found[d] = shape[d]
+    return core.Size(found)
+
+
+functions["broadcast_shapes"] = broadcast_shapes
 
 
 @operator("View", where=FUNCTION)
@@ -258,9 +299,9 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     rows = list(choose(range(input.numel()), r))
-    if not rows or r == 0:
-        return core.empty(0 if r == 0 else len(rows), *([] if r == 0 else [r]), dtype=input.dtype)
-    return input[core.tensor(rows)]
+    if r == 0:
+        return core.empty(0, dtype=input.dtype)
+    return input[core.tensor(rows, dtype=core.int64).reshape(len(rows), r)]
 
 
 @operator("View")
@@ -281,7 +322,7 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
         if indices_or_sections.dtype != core.int64:
             raise RuntimeError(
                 "tensor_split expected tensor_indices_or_sections to have dtype of long, but got "
-                + _long_name(indices_or_sections)
+                + scalar_name(indices_or_sections.dtype)
             )
         indices_or_sections = indices_or_sections.tolist()
     if isinstance(indices_or_sections, int):
@@ -294,15 +335,17 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
         cuts = list(itertools.accumulate([small + (i < more) for i in range(sections)]))[:-1]
     else:
         cuts = list(indices_or_sections)
-    whole = (slice(None),) * dim
-    edges = [None, *cuts, None]
-    return tuple(input[(*whole, slice(a, b))] for a, b in itertools.pairwise(edges))
+        _need_ints("tensor_split", input, cuts)
+    parts = (slice(a, b).indices(n)[:2] for a, b in itertools.pairwise([None, *cuts, None]))
+    return tuple(input.narrow(dim, a, max(b - a, 0)) for a, b in parts)
 
 
-def _long_name(t: Tensor) -> str:
-    return {"float32": "Float", "float64": "Double", "int32": "Int"}.get(
-        str(t.dtype).removeprefix("torch."), str(t.dtype)
-    )
+def _need_ints(name: str, input: Tensor, cuts: Any) -> None:
+    """What stands for the places to cut must be integers."""
+    if not isinstance(cuts, (list, tuple)) or not all(hasattr(c, "__index__") for c in cuts):
+        raise TypeError(
+            f"{name}() received an invalid combination of arguments - got (Tensor, {type(cuts).__name__}), but expected one of:"
+        )
 
 
 def _split_along(name: str, dim: int, least: int, input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
@@ -318,6 +361,8 @@ def _split_along(name: str, dim: int, least: int, input: Tensor, indices_or_sect
                 f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension {input.shape[dim]} is not "
                 f"divisible by the split_size {n}!"
             )
+    elif not isinstance(indices_or_sections, core.Tensor):
+        _need_ints(name, input, indices_or_sections)
     return tensor_split(input, indices_or_sections, dim)
 
 
@@ -367,6 +412,8 @@ def repeat_interleave(
         ends = counts.cumsum(0)
         n = int(ends[-1]) if counts.numel() else 0
         return core.searchsorted(ends, core.arange(n), right=True)
+    if dim is not None and input.ndim == 0 and not isinstance(repeats, int):
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     x = input
     if dim is None:
         x, dim = input.reshape(-1), 0
@@ -378,8 +425,8 @@ def repeat_interleave(
             raise RuntimeError("Repeats must be non-negative")
         sizes = list(x.shape)
         sizes[dim] *= repeats
-        wide = x.unsqueeze(dim + 1)
-        return wide.expand([*x.shape[: dim + 1], repeats, *x.shape[dim + 1 :]]).reshape(sizes)
+        wide = x.unsqueeze(dim + 1).expand([*x.shape[: dim + 1], repeats, *x.shape[dim + 1 :]])
+        return wide.clone(memory_format=contiguous_format).flatten(dim, dim + 1)
     counts = repeats if isinstance(repeats, core.Tensor) else core.tensor(repeats)
     if counts.ndim == 0 or (counts.ndim == 1 and counts.numel() == 1):
         counts = counts.reshape(1).expand(x.shape[dim])
@@ -390,7 +437,10 @@ def repeat_interleave(
             f"repeats must have the same size as input along dim, but got repeats.size(0) = {counts.numel()} and input.size({dim}) = "
             f"{x.shape[dim]}"
         )
-    return x.index_select(dim, repeat_interleave(counts))
+    places = repeat_interleave(counts)
+    if output_size is not None and counts.numel() and places.numel() != output_size:
+        raise RuntimeError("allocated size does not match required size")
+    return x.index_select(dim, places)
 
 
 @operator("Movement")
@@ -401,17 +451,14 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     if input.ndim < 2:
         raise RuntimeError(f"expected total dims >= 2, but got total dims = {input.ndim}")
     a, b = dims
-    if a == b or abs(a - b) == input.ndim:
+    if _wrap(a, input.ndim) == _wrap(b, input.ndim):
         raise RuntimeError(f"expected rotation dims to be different, but got dim0 = {a} and dim1 = {b}")
-    for d in dims:
-        if not -input.ndim <= d < input.ndim:
-            raise RuntimeError(f"Rotation dim{dims.index(d)} out of range, dim{dims.index(d)} = {d}")
     k %= 4
     if k == 1:
         return input.flip(b).transpose(a, b)
     if k == 2:
         return input.flip(a, b)
-    return input.flip(a).transpose(a, b) if k == 3 else input.clone()
+    return input.flip(a).transpose(a, b) if k == 3 else input.clone(memory_format=contiguous_format)
 
 
 # --- reading and writing by index ----------------------------------------------------------------------------------------
@@ -421,27 +468,67 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
 def take(input: Tensor, index: Tensor) -> Tensor:
     """Elements of the flattened input at these places."""
     if index.dtype != core.int64:
-        raise RuntimeError(f"take(): Expected a long tensor for index, but got {_long_name(index)}")
+        raise RuntimeError(f"take(): Expected a long tensor for index, but got {scalar_name(index.dtype)}")
     n = input.numel()
     if index.numel() and (n == 0 or int(index.max()) >= n or int(index.min()) < -n):
         if n == 0:
             raise IndexError("take(): tried to take from an empty tensor")
         raise IndexError("out of range: tried to access an index out of range")
-    return input.reshape(-1)[index]
+    return input.reshape(-1)[index.reshape(-1)].reshape(index.shape)
+
+
+def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
+    """The coordinates, one tensor for each dimension of `shape`, of places in a row-major array of that shape."""
+    if not isinstance(indices, core.Tensor):
+        raise AttributeError(f"'{type(indices).__name__}' object has no attribute 'is_complex'")
+    if indices.is_floating_point() or indices.is_complex() or indices.dtype == core.bool:
+        raise TypeError(f"expected 'indices' to be integer dtype, but got {indices.dtype}")
+    sizes = [shape] if isinstance(shape, int) and not isinstance(shape, bool) else shape
+    for wrong in [sizes] if not isinstance(sizes, (list, tuple)) else [n for n in sizes if not isinstance(n, int)]:
+        raise TypeError(f"expected 'shape' sequence to only contain ints, but got {type(wrong)}")
+    if any(n < 0 for n in sizes):
+        raise ValueError(f"'shape' cannot have negative values, but got {tuple(sizes)}")
+    if indices.numel() and 0 in sizes:
+        raise RuntimeError("ZeroDivisionError")
+    if not sizes:
+        return ()
+    steps = [1]
+    for n in sizes[:0:-1]:
+        steps.append(max(n, 1) * steps[-1])
+    return ((indices.unsqueeze(-1) // core.tensor(steps[::-1])) % core.tensor(sizes)).unbind(-1)
+
+
+functions["unravel_index"] = unravel_index
+
+
+@operator("Query", out="same")
+def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
+    """The first `size` places of nonzero elements as rows, as many as that: rows of `fill_value` follow."""
+    if size < 0:
+        raise RuntimeError("nonzero_static: 'size' must be an non-negative integer")
+    found = core.full((size, input.ndim), fill_value, dtype=core.int64)
+    places = input.nonzero()[:size]
+    found[: places.shape[0]] = places
+    return found
 
 
 @operator("Movement", inplace=True)
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """A copy of input with `source` written (or added) at places of the flattened tensor."""
     if index.dtype != core.int64:
-        raise RuntimeError(f"put_(): Expected a long tensor for index, but got {_long_name(index)}")
+        raise RuntimeError(f"put_(): Expected a long tensor for index, but got {scalar_name(index.dtype)}")
     if index.numel() != source.numel():
         raise IndexError(
             f"put_(): Expected source and index to have the same number of elements, but got source.numel() = {source.numel()}, "
             f"index.numel() = {index.numel()}"
         )
     flat = input.clone().reshape(-1)
-    return flat.index_put_((index.reshape(-1),), source.reshape(-1), accumulate=accumulate).reshape(input.shape)
+    flat.index_put_((index.reshape(-1),), source.reshape(-1), accumulate=accumulate)
+    result = flat.reshape(input.shape)
+    if result.is_contiguous() == input.is_contiguous():
+        return result
+    # The input's layout.
+    return core.empty_like(input).copy_(result)
 
 
 @operator("Movement", inplace=True)
@@ -449,12 +536,11 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """A copy of input whose elements under the mask are the first ones of `source`, in order."""
     if mask.dtype != core.bool:
         raise RuntimeError(
-            "masked_scatter_ only supports boolean masks, but got mask with dtype "
-            + str(mask.dtype).removeprefix("torch.")
+            "masked_scatter_ only supports boolean masks, but got mask with dtype " + scalar_name(mask.dtype)
         )
     if input.dtype != source.dtype:
         raise RuntimeError(
-            f"masked_scatter: expected self and source to have same dtypes but got {_type_name(input)} and {_type_name(source)}"
+            f"masked_scatter: expected self and source to have same dtypes but got {scalar_name(input.dtype)} and {scalar_name(source.dtype)}"
         )
     x, m = broadcast_tensors(input, mask)
     wanted = int(m.sum())
@@ -462,22 +548,34 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
         raise RuntimeError(
             f"masked_scatter: expected self and source to have same number of elements; source has {source.numel()}, mask {wanted}"
         )
-    result = x.clone()
+    result = x.clone(memory_format=contiguous_format)
     result[m] = source.reshape(-1)[:wanted]
     return result
-
-
-def _type_name(t: Tensor) -> str:
-    return str(t.dtype).removeprefix("torch.").capitalize()
 
 
 # --- copies of one kind or another --------------------------------------------------------------------------------------
 
 
-@operator("Movement")
+@operator("Movement", out=True)
 def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """A copy of narrow(dim, start, length)."""
-    return input.narrow(dim, start, length).clone()
+    return input.narrow(dim, start, length).clone(memory_format=contiguous_format)
+
+
+@operator("Movement", where=FUNCTION)
+def fill(input: Tensor, value: Any) -> Tensor:
+    """A tensor like input, all of whose elements are `value`: a number or a 0-dim tensor."""
+    if not isinstance(value, (core.Tensor, int, float, complex)):
+        raise TypeError(
+            f"fill() received an invalid combination of arguments - got (Tensor, {type(value).__name__}), but expected one of:"
+        )
+    return input.clone().fill_(value)
+
+
+@operator("Other")
+def resize_as_(input: Tensor, the_template: Tensor, *, memory_format: Any = None) -> Tensor:
+    """resize_ to another tensor's sizes."""
+    return input.resize_(the_template.shape)
 
 
 @operator("Movement", where=METHOD)
@@ -489,10 +587,17 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
 @operator("Reduction", where=METHOD)
 def sum_to_size(self: Tensor, *size: Any) -> Tensor:
     """Sums broadcast dimensions so that the result has this size, to which it must be broadcastable."""
-    sizes = list(size[0]) if len(size) == 1 and not isinstance(size[0], int) else list(size)
+    sizes = list(size[0]) if len(size) == 1 and isinstance(size[0], (list, tuple)) else list(size)
+    for s in sizes:
+        if not hasattr(s, "__index__"):
+            raise TypeError(
+                f"sum_to_size(): argument 'size' (position 1) must be tuple of ints, not {type(s).__name__}"
+            )
     lead = self.ndim - len(sizes)
     if lead < 0 or any(s not in (1, n) for s, n in zip(sizes, self.shape[lead:], strict=True)):
         raise RuntimeError(f"size {{{sizes}}} is not expandable to size {{{list(self.shape)}}}.")
+    if not sizes:
+        return self.sum()
     dims = list(range(lead)) + [lead + i for i, s in enumerate(sizes) if s == 1 and self.shape[lead + i] != 1]
     result = self.sum(dims, keepdim=True) if dims else self
     return result.reshape(sizes) if lead else result
@@ -507,7 +612,7 @@ def adjoint(input: Tensor) -> Tensor:
 # --- products ----------------------------------------------------------------------------------------------------------
 
 
-@operator("Contraction", out=True)
+@operator("Contraction", out="cast")
 def kron(input: Tensor, other: Tensor) -> Tensor:
     """The Kronecker product."""
     n = max(input.ndim, other.ndim)
@@ -550,6 +655,8 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     for d in over_a:
         size *= a.shape[d]
     shape = [a.shape[d] for d in left] + [b.shape[d] for d in right]
+    if a.dtype == core.bool and b.dtype == core.bool:  # products of what has no kernel of its own
+        return tensordot(a.to(core.uint8), b.to(core.uint8), (over_a, over_b)).to(core.bool)
     rows = (
         a.permute(left + over_a).reshape(-1 if size else a.numel(), size)
         if size
@@ -588,6 +695,8 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
         dim = next((i for i, n in enumerate(input.shape) if n == 3), None)
         if dim is None:
             raise RuntimeError("no dimension of size 3 in input")
+    if input.dtype == core.bool and other.dtype == core.bool:
+        raise NotImplementedError("\"cross\" not implemented for 'Bool'")
     a, b = broadcast_tensors(input, other)
     if a.shape[dim] != 3:
         raise RuntimeError(

@@ -1,0 +1,69 @@
+"""Which entries of PyTorch's operator database are compared, and why the others are not."""
+
+from __future__ import annotations
+
+from torch.testing._internal.common_methods_invocations import op_db
+from torch.testing._internal.opinfo.core import OpInfo
+
+from .table import TABLE
+
+#: Entries without a row, by the reason. A name ends in `*` where it stands for all that begin so.
+WITHOUT = {
+    "an operator of PyTorch's own internals, which programs do not call": "_* torch.ops.* torch._* slice",
+    "compiles CUDA source": "jiterator_*",
+    "there are no sparse tensors": "sparse.* to_sparse",
+    "there is no complex32": "chalf",
+    "there is no uint64, which it returns": "hash_tensor",
+}
+
+#: Entries whose operators rushlight lacks; docs/differences.md names each.
+MISSING = set(
+    """cdist stft istft nn.functional.linear_cross_entropy native_group_norm native_layer_norm native_batch_norm
+    nn.functional.adaptive_avg_pool1d nn.functional.adaptive_avg_pool2d nn.functional.adaptive_avg_pool3d
+    nn.functional.adaptive_max_pool1d nn.functional.adaptive_max_pool2d nn.functional.adaptive_max_pool3d
+    nn.functional.avg_pool1d nn.functional.avg_pool2d nn.functional.avg_pool3d nn.functional.group_norm
+    nn.functional.instance_norm nn.functional.layer_norm nn.functional.rms_norm nn.functional.local_response_norm
+    constant_pad_nd nn.functional.pad nn.functional.interpolate nn.functional.upsample_bilinear
+    nn.functional.upsample_nearest nn.functional.multi_margin_loss nn.functional.multilabel_margin_loss
+    nn.functional.fractional_max_pool2d nn.functional.fractional_max_pool3d nn.functional.max_pool1d
+    nn.functional.max_pool2d nn.functional.max_pool3d max_pool2d_with_indices_backward nn.functional.max_unpool1d
+    nn.functional.max_unpool2d nn.functional.max_unpool3d nn.functional.glu nn.functional.prelu nn.functional.rrelu
+    nn.functional.scaled_dot_product_attention nn.functional.batch_norm histogram histogramdd nn.functional.dropout
+    native_dropout_backward nn.functional.dropout2d nn.functional.dropout3d nn.functional.alpha_dropout
+    nn.functional.feature_alpha_dropout nn.functional.one_hot nn.functional.embedding nn.functional.embedding_bag
+    nn.functional.multi_head_attention_forward nn.functional.grid_sample grid_sampler_2d grid_sampler_3d
+    nn.functional.ctc_loss nn.functional.pdist signal.windows.hamming signal.windows.hann signal.windows.bartlett
+    signal.windows.blackman signal.windows.cosine signal.windows.exponential signal.windows.gaussian
+    signal.windows.kaiser signal.windows.general_cosine signal.windows.general_hamming signal.windows.nuttall""".split()
+)
+
+
+def reason(name: str) -> str:
+    """Why an entry of this name has no row, or nothing."""
+    for why, names in WITHOUT.items():
+        for left_out in names.split():
+            if name == left_out or (left_out.endswith("*") and name.startswith(left_out[:-1]) and name[:2] != "__"):
+                return why
+    return ""
+
+
+def public() -> dict[str, OpInfo]:
+    """The entries that count, by name and variant ("norm/fro")."""
+    return {
+        info.name + (f"/{info.variant_test_name}" if info.variant_test_name else ""): info
+        for info in op_db
+        if not reason(info.name)
+    }
+
+
+#: The row of each entry that has one, by name and variant.
+COVERED: dict[str, str] = {}
+for _row in TABLE:
+    for _entry, _info in public().items():
+        if isinstance(_row.source, str):
+            _found = _row.source in (_entry, _info.name)
+        else:
+            # Samples of our own; for the random fillings the name of the method in place.
+            _found = _row.name in (_info.name, _info.name + "_")
+        if _found and (_entry not in COVERED or _row.name == _info.name):
+            COVERED[_entry] = _row.name
