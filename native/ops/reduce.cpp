@@ -810,8 +810,8 @@ PyObject* nuclear_norm(Tensor t, Args& a, std::optional<DType> asked, int out_sl
   for (std::size_t i = 0; i < dims.size(); ++i)
     PyTuple_SET_ITEM(over.get(), Py_ssize_t(i), PyLong_FromLongLong(dims[i]));
   const Object module = Object::check(PyImport_ImportModule("rushlight.linalg"));
-  const Object found = Object::check(PyObject_CallMethod(module.get(), "matrix_norm", "OsOO", t.get(), "nuc", over.get(),
-                                                         a.boolean(3) ? Py_True : Py_False));
+  const Object found = Object::check(PyObject_CallMethod(module.get(), "matrix_norm", "OsOO", t.get(), "nuc",
+                                                         over.get(), a.boolean(3) ? Py_True : Py_False));
   return give(a, out_slot, Tensor::borrow(found.get()), "norm", tracked(t));
 }
 /// (input, p, dim, keepdim, out, dtype), or as a method (…, dtype).

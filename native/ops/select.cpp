@@ -438,8 +438,8 @@ void check_index_add(const char* name, const Tensor& t, int dim, const Tensor& i
   if (index.dtype() != DType::Int64 && index.dtype() != DType::Int32)
     fail_runtime(name, "(): Expected dtype int32/int64 for index but got: ", scalar_type_name(index.dtype()));
   if (t.dtype() != source.dtype())
-    fail_runtime(name, "(): self (", scalar_type_name(t.dtype()), ") and source (",
-                 scalar_type_name(source.dtype()), ") must have the same scalar type");
+    fail_runtime(name, "(): self (", scalar_type_name(t.dtype()), ") and source (", scalar_type_name(source.dtype()),
+                 ") must have the same scalar type");
   if (dim > 0 && dim >= source.ndim())
     fail_runtime(name, "(): Indexing dim ", dim, " is out of bounds of the source tensor with dim ", source.ndim());
   const std::int64_t n = source.ndim() == 0 ? 1 : source.sizes()[dim];

@@ -53,6 +53,8 @@ def native_channel_shuffle(input: Tensor, groups: _int) -> Tensor:
     """The same as channel_shuffle."""
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None=None) -> Tensor:
     """[*, I], [*, J] and [O, I, J] to [*, O]: out[o] = input1 weight[o] input2 + bias[o]."""
+def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: _int=0) -> Tensor:
+    """conv1d with time first: [T, B, I] by [K, I, O] to [T + 2 pad - K + 1, B, O], plus the bias [O]."""
 def cholesky(input: Tensor, upper: _bool=False) -> Tensor:
     """The Cholesky factor; torch.linalg.cholesky is its successor."""
 def cholesky_solve(B: Tensor, L: Tensor, upper: _bool=False) -> Tensor:
@@ -96,9 +98,9 @@ def svd_lowrank(A: Tensor, q: _int | None=6, niter: _int | None=2, M: Tensor | N
 algorithms 4.4 and 5.1. -> (U, S, V)"""
 def pca_lowrank(A: Tensor, q: _int | None=None, center: _bool=True, niter: _int=2) -> Any:
     """The q principal directions of the rows of A, roughly. -> (U, S, V)"""
-def complex(real: Tensor, imag: Tensor, *, out: Tensor | None=None) -> Tensor:
+def complex(real: Tensor, imag: Tensor) -> Tensor:
     """The complex tensor real + i imag, from float or double parts of one dtype."""
-def polar(abs: Tensor, angle: Tensor, *, out: Tensor | None=None) -> Tensor:
+def polar(abs: Tensor, angle: Tensor) -> Tensor:
     """The complex tensor of these absolute values and angles in radians."""
 def isreal(input: Tensor) -> Tensor:
     """Where the imaginary part is 0."""
@@ -132,7 +134,7 @@ def unique(input: Tensor, sorted: _bool=True, return_inverse: _bool=False, retur
     """The distinct elements (or slices along `dim`) in ascending order; also where each went, and how often each came."""
 def gradient(input: Tensor, *, spacing: Any=None, dim: Any=None, edge_order: _int=1) -> tuple[Tensor, ...]:
     """The derivative of sampled values along dimensions by central differences, one-sided at the edges."""
-def diag(input: Tensor, diagonal: _int=0, *, out: Tensor | None=None) -> Tensor:
+def diag(input: Tensor, diagonal: _int=0) -> Tensor:
     """A vector as a matrix's diagonal, or a matrix's diagonal as a vector."""
 def diag_embed(input: Tensor, offset: _int=0, dim1: _int=-2, dim2: _int=-1) -> Tensor:
     """The last dimension as the diagonal of two, zeros elsewhere."""
@@ -144,7 +146,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: _int, index: _int) -> Tensor
     """A copy of input with `src` written at an index of a dimension."""
 def slice_scatter(input: Tensor, src: Tensor, dim: _int=0, start: _int | None=None, end: _int | None=None, step: _int=1) -> Tensor:
     """A copy of input with `src` written to a slice of a dimension."""
-def as_strided_scatter(input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: _int | None=None) -> Tensor:
+def as_strided_scatter(input: Tensor, src: Tensor, size: Sequence[_int], stride: Sequence[_int], storage_offset: _int | None=None) -> Tensor:
     """A copy of input with `src` written to a strided part."""
 def trace(input: Tensor) -> Tensor:
     """The sum of a matrix's diagonal."""
@@ -154,8 +156,6 @@ def atleast_2d(*tensors: Any) -> Any:
     """Each tensor with at least two dimensions, new ones in front."""
 def atleast_3d(*tensors: Any) -> Any:
     """Each tensor with at least three dimensions: [n] as [1, n, 1], [m, n] as [m, n, 1]."""
-def column_stack(tensors: Sequence[Tensor], *, out: Tensor | None=None) -> Tensor:
-    """Joins along the second dimension, vectors as columns."""
 def block_diag(*tensors: Tensor) -> Tensor:
     """Matrices along the diagonal of one, zeros elsewhere."""
 def broadcast_tensors(*tensors: Any) -> Any:
@@ -184,15 +184,21 @@ def rot90(input: Tensor, k: _int=1, dims: Sequence[_int]=(0, 1)) -> Tensor:
     """Turns the plane of two dimensions by k quarters, from the first towards the second."""
 def take(input: Tensor, index: Tensor, *, out: Tensor | None=None) -> Tensor:
     """Elements of the flattened input at these places."""
+def nonzero_static(input: Tensor, *, size: _int, fill_value: _int=-1) -> Tensor:
+    """The first `size` places of nonzero elements as rows, as many as that: rows of `fill_value` follow."""
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: _bool=False) -> Tensor:
     """A copy of input with `source` written (or added) at places of the flattened tensor."""
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """A copy of input whose elements under the mask are the first ones of `source`, in order."""
-def narrow_copy(input: Tensor, dim: _int, start: _int, length: _int) -> Tensor:
+def narrow_copy(input: Tensor, dim: _int, start: _int, length: _int, *, out: Tensor | None=None) -> Tensor:
     """A copy of narrow(dim, start, length)."""
+def fill(input: Tensor, value: Any) -> Tensor:
+    """A tensor like input, all of whose elements are `value`: a number or a 0-dim tensor."""
+def resize_as_(input: Tensor, the_template: Tensor, *, memory_format: Any=None) -> Tensor:
+    """resize_ to another tensor's sizes."""
 def adjoint(input: Tensor) -> Tensor:
     """The conjugate transpose of the last two dimensions."""
-def kron(input: Tensor, other: Tensor, *, out: Tensor | None=None) -> Tensor:
+def kron(input: Tensor, other: Tensor) -> Tensor:
     """The Kronecker product."""
 def tensordot(a: Tensor, b: Tensor, dims: Any=2, *, out: Tensor | None=None) -> Tensor:
     """Sums products over the last `dims` dimensions of a and the first of b, or over two lists of dimensions."""
