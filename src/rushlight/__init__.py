@@ -120,6 +120,10 @@ def __getattr__(name: str) -> Any:
         from ._einsum import einsum
 
         return einsum
+    if name == "vmap":
+        from .func import vmap
+
+        return vmap
     if name in _SETTINGS:
         from . import _settings
 

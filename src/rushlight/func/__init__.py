@@ -22,6 +22,7 @@ from ._transforms import (
     linearize,
     vjp,
 )
+from ._vmap import vmap
 
 __all__ = [
     "functional_call",
@@ -36,6 +37,7 @@ __all__ = [
     "replace_all_batch_norm_modules_",
     "stack_module_state",
     "vjp",
+    "vmap",
 ]
 
 

@@ -312,7 +312,7 @@ _basic(
 _basic(
     NamedTuple,
     lambda t: (list(t), type(t)),
-    lambda v, cls: cls(*v),
+    lambda v, cls: cls._make(v) if hasattr(cls, "_make") else cls(v),  # results with names have no _make
     lambda t: t._fields,
     GetAttrKey,
     "collections.namedtuple",
