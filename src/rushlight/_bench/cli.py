@@ -41,7 +41,9 @@ def _parser() -> argparse.ArgumentParser:
         "--quick", action="store_true", help="shorter and fewer rounds, smaller counts: a first impression"
     )
     parser.add_argument(
-        "--slow", action="store_true", help="also the chain of ten million operators (minutes, 7 GB for PyTorch)"
+        "--slow",
+        action="store_true",
+        help="also the examples and the chain of ten million operators (minutes, 7 GB for PyTorch)",
     )
     parser.add_argument("--check", action="store_true", help="end with status 1 if a stated figure is not reached")
     parser.add_argument("--list", action="store_true", help="name the cases and stop")

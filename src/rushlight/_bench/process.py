@@ -249,6 +249,35 @@ def _chain(quick: bool) -> Iterator[Result | Check]:
     yield Check("peak memory of that chain", our_peak / 1e9, 4, "GB")
 
 
+# What `python FILE` and `rushlight run FILE` do, in a process that one function starts and ends.
+EXAMPLE = """
+import runpy, sys
+{}
+sys.path.insert(0, sys.argv[1].rpartition("/")[0])
+sys.argv[:] = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+LIBRARIES = {"torch": "", "rushlight": "from rushlight._cli.alias import install; install()"}
+
+
+def _examples(quick: bool) -> Iterator[Result | Check]:
+    """Whole runs of the example programs, import included, with either library."""
+    from .._cli.demo import example
+
+    folder = example("common").parent
+    for path in sorted(folder.glob("*.py")):
+        if path.stem == "common":
+            continue
+        times: dict[str, list[float]] = {name: [] for name in LIBRARIES}
+        for _ in range(1 if quick else 3):
+            for name, prefix in LIBRARIES.items():
+                start = time.perf_counter()
+                _python(EXAMPLE.format(prefix), path.as_posix())
+                times[name].append(time.perf_counter() - start)
+        theirs, ours = (statistics.median(times[name]) for name in LIBRARIES)
+        yield _result(f"example {path.stem}, whole run", theirs, ours, target=1)
+
+
 def _result(name: str, theirs: float, ours: float, target: float | None = None) -> Result:
     ratio = theirs / max(ours, 1e-9)
     return Result("process", name, 1, theirs, ours, ratio, ratio, ratio, target, headline=True)
@@ -262,9 +291,10 @@ PARTS = {
     "same bits": _bits,
     "flat memory": _flat,
     "ten-million chain": _chain,
+    "examples": _examples,
 }
 NAMES = tuple(PARTS)
-SLOW = frozenset({"ten-million chain"})
+SLOW = frozenset({"ten-million chain", "examples"})
 
 
 def run(name: str, quick: bool) -> list[Result | Check]:
