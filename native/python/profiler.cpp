@@ -116,42 +116,74 @@ namespace {
 thread_local PyObject* watcher = nullptr;
 thread_local bool watching = false;
 
-/// Lets the watcher run the operator: a new reference, or null with an exception.
-PyObject* run_watched(PyObject* op, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+/// Sets a flag to the end of the block.
+class Inside {
+ public:
+  explicit Inside(bool& flag) : flag_(flag), old_(std::exchange(flag, true)) {}
+  ~Inside() { flag_ = old_; }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+
+ private:
+  bool& flag_;
+  bool old_;
+};
+
+/// The arguments of a call as a tuple and a dict; `turned`: two of them, the second first.
+std::pair<Object, Object> packed(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, bool turned = false) {
   Object positional = Object::check(PyTuple_New(n));
-  for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(positional.get(), i, Py_NewRef(args[i]));
+  for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(positional.get(), i, Py_NewRef(args[turned ? n - 1 - i : i]));
   Object keywords = Object::check(PyDict_New());
   for (Py_ssize_t i = 0; kwnames != nullptr && i < PyTuple_GET_SIZE(kwnames); ++i) {
     if (PyDict_SetItem(keywords.get(), PyTuple_GET_ITEM(kwnames, i), args[n + i]) < 0) throw PythonError();
   }
+  return {std::move(positional), std::move(keywords)};
+}
+
+/// A function of a Python module, imported at the first call and kept.
+PyObject* imported(PyObject*& kept, const char* module, const char* name) {
+  if (kept == nullptr)
+    kept = Object::check(PyObject_GetAttrString(Object::check(PyImport_ImportModule(module)).get(), name)).release();
+  return kept;
+}
+
+/// Lets the watcher run the operator: a new reference, or null with an exception.
+PyObject* run_watched(PyObject* op, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  const auto [positional, keywords] = packed(args, n, kwnames);
   const Object keep = Object::borrow(watcher);
-  struct Inside {
-    bool old = std::exchange(watching, true);
-    ~Inside() { watching = old; }
-  } inside;
+  const Inside inside(watching);
   return PyObject_CallFunctionObjArgs(keep.get(), op, positional.get(), keywords.get(), nullptr);
 }
 bool watched() { return watcher != nullptr && !watching; }
+
+// Autocast of this thread: which operators convert their arguments, and how (name: rule); off while one of them runs.
+thread_local PyObject* casts = nullptr;
+thread_local bool casting = false;
+
+/// The rule of the operator with this name, borrowed; null where arguments stay as they are.
+PyObject* cast_rule(const char* name) {
+  return casts == nullptr || casting ? nullptr : PyDict_GetItemString(casts, name);
+}
+/// Lets autocast run the operator on converted arguments.
+PyObject* run_cast(PyObject* rule, PyObject* op, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  static PyObject* run = nullptr;
+  const auto [positional, keywords] = packed(args, n, kwnames);
+  const Inside inside(casting);
+  return PyObject_CallFunctionObjArgs(imported(run, "rushlight.amp.autocast_mode", "run"), rule, op, positional.get(),
+                                      keywords.get(), nullptr);
+}
 
 /// Lets the rule of forward mode run the operator.
 PyObject* run_dual(int level, PyObject* op, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
   static PyObject* forward = nullptr;
   static PyObject* const run_name = PyUnicode_InternFromString("run");
   const Object handler = Object::borrow(level_handler(level));
-  if (!handler && forward == nullptr) {
-    Object module = Object::check(PyImport_ImportModule("rushlight.autograd._forward"));
-    forward = Object::check(PyObject_GetAttrString(module.get(), "run")).release();
-  }
-  const Object run = handler ? Object::check(PyObject_GetAttr(handler.get(), run_name)) : Object::borrow(forward);
-  Object positional = Object::check(PyTuple_New(n));
+  const Object run = handler ? Object::check(PyObject_GetAttr(handler.get(), run_name))
+                             : Object::borrow(imported(forward, "rushlight.autograd._forward", "run"));
   // With a number on the left the method is the tensor's.
   const bool turned =
       n == 2 && op != nullptr && !is_tensor(args[0]) && is_tensor(args[1]) && Py_TYPE(op)->tp_name[0] == 'w';
-  for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(positional.get(), i, Py_NewRef(args[turned ? n - 1 - i : i]));
-  Object keywords = Object::check(PyDict_New());
-  for (Py_ssize_t i = 0; kwnames != nullptr && i < PyTuple_GET_SIZE(kwnames); ++i) {
-    if (PyDict_SetItem(keywords.get(), PyTuple_GET_ITEM(kwnames, i), args[n + i]) < 0) throw PythonError();
-  }
+  const auto [positional, keywords] = packed(args, n, kwnames, turned);
   Object number = Object::check(PyLong_FromLong(level));
   PyObject* const all[] = {nullptr, number.get(), op, positional.get(), keywords.get()};
   return PyObject_Vectorcall(run.get(), all + 1, 4 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
@@ -168,6 +200,8 @@ PyObject* timed_call(PyObject* self, PyObject* const* args, std::size_t nargsf, 
   const vectorcallfunc plain = plain_call(self);
   try {
     if (watched()) return run_watched(self, args, PyVectorcall_NARGS(nargsf), kwnames);
+    if (PyObject* rule = cast_rule(operator_label(self)))
+      return run_cast(rule, self, args, PyVectorcall_NARGS(nargsf), kwnames);
     // What is composed of others leaves it to them, but for the out= that it is not to write to.
     int level = is_composed(self) && (kwnames == nullptr || !given_out(kwnames))
                     ? -1
@@ -223,15 +257,20 @@ struct Exchanged<R (*)(A...)> {
             if (PyObject* op = op_object(place == kGetItem ? "__getitem__" : name))
               return run_watched(op, all, std::min<Py_ssize_t>(2, Py_ssize_t(sizeof...(A))), nullptr);
           }
+          if (PyObject* rule = cast_rule(name))
+            return run_cast(rule, op_object(name), all, std::min<Py_ssize_t>(2, Py_ssize_t(sizeof...(A))), nullptr);
         }
         {
           if (const int level = dual_level_of(all, std::min<Py_ssize_t>(3, Py_ssize_t(sizeof...(A))), nullptr);
               level >= 0) [[unlikely]] {
             constexpr int count = place == kSetItem ? 3 : std::min(2, int(sizeof...(A)));
             PyObject* result = run_dual(level, operation(all, a...), all, count, nullptr);
-            if constexpr (std::is_same_v<R, PyObject*>) return result;
-            Py_XDECREF(result);
-            return R(result != nullptr ? 0 : -1);
+            if constexpr (std::is_same_v<R, PyObject*>) {
+              return result;
+            } else {
+              Py_XDECREF(result);
+              return result != nullptr ? 0 : -1;
+            }
           }
         }
         ProfileSpan span(cat("aten::", name), all, std::min<Py_ssize_t>(2, Py_ssize_t(sizeof...(A))));
@@ -408,6 +447,18 @@ PyObject* rewatch(PyObject*, PyObject* on) {
   if (value < 0) return nullptr;
   return PyBool_FromLong(!std::exchange(watching, value == 0));
 }
+/// _autocast(rules): from now on this thread's operators convert their arguments by the rules; None ends it.
+PyObject* autocast(PyObject*, PyObject* rules) {
+  if (rules != Py_None && !PyDict_Check(rules)) {
+    PyErr_SetString(PyExc_TypeError, "_autocast(): expected a dict of rules or None");
+    return nullptr;
+  }
+  PyObject* old = std::exchange(casts, rules == Py_None ? nullptr : Py_NewRef(rules));
+  if ((casts != nullptr) != (old != nullptr)) use_exchanged(casts != nullptr);
+  Py_XDECREF(old);
+  Py_RETURN_NONE;
+}
+PyObject* autocasting(PyObject*, PyObject*) { return PyBool_FromLong(casts != nullptr && !casting); }
 /// _dual_open(handler=None): opens a level of forward mode, or one that `handler` serves, and gives its number.
 PyObject* dual_open(PyObject*, PyObject* args) {
   PyObject* handler = nullptr;
@@ -485,6 +536,8 @@ PyMethodDef functions[] = {
     {"_profile_leave", leave, METH_O, "Ends it."},
     {"_is_profiling", is_profiling, METH_NOARGS, "Does a profile run?"},
     {"_watch", watch, METH_O, "_watch(callable): callable(op, args, kwargs) runs operators."},
+    {"_autocast", autocast, METH_O, "_autocast(rules): operators convert their arguments."},
+    {"_autocasting", autocasting, METH_NOARGS, "Do this thread's operators convert?"},
     {"_dual_open", dual_open, METH_VARARGS, "_dual_open(handler=None): opens a level; its number."},
     {"_dual_count", dual_count, METH_NOARGS, "How many levels this thread sees."},
     {"_level_handler", level_handler_py, METH_O, "What serves a level; None: forward mode."},

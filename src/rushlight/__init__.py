@@ -66,9 +66,11 @@ for _name in _NOT_HERE:
 
 _SUBMODULES = (
     "_C",
+    "amp",
     "autograd",
     "backends",
     "compiler",
+    "cpu",
     "cuda",
     "fft",
     "func",
@@ -96,6 +98,14 @@ _SETTINGS = (
     "get_float32_matmul_precision get_num_interop_threads is_deterministic_algorithms_warn_only_enabled "
     "is_warn_always_enabled set_default_device set_deterministic_debug_mode set_float32_matmul_precision "
     "set_num_interop_threads set_warn_always typename use_deterministic_algorithms"
+).split()
+
+# Mixed precision: amp/autocast_mode.py.
+_AUTOCAST = (
+    "autocast autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache get_autocast_cpu_dtype "
+    "get_autocast_dtype get_autocast_gpu_dtype is_autocast_cache_enabled is_autocast_cpu_enabled is_autocast_enabled "
+    "set_autocast_cache_enabled set_autocast_cpu_dtype set_autocast_cpu_enabled set_autocast_dtype set_autocast_enabled "
+    "set_autocast_gpu_dtype"
 ).split()
 
 
@@ -128,6 +138,10 @@ def __getattr__(name: str) -> Any:
         from . import _settings
 
         return getattr(_settings, name)
+    if name in _AUTOCAST:
+        from .amp import autocast_mode
+
+        return getattr(autocast_mode, name)
     if name in ("load", "save"):
         from . import serialization
 

@@ -93,6 +93,8 @@ _FunctionBase: Any
 _apply_with_context: Any
 _assign: Any
 _attach_apply: Any
+_autocast: Any
+_autocasting: Any
 _backward_has_inputs: Any
 _batch_level: Any
 _batch_wrap: Any

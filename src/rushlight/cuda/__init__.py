@@ -136,4 +136,8 @@ def get_device_properties(device: Any = None) -> Any:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "amp":
+        import importlib
+
+        return importlib.import_module(f"{__name__}.amp")
     raise AttributeError(missing(f"cuda.{name}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from .. import _core as core
@@ -43,6 +44,20 @@ def _reduction(size_average: bool | None, reduce: bool | None, reduction: str) -
     return meant
 
 
+def _in_float32(loss: Any) -> Any:
+    """The loss function, which converts 16-bit tensors to float32 while autocast is on."""
+
+    @functools.wraps(loss)
+    def autocast(*args: Any, **kwargs: Any) -> Tensor:
+        if core._autocasting():
+            from ..amp.autocast_mode import run
+
+            return run("float32", loss, args, kwargs)
+        return loss(*args, **kwargs)
+
+    return autocast
+
+
 def _check(function: str, **tensors: Any) -> None:
     """Refuses what is no tensor, in the words of an operator; the names are those of the first parameters."""
     for i, (name, value) in enumerate(tensors.items()):
@@ -58,6 +73,7 @@ def _reduced(loss: Tensor, reduction: str) -> Tensor:
     return loss.sum() if reduction == "sum" else loss
 
 
+@_in_float32
 def kl_div(
     input: Tensor,
     target: Tensor,
@@ -85,6 +101,7 @@ def kl_div(
     return loss / input.size(0) if by_batch and input.dim() else loss
 
 
+@_in_float32
 def poisson_nll_loss(
     input: Tensor,
     target: Tensor,
@@ -147,6 +164,7 @@ def _no_grad() -> Any:
     return no_grad()
 
 
+@_in_float32
 def hinge_embedding_loss(
     input: Tensor,
     target: Tensor,
@@ -164,6 +182,7 @@ def hinge_embedding_loss(
     return _reduced(apart + core.where(target != -1, input, zero), reduction)
 
 
+@_in_float32
 def margin_ranking_loss(
     input1: Tensor,
     input2: Tensor,
@@ -184,6 +203,7 @@ def margin_ranking_loss(
     return _reduced((-target * (input1 - input2) + margin).clamp_min(0), reduction)
 
 
+@_in_float32
 def soft_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -228,6 +248,7 @@ def multilabel_soft_margin_loss(
     return _reduced(loss, reduction)
 
 
+@_in_float32
 def cosine_embedding_loss(
     input1: Tensor,
     input2: Tensor,
@@ -296,6 +317,7 @@ def normalize(
     return input / length if out is None else core.div(input, length, out=out)
 
 
+@_in_float32
 def triplet_margin_loss(
     anchor: Tensor,
     positive: Tensor,

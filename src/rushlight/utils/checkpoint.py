@@ -9,6 +9,7 @@ recording and a backward of its own.
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 import traceback
 import warnings
@@ -124,18 +125,29 @@ def set_checkpoint_debug_enabled(enabled: bool | None) -> Iterator[None]:
         _debug = old
 
 
+def _surroundings(random: bool) -> tuple[Any, Any]:
+    """What the second run needs to be like the first: the generator's state, if `random`, and the autocast mode."""
+    mode = None
+    if modes := sys.modules.get(f"{__package__.rpartition('.')[0]}.amp.autocast_mode"):
+        mode = modes.autocast(
+            "cpu", modes.get_autocast_dtype("cpu"), modes.is_autocast_enabled("cpu"), modes.is_autocast_cache_enabled()
+        )
+    return _core.get_rng_state() if random else None, mode
+
+
 @contextmanager
-def _random_state(state: Any) -> Iterator[None]:
-    """Inside, the generator is in this state; None leaves it alone."""
-    if state is None:
-        yield
-        return
-    before = _core.get_rng_state()
-    _core.set_rng_state(state)
+def _as_before(surroundings: tuple[Any, Any]) -> Iterator[None]:
+    """Inside, the generator and the autocast mode are as they were; the generator is left alone where its state is None."""
+    state, mode = surroundings
+    before = None if state is None else _core.get_rng_state()
+    if state is not None:
+        _core.set_rng_state(state)
     try:
-        yield
+        with mode or nullcontext():
+            yield
     finally:
-        _core.set_rng_state(before)
+        if before is not None:
+            _core.set_rng_state(before)
 
 
 # --- without reentry ----------------------------------------------------------------------------------------------------
@@ -362,10 +374,10 @@ def _checkpointed(
     if (debug if _debug is None else _debug) and context_fn is not noop_context_fn:
         raise ValueError("debug=True is incompatible with non-default context_fn")
     forward_context, again_context = context_fn()
-    state = _core.get_rng_state() if preserve else None
+    surroundings = _surroundings(preserve)
 
     def again(keywords: dict[str, Any], *inputs: Any) -> None:
-        with _random_state(state), again_context:
+        with _as_before(surroundings), again_context:
             function(*inputs, **keywords)
 
     frame = _Frame(
@@ -398,7 +410,7 @@ class CheckpointFunction(Function):
     def forward(ctx: Any, run_function: Callable[..., Any], preserve_rng_state: bool, *args: Any) -> Any:
         check_backward_validity(args)
         ctx.run_function = run_function
-        ctx.state = _core.get_rng_state() if preserve_rng_state else None
+        ctx.surroundings = _surroundings(preserve_rng_state)
         ctx.inputs = [None if isinstance(a, Tensor) else a for a in args]
         ctx.places = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
         ctx.save_for_backward(*(a for a in args if isinstance(a, Tensor)))
@@ -416,7 +428,7 @@ class CheckpointFunction(Function):
         for place, t in zip(ctx.places, ctx.saved_tensors, strict=True):
             inputs[place] = t
         own = detach_variable(tuple(inputs))
-        with _random_state(ctx.state), _core.enable_grad():
+        with _as_before(ctx.surroundings), _core.enable_grad():
             outputs = ctx.run_function(*own)
         if isinstance(outputs, Tensor):
             outputs = (outputs,)
