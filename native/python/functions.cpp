@@ -295,6 +295,59 @@ PyObject* autograd_grad(const OpDef& def, Args& a) {
   return pack(std::move(grads));
 }
 
+/// _jacobian_rows(output, inputs, create_graph): for each input the gradients of every element of the output, stacked:
+/// [output.numel(), *input.shape]; null where no element depends on it.
+PyObject* jacobian_rows_op(const OpDef&, Args& a) {
+  const Tensor output = a.tensor(0);
+  const std::vector<Tensor> inputs = tensor_list(a.v[1], "inputs");
+  const bool create = a.boolean(2);
+  const std::int64_t n = output.numel();
+  std::vector<std::vector<Tensor>> rows(inputs.size());
+  std::vector<Tensor> result(inputs.size());
+  for (std::int64_t i = 0; i < n; ++i) {
+    BackwardRequest r;
+    r.inputs = inputs;
+    r.retain_graph = true;
+    r.create_graph = create;
+    r.accumulate = false;
+    Tensor unit = zeros(output.sizes(), output.dtype());
+    Scalar(1).store(unit.data() + i * unit.itemsize(), unit.dtype());
+    r.outputs = {output};
+    r.gradients = {std::move(unit)};
+    std::vector<Tensor> grads = run_backward(std::move(r));
+    for (std::size_t k = 0; k < inputs.size(); ++k) {
+      if (!grads[k].defined()) continue;
+      if (create) {
+        if (rows[k].empty()) rows[k].resize(std::size_t(n));
+        rows[k][std::size_t(i)] = std::move(grads[k]);
+        continue;
+      }
+      // Written into its place at once, so that no more than one row is held twice.
+      if (!result[k].defined()) {
+        DimVec sizes;
+        sizes.push_back(n);
+        for (auto s : inputs[k].sizes()) sizes.push_back(s);
+        result[k] = zeros(sizes, inputs[k].dtype());
+      }
+      const Tensor& whole = result[k];
+      copy_into(alias(whole, inputs[k].sizes(), {whole.strides().begin() + 1, inputs[k].ndim()},
+                      whole->offset + i * whole.stride(0) * whole.itemsize()),
+                grads[k]);
+    }
+  }
+  for (std::size_t k = 0; create && k < inputs.size(); ++k) {
+    if (rows[k].empty()) continue;
+    for (Tensor& row : rows[k]) {
+      if (!row.defined()) row = zeros(inputs[k].sizes(), inputs[k].dtype());
+    }
+    result[k] = stack(rows[k], 0);
+  }
+  Object tuple = Object::check(PyTuple_New(Py_ssize_t(result.size())));
+  for (std::size_t k = 0; k < result.size(); ++k)
+    PyTuple_SET_ITEM(tuple.get(), k, result[k].defined() ? result[k].release() : Py_NewRef(Py_None));
+  return tuple.release();
+}
+
 /// _reaches_others(outputs, inputs): does the history of `outputs` lead to a leaf that is none of `inputs`?
 PyObject* reaches_others_op(const OpDef&, Args& a) {
   std::unordered_set<const Node*> seen;
@@ -403,6 +456,8 @@ const OpDef ops[] = {
      "(any outputs, any inputs, any grad_outputs=None, bool? retain_graph=None, bool create_graph=False, bool? "
      "allow_unused=None, bool materialize_grads=False)",
      autograd_grad, kFunction, Kind::Query, "rushlight.autograd.grad"},
+    {"_jacobian_rows", "(Tensor output, any inputs, bool create_graph=False)", jacobian_rows_op, kFunction, Kind::Query,
+     "For each input the gradients of all elements of the output, stacked; None where there is none."},
     {"_reaches_others", "(any outputs, any inputs)", reaches_others_op, kFunction, Kind::Query,
      "Does the history of the outputs lead to a leaf that is none of the inputs?"},
     {"promote_types", "(dtype type1, dtype type2)", promote_types_op, kFunction, Kind::Query,

@@ -1205,6 +1205,8 @@ def _from_dlpack(capsule: Any) -> tuple[Tensor, _bool]:
     """The tensor on the memory of a DLPack capsule, and whether that is read-only."""
 def _is_torch_function_enabled() -> _bool:
     """May subclasses take over calls?"""
+def _jacobian_rows(output: Tensor, inputs: Any, create_graph: _bool = False) -> Tensor:
+    """For each input the gradients of all elements of the output, stacked; None where there is none."""
 def _optim_step(kind: _int, params: Any, state: Any, names: Any, options: Any, flags: _int) -> _bool:
     """A step of an optimiser over a group; False, with nothing changed, where it takes operators."""
 def _reaches_others(outputs: Any, inputs: Any) -> Tensor:

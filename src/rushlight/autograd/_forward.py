@@ -87,24 +87,81 @@ def run_attribute(level: int, t: Tensor, name: str) -> Any:
 
 def run_function(level: int, cls: Any, args: tuple[Any, ...]) -> Any:
     """A Function of the user's by its `jvp`; one of the library's by deriving its backward."""
+    out, ctx = _run_function(level, cls, args)
+    if ctx is not None:
+        ctx.__dict__.pop("saved_for_forward", None)
+    return out
+
+
+def _apply(cls: Any, args: tuple[Any, ...]) -> tuple[Any, Any]:
+    """The result and the context of a Function, whose arguments may have tangents of lower levels."""
+    lower = max((_core._dual_level(a) for a in args if isinstance(a, Tensor)), default=-1)
+    return _run_function(lower, cls, args) if lower >= 0 else _core._apply_with_context(cls, args)
+
+
+def _function_by_samples(batch: int, level: int, cls: Any, args: tuple[Any, ...]) -> tuple[Any, None]:
+    """A Function's tangents inside of vmap: each sample has a context of its own."""
+    b = _core._level_handler(batch)
+    tangents = [tangent_of(a, level) for a in args]
+    results: list[list[Any]] = []
+    single = True
+    for i in range(b.size):
+
+        def sample(t: Any, i: int = i) -> Any:
+            was = _limit(batch)
+            try:
+                full = b.get(t) if isinstance(t, Tensor) else None
+                return t if full is None else full[i]
+            finally:
+                _limit(was)
+
+        given = []
+        for a, t in zip(args, tangents, strict=True):
+            one = sample(a)
+            if t is not None:
+                one = one.view_as(one)
+                _set(one, level, sample(t))
+            given.append(one)
+        out = _run_function(level, cls, tuple(given))[0]
+        single = not isinstance(out, tuple)
+        results.append(_outputs(out))
+    joined = []
+    for parts in zip(*results, strict=True):
+        products: list[Any] = [tangent_of(p, level) for p in parts]
+        was = _limit(batch)
+        try:
+            whole = b.wrap(_core.stack(parts)) if isinstance(parts[0], Tensor) else parts[0]
+            product = None if products[0] is None else b.wrap(_core.stack(products))
+        finally:
+            _limit(was)
+        if product is not None:
+            _set(whole, level, product)
+        joined.append(whole)
+    return (joined[0] if single else tuple(joined)), None
+
+
+def _run_function(level: int, cls: Any, args: tuple[Any, ...]) -> tuple[Any, Any]:
     from .function import Function
 
     was = _limit(level)
     try:
+        involved = [*args, *(tangent_of(a, level) for a in args)]
+        batch = max((_core._batch_level(t) for t in involved if isinstance(t, Tensor)), default=-1)
+        if batch >= 0 and cls.jvp is not Function.jvp:
+            return _function_by_samples(batch, level, cls, args)
         if cls.jvp is Function.jvp:
             if cls.__module__.startswith("rushlight."):
-                return _by_double_backward(level, cls.apply, args, {}, _core.zeros_like)
+                return _by_double_backward(level, cls.apply, args, {}, _core.zeros_like), None
             raise NotImplementedError(
                 "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
             )
         tangents = [tangent_of(a, level) for a in args]
-        out, ctx = _core._apply_with_context(cls, args)
+        out, ctx = _apply(cls, args)
         given = [
             _core.zeros_like(a) if t is None and ctx.materialize_grads and _derivable(a) else t
             for a, t in zip(args, tangents, strict=True)
         ]
         products = cls.jvp(ctx, *given)
-        ctx.__dict__.pop("saved_for_forward", None)
         outs, made = _outputs(out), list(products) if isinstance(products, tuple) else [products]
         if len(outs) != len(made):
             raise RuntimeError(
@@ -127,7 +184,7 @@ def run_function(level: int, cls: Any, args: tuple[Any, ...]) -> Any:
                     )
             if _derivable(o):
                 _set(o, level, t)
-        return out
+        return out, ctx
     finally:
         _limit(was)
 

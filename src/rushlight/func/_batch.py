@@ -93,6 +93,15 @@ class Batch:
         self.size, self.randomness = size, randomness
         self.level: int = _core._dual_open(self)
 
+    def __enter__(self) -> Batch:
+        self.was = _limit(self.level)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.open = False
+        _limit(self.was)
+        _core._dual_close()
+
     # --- tensors ----------------------------------------------------------------------------------------------------
 
     def get(self, x: Any) -> Tensor | None:

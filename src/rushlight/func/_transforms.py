@@ -10,6 +10,7 @@ from .. import _core
 from .._core import Tensor
 from ..autograd._levels import forward_level, make_dual, own, reaches_others, tracked, unpack
 from ..utils._pytree import TreeSpec, tree_flatten, tree_map, tree_unflatten
+from ._batch import Batch, NeedsSamples
 
 Function = Callable[..., Any]
 Argnums = int | tuple[int, ...]
@@ -299,6 +300,12 @@ def _rows(pulled: _Pulled, k: int, output: Tensor, chunk_size: int | None) -> li
     if not pulled.live[k] or output.numel() == 0:
         return [_core.zeros(shape + tuple(x.shape), dtype=x.dtype) for x in pulled.given]
     with _core.enable_grad():
+        if not _core._dual_count():
+            whole = _core._jacobian_rows(output, pulled.owns, pulled.track)
+            return [
+                _core.zeros(shape + tuple(x.shape), dtype=x.dtype) if g is None else g.view(shape + tuple(x.shape))
+                for g, x in zip(whole, pulled.given, strict=True)
+            ]
         columns: list[list[Any]] = [[] for _ in pulled.owns]
         for unit in _units(output).unbind(0):
             found = _backward(output, pulled.owns, unit, True, pulled.track, True)
@@ -422,7 +429,7 @@ def jacfwd(func: Function, argnums: Argnums = 0, has_aux: bool = False, *, rando
         def partial(*values: Any) -> Any:
             return func(*_with_chosen(args, argnums, _tree(values, spec)), **kwargs)
 
-        columns, out_spec, aux = _columns(partial, given, has_aux)
+        columns, out_spec, aux = _columns(partial, given, has_aux, randomness)
         blocks = []
         for k in range(len(columns[0])):
             blocks.append(_tree([columns[i][k] for i in range(len(given))], spec))
@@ -432,8 +439,60 @@ def jacfwd(func: Function, argnums: Argnums = 0, has_aux: bool = False, *, rando
     return wrapper
 
 
-def _columns(func: Function, given: list[Tensor], has_aux: bool) -> tuple[list[list[Tensor]], Any, Any]:
+def _columns(
+    func: Function, given: list[Tensor], has_aux: bool, randomness: str
+) -> tuple[list[list[Tensor]], Any, Any]:
     """For each argument the Jacobian of each output by it."""
+    counts = [x.numel() for x in given]
+    try:
+        return _columns_at_once(func, given, counts, has_aux, randomness)
+    except NeedsSamples:
+        return _columns_one_by_one(func, given, has_aux)
+
+
+def _columns_at_once(
+    func: Function, given: list[Tensor], counts: list[int], has_aux: bool, randomness: str
+) -> tuple[list[list[Tensor]], Any, Any]:
+    """All unit tangents as one batch."""
+    total = sum(counts)
+    with Batch(total, randomness) as b:
+        tangents = []
+        start = 0
+        for x, n in zip(given, counts, strict=True):
+            if n == total:
+                unit = _units(x) if n else x.new_zeros((0, *x.shape))
+            else:
+                unit = _core.zeros((total, n), dtype=x.dtype)
+                unit.diagonal(-start).fill_(1)
+                unit = unit.view(total, *x.shape)
+            tangents.append(b.wrap(unit))
+            start += n
+        _core._dual_limit(b.level + 1)
+        with forward_level() as level:
+            duals = [make_dual(x, t, level) for x, t in zip(given, tangents, strict=True)]
+            output = func(*duals)
+            aux = None
+            if has_aux:
+                output, aux = _aux_pair(output, "jvp", "f, primals, tangents")
+            outs, out_spec = _tensors(output, "jvp", "f, primals, tangents")
+            pairs = [unpack(o, level) for o in outs]
+        _core._dual_limit(b.level)
+        found: list[list[Tensor]] = [[] for _ in given]
+        for value, t in pairs:
+            shape = tuple(value.shape)
+            if t is None:
+                for column, x in zip(found, given, strict=True):
+                    column.append(_core.zeros(shape + tuple(x.shape), dtype=value.dtype))
+                continue
+            whole = b.all_of(t).movedim(0, -1)
+            parts = [whole] if len(given) == 1 else whole.split(counts, -1)
+            for column, part, x in zip(found, parts, given, strict=True):
+                column.append(part.reshape(shape + tuple(x.shape)))
+        return found, out_spec, aux
+
+
+def _columns_one_by_one(func: Function, given: list[Tensor], has_aux: bool) -> tuple[list[list[Tensor]], Any, Any]:
+    """A run for each unit tangent, for functions that look at values of tangents."""
     found: list[list[Tensor]] = []
     out_spec: Any = None
     aux: Any = None
@@ -474,8 +533,23 @@ def _derivable(x: Tensor) -> bool:
 
 
 def hessian(func: Function, argnums: Argnums = 0) -> Function:
-    """A function that gives the Hessian of `func`: forward mode over reverse mode, ``jacfwd(jacrev(func))``."""
-    return jacfwd(jacrev(func, argnums), argnums)
+    """A function that gives the Hessian of `func`, whose result may have any shape: the Jacobian of its Jacobian.
+
+    Reverse mode over reverse mode, which is the fastest here; where that is not possible (a Function whose backward
+    cannot be derived) forward mode over reverse mode.
+    """
+    twice, mixed = jacrev(jacrev(func, argnums), argnums), jacfwd(jacrev(func, argnums), argnums)
+
+    @functools.wraps(func)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return twice(*args, **kwargs)
+        except RuntimeError as error:
+            if "once_differentiable" not in str(error):
+                raise
+        return mixed(*args, **kwargs)
+
+    return wrapper
 
 
 def functionalize(func: Function, *, remove: str = "mutations") -> Function:

@@ -112,14 +112,11 @@ def _at_once(
     randomness: str,
     kwargs: Any,
 ) -> Any:
-    b = Batch(size, randomness)
-    level = b.level
-    was = _limit(level)
-    try:
+    with Batch(size, randomness) as b:
         args = [x if d is None else b.wrap(x if d == 0 else x.movedim(d, 0)) for x, d in zip(leaves, dims, strict=True)]
-        _limit(level + 1)
+        _limit(b.level + 1)
         result = func(*tree_unflatten(args, spec), **kwargs)
-        _limit(level)
+        _limit(b.level)
         if isinstance(result, Tensor) and out_dims == 0:
             return b.all_of(result)
         outs, out_spec = tree_flatten(result)
@@ -135,10 +132,6 @@ def _at_once(
             else:
                 placed.append(_place(b.all_of(o), d))
         return tree_unflatten(placed, out_spec)
-    finally:
-        b.open = False
-        _limit(was)
-        _core._dual_close()
 
 
 def _one_by_one(
@@ -155,9 +148,8 @@ def _one_by_one(
     results: list[list[Any]] = []
     out_spec: Any = None
     state = _core.default_generator.get_state() if randomness == "same" else None
-    watch = Single(randomness) if randomness == "error" else None
-    was = _limit(watch.level + 1) if watch is not None else None
-    try:
+    with Single(randomness) as watch:
+        _limit(watch.level + 1)
         for i in range(size):
             if state is not None:
                 _core.default_generator.set_state(state)
@@ -167,11 +159,6 @@ def _one_by_one(
                 raise RuntimeError(f"vmap: the samples' results have different structures: {out_spec} and {here}")
             out_spec = here
             results.append(outs)
-    finally:
-        if watch is not None:
-            assert was is not None
-            _limit(was)
-            _core._dual_close()
     placed = []
     for k, d in enumerate(_out_dims(func, out_dims, results[0], out_spec)):
         parts = [r[k] for r in results]
