@@ -239,7 +239,8 @@ def norm(
     """The vector norm of order `ord` of the elements that the mask lets through."""
     dims = _dims(dim, input.ndim)
     filled = _masked(input, mask, math.inf if ord == -math.inf else 0)
-    return torch.linalg.vector_norm(filled, ord, dims, bool(keepdim), dtype=dtype)
+    linalg: Any = torch.linalg  # whose functions are there once it is loaded
+    return linalg.vector_norm(filled, ord, dims, bool(keepdim), dtype=dtype)
 
 
 def _spread(
