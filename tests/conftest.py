@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from parity.report import Report
+from parity.report import Report, page, summary
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,11 +56,17 @@ class ParityResults:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self.report.results:
             return
+        from parity.table import TABLE
+
         terminalreporter.section("parity with PyTorch")
-        for line in self.report.text():
+        self.report.sort([row.name for row in TABLE])
+        # Shares mean something only after a run of the whole table.
+        whole = len(self.report.results) == len(TABLE)
+        for line in [*self.report.text(), *(summary(self.report) if whole else [])]:
             terminalreporter.line(line)
         if path := self.config.getoption("--parity-report"):
-            pathlib.Path(path).write_text(self.report.markdown(), encoding="utf-8")
+            text = page(self.report) if whole else self.report.markdown()
+            pathlib.Path(path).write_text(text, encoding="utf-8")
 
 
 @pytest.fixture(autouse=True)

@@ -182,7 +182,8 @@ RL_OP1(Asinh, {
     return casinh(a);
   } else if constexpr (std::is_same_v<T, float>) {
     const double x = vm::fabs(double(a));
-    return vm::copysign(float(log1p_checked(x + x * (x / (1 + vm::sqrt(1 + x * x))))), a);
+    const double rest = x * (x / (1 + vm::sqrt(1 + x * x)));
+    return vm::copysign(float(log1p_checked(x + (x > 0x1p60 ? x : rest))), a);
   } else {
     return libm_asinh(a);
   }
@@ -320,7 +321,8 @@ RL_OP2(SiluBackward, {
 })
 RL_OP2(MishBackward, {
   const T n = mish_n(b), m = n + T(2), t = n / m;
-  return a * (t + b * vm::sigmoid(b) * (T(4) * (n + T(1)) / m / m));
+  const T slope = a * (t + b * vm::sigmoid(b) * (T(4) * (n + T(1)) / m / m));
+  return b > T(20) ? a : slope;  // mish_n stops there
 })
 RL_OP2(GeluBackward, {
   if constexpr (std::is_same_v<T, float>) {

@@ -303,13 +303,14 @@ RL_HOT2(Minimum, {
   const T m = a < b ? a : b;
   return is_nan(a) ? a : m;
 })
+// Of equal numbers the first, which shows in the signs of zeros.
 RL_OP2(Fmax, {
-  const T m = a > b ? a : b;
-  return is_nan(b) ? a : m;
+  const T m = b > a ? b : a;
+  return is_nan(a) ? b : m;
 })
 RL_OP2(Fmin, {
-  const T m = a < b ? a : b;
-  return is_nan(b) ? a : m;
+  const T m = b < a ? b : a;
+  return is_nan(a) ? b : m;
 })
 RL_OP2(BitwiseAnd, { return T(a & b); })
 RL_OP2(BitwiseOr, { return T(a | b); })

@@ -115,7 +115,9 @@ Tensor pow_number_vjp(const Tensor& g, const Tensor& a, const Scalar& b, const T
   return g * conj(pow(a, less) * b);
 }
 void atan2_vjp(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor&, Tensor* ga, Tensor* gb) {
-  const Tensor scaled = g / (a * a + b * b);
+  // Of the origin, and of what is so near that the squares are 0, the derivative is 0.
+  const Tensor length = a * a + b * b, none = compare(Compare::Eq, length, Scalar(0));
+  const Tensor scaled = masked_fill(g / masked_fill(length, none, 1), none, 0);
   if (ga) *ga = scaled * b;
   if (gb) *gb = neg(scaled) * a;
 }

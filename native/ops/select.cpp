@@ -763,11 +763,17 @@ struct ReduceNode final : Node {
     if (needs(0)) out[0] = include_self ? for_self : at.cleared(for_self);
     if (needs(1)) out[1] = for_src;
   }
+  void show(ValueVisitor& v) const override {
+    constexpr const char* names[] = {"sum", "prod", "mean", "amin", "amax"};
+    v.number("dim", dim);
+    v.flag("include_self", include_self);
+    v.word("reduce", names[int(how)]);
+  }
   void visit(SavedVisitor& v) override {
     v.tensor("index", index);
     v.tensor("result", result);
     v.tensor("self", self);
-    v.tensor("src", src);
+    v.tensor(slices ? "source" : "src", src);
   }
 };
 

@@ -57,6 +57,23 @@ struct PickNode final : Node {
   void visit(SavedVisitor& v) override { v.tensor("indices", index); }
 };
 
+/// The median of all elements: those that equal it share the gradient.
+struct MedianNode final : Node {
+  SavedTensor x, y;
+  bool ignore_nan = false;
+  const char* name() const override { return ignore_nan ? "NanmedianBackward0" : "MedianBackward0"; }
+  void apply(Tensor* in, Tensor* out) override {
+    const Tensor input = x.unpack(this), found = y.unpack(this);
+    const Tensor nan = mul(predicate(Predicate::IsNan, input), predicate(Predicate::IsNan, found));
+    const Tensor equal = to(compare(Compare::LogicalOr, compare(Compare::Eq, input, found), nan), in[0].dtype());
+    out[0] = equal * (in[0] / sum(equal));
+  }
+  void visit(SavedVisitor& v) override {
+    v.tensor("self", x);
+    v.tensor("result", y);
+  }
+};
+
 void record_pick(const Tensor& values, const Tensor& t, const Tensor& index, int dim, bool dropped, const char* title) {
   if (!recording(t) || !is_differentiable(values.dtype())) return;
   auto* n = record<PickNode>(values, t);
@@ -194,10 +211,21 @@ PyObject* median_op(const OpDef& def, Args& a) {
       if (is_floating(t.dtype())) return scalar_tensor(std::nan(""), t.dtype()).release();
       return scalar_tensor(std::numeric_limits<std::int64_t>::min(), t.dtype()).release();
     }
-    const Tensor flat = reshape(t, {{-1}});
-    return pick_one(flat, 0, false, ignore_nan ? "NanmedianBackward0" : "MedianBackward0",
-                    [&](Picked& q) { median(source(flat), 0, ignore_nan, target(q.values), target(q.indices)); })
-        .values.release();
+    Tensor out;
+    {
+      const GradMode off(false);
+      const Tensor flat = reshape(t, {{-1}});
+      out = pick_one(flat, 0, false, "", [&](Picked& q) {
+              median(source(flat), 0, ignore_nan, target(q.values), target(q.indices));
+            }).values;
+    }
+    if (recording(t)) {
+      auto* n = record<MedianNode>(out, t);
+      n->x.save(t);
+      n->y.save_output(out);
+      n->ignore_nan = ignore_nan;
+    }
+    return out.release();
   }
   const int dim = a.dim(1, t.ndim());
   need_dim(t, dim, def.name);

@@ -84,11 +84,16 @@ Tensor sqrt_formula(V g, V y) { return g / conj(y * Scalar(2)); }
 Tensor abs_formula(V g, V x) { return g * sgn(x); }
 Tensor real_if(V g, V like) { return is_complex(g.dtype()) && !is_complex(like.dtype()) ? real(g) : g; }
 
-/// x, but 1 where it is 0: for quotients that slope_at_0 replaces there.
-Tensor not_zero(V x) { return where(compare(Compare::Eq, x, Scalar(0.0)), ones_like(x), x); }
+/// Where x is so small that (I_1(x) / x)' loses itself in rounding.
+Tensor near_zero(V x) {
+  const double epsilon = x.dtype() == DType::Double ? 0x1p-52 : 0x1p-23;
+  return compare(Compare::Le, unary(Unary::Abs, x), Scalar(epsilon));
+}
+/// x, but 1 near 0: for quotients that slope_at_0 replaces there.
+Tensor not_zero(V x) { return where(near_zero(x), ones_like(x), x); }
 /// The derivative of I_1, which is 1/2 at 0.
 Tensor slope_at_0(V x, V elsewhere) {
-  return where(compare(Compare::Eq, x, Scalar(0.0)), ones_like(x) * Scalar(0.5), elsewhere);
+  return where(near_zero(x), ones_like(x) * Scalar(0.5), elsewhere);
 }
 Tensor zero_grad(V g, V, V) { return zeros_like(g); }
 
@@ -150,7 +155,10 @@ constexpr UnaryRule kRules[] = {
     {Unary::Asinh, "asinh", "AsinhBackward0", ToFloat, Input,
      [](V g, V x, V) { return g * conj(unary(Unary::Rsqrt, x * x + Scalar(1))); }, "The inverse hyperbolic sine."},
     {Unary::Acosh, "acosh", "AcoshBackward0", ToFloat, Input,
-     [](V g, V x, V) { return g * conj(unary(Unary::Rsqrt, x - Scalar(1)) * unary(Unary::Rsqrt, x + Scalar(1))); },
+     [](V g, V x, V) {
+       if (!is_complex(x.dtype())) return g * unary(Unary::Rsqrt, x * x - Scalar(1));
+       return g * conj(unary(Unary::Rsqrt, x - Scalar(1)) * unary(Unary::Rsqrt, x + Scalar(1)));
+     },
      "The inverse hyperbolic cosine."},
     {Unary::Atanh, "atanh", "AtanhBackward0", ToFloat, Input, [](V g, V x, V) { return g / conj(rsub(x * x, 1)); },
      "The inverse hyperbolic tangent."},

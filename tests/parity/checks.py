@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -14,15 +14,20 @@ from .samples import Sample
 from .rows import Row
 
 SHORT = 4  # samples where a check multiplies them
-CHECKS: dict[str, Callable[[Row, Library, Library], None]] = {}
+CHECKS: dict[str, Callable[[Row, Library, Library], "Parts | None"]] = {}
 FORM_CHECKS = {"method": "mp", "inplace": "i", "out": "o"}
 
 
+Parts = dict[str, bool]
+
+
 class Differs(AssertionError):
-    """rushlight and PyTorch disagree."""
+    """rushlight and PyTorch disagree. `parts`: the dtypes that were compared, and whether each agrees."""
+
+    parts: Parts = {}
 
 
-def check(function: Callable[[Row, Library, Library], None]) -> Callable[[Row, Library, Library], None]:
+def check(function: Callable[[Row, Library, Library], Parts | None]) -> Callable[[Row, Library, Library], Parts | None]:
     CHECKS[function.__name__] = function
     return function
 
@@ -176,6 +181,23 @@ def compare_call(
         same_values(row, ours.see(ours_after), expected, where + "; argument afterwards", computed)
 
 
+def each_dtype(dtypes: Iterable[str], compare: Callable[[str], None]) -> Parts:
+    """Compares on every dtype, and fails with the first difference after the last."""
+    parts: Parts = {}
+    first: Differs | None = None
+    for dtype in dtypes:
+        try:
+            compare(dtype)
+            parts[dtype] = True
+        except Differs as error:
+            parts[dtype] = False
+            first = first or error
+    if first is not None:
+        first.parts = parts
+        raise first
+    return parts
+
+
 # The kinds
 
 
@@ -187,11 +209,14 @@ def values(row: Row, ours: Library, theirs: Library) -> None:
 
 
 @check
-def dtypes(row: Row, ours: Library, theirs: Library) -> None:
+def dtypes(row: Row, ours: Library, theirs: Library) -> Parts:
     """A few samples on every dtype: results or errors."""
-    for dtype in row.dtypes:
+
+    def compare(dtype: str) -> None:
         for sample in inputs.samples(row.source, dtype, cap=SHORT):
             compare_call(row, sample, ours, theirs, main_form(row), dtype)
+
+    return each_dtype(row.dtypes, compare)
 
 
 @check
@@ -309,18 +334,26 @@ def differentiable(row: Row) -> Iterator[str]:
 
 
 @check
-def grad(row: Row, ours: Library, theirs: Library) -> None:
-    for dtype in differentiable(row):
+def grad(row: Row, ours: Library, theirs: Library) -> Parts:
+    """Gradients by a random vector, of the main form and of the one in place."""
+
+    def compare(dtype: str) -> None:
         for form in [main_form(row), *("i" if "i" in row.forms else "")]:
             for sample in inputs.samples(row.source, dtype, grad=True, cap=SHORT * 2):
                 compare_grads(row, sample, ours, theirs, form, twice=False)
 
+    return each_dtype(differentiable(row), compare)
+
 
 @check
-def grad2(row: Row, ours: Library, theirs: Library) -> None:
-    for dtype in differentiable(row):
+def grad2(row: Row, ours: Library, theirs: Library) -> Parts:
+    """Gradients of a random combination of the gradients."""
+
+    def compare(dtype: str) -> None:
         for sample in inputs.samples(row.source, dtype, grad=True, cap=SHORT):
             compare_grads(row, sample, ours, theirs, main_form(row), twice=True)
+
+    return each_dtype(differentiable(row), compare)
 
 
 class Derivatives:
@@ -463,9 +496,9 @@ def texts(row: Row, ours: Library, theirs: Library) -> None:
             require(our_text == their_text, sample, "message", our_text, their_text)
 
 
-def run(row: Row, kind: str, ours: Library, theirs: Library) -> None:
-    """One check of one operator: raises Differs or Missing."""
+def run(row: Row, kind: str, ours: Library, theirs: Library) -> Parts:
+    """One check of one operator: the dtypes it went through; raises Differs or Missing."""
     try:
-        CHECKS[kind](row, ours, theirs)
+        return CHECKS[kind](row, ours, theirs) or {}
     except AttributeError as error:
         raise Missing(str(error)) from error
