@@ -84,13 +84,6 @@ def test_every_entry_of_the_database_is_compared() -> None:
     assert without == []
 
 
-def test_page_of_operators_is_current() -> None:
-    """docs/operators.md has a line for each row; CONTRIBUTING.md says how it is written anew."""
-    page = (pathlib.Path(__file__).parents[2] / "docs" / "operators.md").read_text(encoding="utf-8")
-    shown = [line.split(" | ")[0].removeprefix("| ") for line in page.splitlines() if line.startswith("| ")]
-    assert [name for name in shown if name in ROWS] == list(ROWS)
-
-
 def test_reasons_for_leaving_out_are_needed() -> None:
     names = {info.name for info in op_db}
     covered = {entry.partition("/")[0] for entry in coverage.COVERED}
