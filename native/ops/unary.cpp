@@ -92,9 +92,7 @@ Tensor near_zero(V x) {
 /// x, but 1 near 0: for quotients that slope_at_0 replaces there.
 Tensor not_zero(V x) { return where(near_zero(x), ones_like(x), x); }
 /// The derivative of I_1, which is 1/2 at 0.
-Tensor slope_at_0(V x, V elsewhere) {
-  return where(near_zero(x), ones_like(x) * Scalar(0.5), elsewhere);
-}
+Tensor slope_at_0(V x, V elsewhere) { return where(near_zero(x), ones_like(x) * Scalar(0.5), elsewhere); }
 Tensor zero_grad(V g, V, V) { return zeros_like(g); }
 
 constexpr double kLn2 = std::numbers::ln2, kLn10 = std::numbers::ln10;
