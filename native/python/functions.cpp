@@ -1,4 +1,5 @@
 // Functions of the module that are no operators: modes, backward, dtypes, information; and the module itself.
+#include <array>
 #include <cstring>
 #include <unordered_set>
 
@@ -295,6 +296,43 @@ PyObject* autograd_grad(const OpDef& def, Args& a) {
   return pack(std::move(grads));
 }
 
+/// _color_columns(starts, columns, count): a number for each of `count` columns of a sparse matrix in compressed rows, so
+/// that columns of one number have no row in common. Greedy, in order: a band of width w takes w numbers.
+PyObject* color_columns_op(const OpDef&, Args& a) {
+  const Tensor starts = contiguous_as(a.tensor(0), DType::Int64), columns = contiguous_as(a.tensor(1), DType::Int64);
+  const std::int64_t n = a.integer(2), rows = starts.numel() - 1, entries = columns.numel();
+  const auto *start = starts.data_as<std::int64_t>(), *column = columns.data_as<std::int64_t>();
+  if (rows < 0 || n < 0 || start[0] != 0 || start[rows] != entries) fail_value("not the places of a sparse matrix");
+  std::vector<std::int64_t> first(std::size_t(n) + 1, 0), row_of(static_cast<std::size_t>(entries));
+  for (std::int64_t e = 0; e < entries; ++e) {
+    if (column[e] < 0 || column[e] >= n) fail_value("not the places of a sparse matrix");
+    ++first[std::size_t(column[e]) + 1];
+  }
+  for (std::size_t j = 0; j < std::size_t(n); ++j) first[j + 1] += first[j];
+  std::vector<std::int64_t> next(first.begin(), first.end() - 1);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    if (start[r] > start[r + 1]) fail_value("not the places of a sparse matrix");
+    for (std::int64_t e = start[r]; e < start[r + 1]; ++e)
+      row_of[std::size_t(next[std::size_t(column[e])]++)] = r;
+  }
+  Tensor result = full(std::array{n}, Scalar(-1), DType::Int64);
+  auto* color = result.data_as<std::int64_t>();
+  std::vector<std::int64_t> taken_by;  // by which column a color was last seen taken
+  for (std::int64_t j = 0; j < n; ++j) {
+    for (std::int64_t k = first[std::size_t(j)]; k < first[std::size_t(j) + 1]; ++k) {
+      const std::int64_t r = row_of[std::size_t(k)];
+      for (std::int64_t e = start[r]; e < start[r + 1]; ++e) {
+        if (const std::int64_t c = color[column[e]]; c >= 0) taken_by[std::size_t(c)] = j;
+      }
+    }
+    std::int64_t c = 0;
+    while (c < std::int64_t(taken_by.size()) && taken_by[std::size_t(c)] == j) ++c;
+    if (c == std::int64_t(taken_by.size())) taken_by.push_back(-1);
+    color[j] = c;
+  }
+  return result.release();
+}
+
 /// _jacobian_rows(output, inputs, create_graph): for each input the gradients of every element of the output, stacked:
 /// [output.numel(), *input.shape]; null where no element depends on it.
 PyObject* jacobian_rows_op(const OpDef&, Args& a) {
@@ -458,6 +496,8 @@ const OpDef ops[] = {
      autograd_grad, kFunction, Kind::Query, "rushlight.autograd.grad"},
     {"_jacobian_rows", "(Tensor output, any inputs, bool create_graph=False)", jacobian_rows_op, kFunction, Kind::Query,
      "For each input the gradients of all elements of the output, stacked; None where there is none."},
+    {"_color_columns", "(Tensor starts, Tensor columns, int count)", color_columns_op, kFunction, Kind::Query,
+     "Numbers for the columns of a sparse matrix: those of one number have no row in common."},
     {"_reaches_others", "(any outputs, any inputs)", reaches_others_op, kFunction, Kind::Query,
      "Does the history of the outputs lead to a leaf that is none of the inputs?"},
     {"promote_types", "(dtype type1, dtype type2)", promote_types_op, kFunction, Kind::Query,

@@ -1199,6 +1199,8 @@ def _autograd_grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_g
     """rushlight.autograd.grad"""
 def _clear_grads(params: Any) -> None:
     """Sets .grad of all tensors of a list to None."""
+def _color_columns(starts: Tensor, columns: Tensor, count: _int) -> Tensor:
+    """Numbers for the columns of a sparse matrix: those of one number have no row in common."""
 def _empty_cache() -> None:
     """Gives memory that is kept for reuse back to the system."""
 def _from_dlpack(capsule: Any) -> tuple[Tensor, _bool]:

@@ -81,7 +81,9 @@ def _own_in(x: Tensor, levels: int) -> Tensor:
             if tangent is None:
                 continue
         elif not handler.open:
-            continue
+            if handler.get(x) is None:
+                continue
+            return handler.own(x)
         was = _limit(level)
         try:
             if handler is None:
@@ -112,7 +114,7 @@ def parts(x: Any) -> Iterator[Tensor]:
             continue
         was = _limit(level)
         try:
-            if handler is None:
+            if handler is None or not handler.open:
                 inner.insert(0, x)
             found = [p for t in inner for p in parts(t)]
         finally:
@@ -132,7 +134,7 @@ def stripped(x: Tensor) -> Tensor:
             continue
         was = _limit(level)
         try:
-            if handler is not None:
+            if handler is not None and handler.open:
                 return handler.wrap(stripped(inner))
             value = stripped(x)
             _set(value, level, stripped(inner))

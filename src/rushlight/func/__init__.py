@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import _core
 from .._missing import missing
+from ._jet import jet
 from ._modules import functional_call, replace_all_batch_norm_modules_, stack_module_state
 from ._transforms import (
     functionalize,
@@ -32,6 +33,7 @@ __all__ = [
     "hessian",
     "jacfwd",
     "jacrev",
+    "jet",
     "jvp",
     "linearize",
     "replace_all_batch_norm_modules_",

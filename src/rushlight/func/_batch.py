@@ -1555,7 +1555,8 @@ _RULES: dict[str, Rule] = {
     **_names(_cross_entropy, "nll_loss cross_entropy"),
     **_names(_shape_only, "empty_like zeros_like ones_like full_like new_empty new_zeros new_ones new_full"),
     **_names(_tensor, "tensor as_tensor new_tensor"),
-    **_names(_inplace, "copy_ fill_ zero_"),
+    **_names(_inplace, "copy_ zero_"),
+    "fill_": lambda b, func, self, value: _inplace(b, Tensor.copy_ if isinstance(value, Tensor) else func, self, value),
     **_names(
         _refused,
         "nonzero argwhere allclose equal bincount squeeze_ unsqueeze_ t_ transpose_ swapaxes_ swapdims_ squeeze_",
