@@ -296,8 +296,8 @@ PyObject* autograd_grad(const OpDef& def, Args& a) {
   return pack(std::move(grads));
 }
 
-/// _color_columns(starts, columns, count): a number for each of `count` columns of a sparse matrix in compressed rows, so
-/// that columns of one number have no row in common. Greedy, in order: a band of width w takes w numbers.
+/// _color_columns(starts, columns, count): a number for each of `count` columns of a sparse matrix in compressed rows,
+/// so that columns of one number have no row in common. Greedy, in order: a band of width w takes w numbers.
 PyObject* color_columns_op(const OpDef&, Args& a) {
   const Tensor starts = contiguous_as(a.tensor(0), DType::Int64), columns = contiguous_as(a.tensor(1), DType::Int64);
   const std::int64_t n = a.integer(2), rows = starts.numel() - 1, entries = columns.numel();
@@ -312,8 +312,7 @@ PyObject* color_columns_op(const OpDef&, Args& a) {
   std::vector<std::int64_t> next(first.begin(), first.end() - 1);
   for (std::int64_t r = 0; r < rows; ++r) {
     if (start[r] > start[r + 1]) fail_value("not the places of a sparse matrix");
-    for (std::int64_t e = start[r]; e < start[r + 1]; ++e)
-      row_of[std::size_t(next[std::size_t(column[e])]++)] = r;
+    for (std::int64_t e = start[r]; e < start[r + 1]; ++e) row_of[std::size_t(next[std::size_t(column[e])]++)] = r;
   }
   Tensor result = full(std::array{n}, Scalar(-1), DType::Int64);
   auto* color = result.data_as<std::int64_t>();
