@@ -65,6 +65,15 @@ RETURNS: dict[str, str | list[str]] = {
     **dict.fromkeys("sort topk kthvalue mode cummax cummin".split(), FOUND),
     **dict.fromkeys("std_mean var_mean aminmax frexp slogdet".split(), PAIR),
     **dict.fromkeys("max min median nanmedian".split(), ["Tensor", FOUND, "Tensor"]),
+    **dict.fromkeys(
+        "max_pool1d_with_indices max_pool2d_with_indices max_pool3d_with_indices adaptive_max_pool1d fractional_max_pool2d "
+        "fractional_max_pool3d".split(),
+        PAIR,
+    ),
+    **dict.fromkeys(
+        "max_pool1d max_pool2d max_pool3d adaptive_max_pool2d adaptive_max_pool3d".split(),
+        "Any",
+    ),
     "size": "Any",
     "stride": "Any",
     "where": ["Tensor", TENSORS],

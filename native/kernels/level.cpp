@@ -15,6 +15,7 @@ const KernelTable& level_table() {
     fill_sort(t.sort);
     fill_gemm(t.gemm);
     fill_optim(t.optim);
+    fill_pool(t.pool);
     return t;
   }();
   return table;

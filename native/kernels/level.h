@@ -14,5 +14,6 @@ void fill_random(RandomTable& t);        // random numbers                      
 void fill_sort(SortTable& t);            // sorting and selection                       sort.cpp
 void fill_gemm(GemmTable& t);            // matrix products                            gemm_tile.cpp
 void fill_optim(OptimTable& t);          // steps of optimisers                        optim.cpp
+void fill_pool(PoolTable& t);            // maxima and averages over windows           pool.cpp
 
 }  // namespace rl

@@ -4,6 +4,7 @@
 #include "kernels/gemm_table.h"
 #include "kernels/optim.h"
 #include "kernels/pointwise.h"
+#include "kernels/pool.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
 #include "kernels/sort.h"
@@ -17,6 +18,7 @@ struct KernelTable {
   SortTable sort;
   GemmTable gemm;
   OptimTable optim;
+  PoolTable pool;
 };
 
 /// The table of the best level that this CPU runs (or the one that RUSHLIGHT_CPU_LEVEL names), chosen on load.

@@ -59,6 +59,9 @@ _NOT_HERE = (
     "info", "operators", "Node", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "nll_loss", "cross_entropy", "linear", "im2col", "col2im",
+    "avg_pool2d", "avg_pool3d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool2d", "adaptive_max_pool3d",
+    "max_pool2d_with_indices", "max_pool3d_with_indices", "fractional_max_pool2d", "fractional_max_pool3d",
+    "max_unpool2d", "max_unpool3d", "pad",
     "special_i0e", "special_i1", "special_i1e", "special_xlog1py", "special_zeta",
 )  # fmt: skip
 for _name in _NOT_HERE:

@@ -1235,6 +1235,18 @@ def acosh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse hyperbolic cosine."""
 def acosh_(self: Tensor) -> Tensor:
     """The inverse hyperbolic cosine."""
+def adaptive_avg_pool1d(input: Tensor, output_size: _int | Sequence[_int]) -> Tensor:
+    """Images [N, C, ...] or [C, ...] to a given size: result i is made of the elements from floor(i n / size) on to ceil((i + 1) n / size), of n."""
+def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
+    """Images [N, C, ...] or [C, ...] to a given size: result i is made of the elements from floor(i n / size) on to ceil((i + 1) n / size), of n."""
+def adaptive_avg_pool3d(input: Tensor, output_size: Any) -> Tensor:
+    """Images [N, C, ...] or [C, ...] to a given size: result i is made of the elements from floor(i n / size) on to ceil((i + 1) n / size), of n."""
+def adaptive_max_pool1d(input: Tensor, output_size: _int | Sequence[_int]) -> tuple[Tensor, Tensor]:
+    """Images [N, C, ...] or [C, ...] to a given size: result i is made of the elements from floor(i n / size) on to ceil((i + 1) n / size), of n."""
+def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: Any = False) -> Any:
+    """Images [N, C, ...] or [C, ...] to a given size: result i is made of the elements from floor(i n / size) on to ceil((i + 1) n / size), of n."""
+def adaptive_max_pool3d(input: Tensor, output_size: Any, return_indices: Any = False) -> Any:
+    """Images [N, C, ...] or [C, ...] to a given size: result i is made of the elements from floor(i n / size) on to ceil((i + 1) n / size), of n."""
 def add(input: Tensor | _Number, other: Tensor | _Number, *, alpha: _Number = 1, out: Tensor | None = None) -> Tensor:
     """input + alpha * other, elementwise with broadcasting; the common dtype."""
 def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: _Number = 1, alpha: _Number = 1, out: Tensor | None = None) -> Tensor:
@@ -1337,6 +1349,12 @@ def atanh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse hyperbolic tangent."""
 def atanh_(self: Tensor) -> Tensor:
     """The inverse hyperbolic tangent."""
+def avg_pool1d(input: Tensor, kernel_size: _int | Sequence[_int], stride: _int | Sequence[_int] | None = None, padding: _int | Sequence[_int] = 0, ceil_mode: _bool = False, count_include_pad: _bool = True) -> Tensor:
+    """The average under each place of a sliding window, of images [N, C, ...] or [C, ...]. `stride` is the window's size where left out; places of the padding count as zeros, or not at all."""
+def avg_pool2d(input: Tensor, kernel_size: _int | Sequence[_int], stride: _int | Sequence[_int] | None = None, padding: _int | Sequence[_int] = 0, ceil_mode: _bool = False, count_include_pad: _bool = True, divisor_override: _int | None = None) -> Tensor:
+    """The average under each place of a sliding window, of images [N, C, ...] or [C, ...]. `stride` is the window's size where left out; places of the padding count as zeros, or not at all."""
+def avg_pool3d(input: Tensor, kernel_size: _int | Sequence[_int], stride: _int | Sequence[_int] | None = None, padding: _int | Sequence[_int] = 0, ceil_mode: _bool = False, count_include_pad: _bool = True, divisor_override: _int | None = None) -> Tensor:
+    """The average under each place of a sliding window, of images [N, C, ...] or [C, ...]. `stride` is the window's size where left out; places of the padding count as zeros, or not at all."""
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: _Number = 1, alpha: _Number = 1, out: Tensor | None = None) -> Tensor:
     """beta * input + alpha * bmm(batch1, batch2)."""
 @overload
@@ -1470,6 +1488,8 @@ def conj_physical(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The complex conjugate, as new memory."""
 def conj_physical_(self: Tensor) -> Tensor:
     """The complex conjugate, as new memory."""
+def constant_pad_nd(input: Tensor, pad: _int | Sequence[_int], value: _Number = 0) -> Tensor:
+    """With places of a constant value around: see nn.functional.pad."""
 @overload
 def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int] = 1, padding: _int | Sequence[_int] = 0, dilation: _int | Sequence[_int] = 1, groups: _int = 1) -> Tensor:
     """Images [N, C, ...] (or [C, ...]) with weights [O, C / groups, ...]: out[n, o] = bias[o] + the sum over c and k of weight[o, c, k] input[n, c, stride place + dilation k - padding]; padding may be 'same' or 'valid'."""
@@ -1636,6 +1656,10 @@ def frac(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Input minus trunc(input)."""
 def frac_(self: Tensor) -> Tensor:
     """Input minus trunc(input)."""
+def fractional_max_pool2d(input: Tensor, kernel_size: _int | Sequence[_int], output_size: _int | Sequence[_int], random_samples: Tensor) -> tuple[Tensor, Tensor]:
+    """The largest element of windows at places that `random_samples` [N, C, dimensions], numbers in [0, 1), determine, after B. Graham, Fractional max-pooling, arXiv:1412.6071; and its place in its plane."""
+def fractional_max_pool3d(input: Tensor, kernel_size: _int | Sequence[_int], output_size: _int | Sequence[_int], random_samples: Tensor) -> tuple[Tensor, Tensor]:
+    """The largest element of windows at places that `random_samples` [N, C, dimensions], numbers in [0, 1), determine, after B. Graham, Fractional max-pooling, arXiv:1412.6071; and its place in its plane."""
 def frexp(input: Tensor) -> tuple[Tensor, Tensor]:
     """(mantissa, exponent) with input = mantissa * 2^exponent and 1/2 <= |mantissa| < 1."""
 def from_numpy(ndarray: Any) -> Tensor:
@@ -1865,6 +1889,22 @@ def max(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 def max(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> _ValuesAndIndices: ...
 @overload
 def max(input: Tensor, dim: _int, keepdim: _bool = False, *, out: Sequence[Tensor] | None = None) -> Tensor: ...
+def max_pool1d(input: Tensor, kernel_size: _int | Sequence[_int], stride: _int | Sequence[_int] | None = None, padding: _int | Sequence[_int] = 0, dilation: _int | Sequence[_int] = 1, ceil_mode: _bool = False, return_indices: Any = False) -> Any:
+    """The largest element under each place of a sliding window, of images [N, C, ...] or [C, ...]. `stride` is the window's size where left out; padding counts as -inf; nan is larger than all numbers. With `return_indices` also the place of that element in its plane."""
+def max_pool1d_with_indices(input: Tensor, kernel_size: _int | Sequence[_int], stride: _int | Sequence[_int] | None = None, padding: _int | Sequence[_int] = 0, dilation: _int | Sequence[_int] = 1, ceil_mode: _bool = False, return_indices: Any = False) -> tuple[Tensor, Tensor]:
+    """The largest element under each place of a sliding window, of images [N, C, ...] or [C, ...]. `stride` is the window's size where left out; padding counts as -inf; nan is larger than all numbers. With `return_indices` also the place of that element in its plane."""
+def max_pool2d(input: Tensor, kernel_size: _int | Sequence[_int], stride: _int | Sequence[_int] | None = None, padding: _int | Sequence[_int] = 0, dilation: _int | Sequence[_int] = 1, ceil_mode: _bool = False, return_indices: Any = False) -> Any:
+    """The largest element under each place of a sliding window, of images [N, C, ...] or [C, ...]. `stride` is the window's size where left out; padding counts as -inf; nan is larger than all numbers. With `return_indices` also the place of that element in its plane."""
+def max_pool2d_with_indices(input: Tensor, kernel_size: _int | Sequence[_int], stride: _int | Sequence[_int] | None = None, padding: _int | Sequence[_int] = 0, dilation: _int | Sequence[_int] = 1, ceil_mode: _bool = False, return_indices: Any = False) -> tuple[Tensor, Tensor]:
+    """The largest element under each place of a sliding window, of images [N, C, ...] or [C, ...]. `stride` is the window's size where left out; padding counts as -inf; nan is larger than all numbers. With `return_indices` also the place of that element in its plane."""
+def max_pool3d(input: Tensor, kernel_size: _int | Sequence[_int], stride: _int | Sequence[_int] | None = None, padding: _int | Sequence[_int] = 0, dilation: _int | Sequence[_int] = 1, ceil_mode: _bool = False, return_indices: Any = False) -> Any:
+    """The largest element under each place of a sliding window, of images [N, C, ...] or [C, ...]. `stride` is the window's size where left out; padding counts as -inf; nan is larger than all numbers. With `return_indices` also the place of that element in its plane."""
+def max_pool3d_with_indices(input: Tensor, kernel_size: _int | Sequence[_int], stride: _int | Sequence[_int] | None = None, padding: _int | Sequence[_int] = 0, dilation: _int | Sequence[_int] = 1, ceil_mode: _bool = False, return_indices: Any = False) -> tuple[Tensor, Tensor]:
+    """The largest element under each place of a sliding window, of images [N, C, ...] or [C, ...]. `stride` is the window's size where left out; padding counts as -inf; nan is larger than all numbers. With `return_indices` also the place of that element in its plane."""
+def max_unpool2d(input: Tensor, indices: Tensor, output_size: _int | Sequence[_int], stride: _int | Sequence[_int] = 1) -> Tensor:
+    """Zeros, and the elements of the input at their places `indices` in planes of `output_size`."""
+def max_unpool3d(input: Tensor, indices: Tensor, output_size: _int | Sequence[_int], stride: _int | Sequence[_int] = 1) -> Tensor:
+    """Zeros, and the elements of the input at their places `indices` in planes of `output_size`."""
 def maximum(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The larger element; nan if either is."""
 @overload
@@ -1973,6 +2013,8 @@ def ones_like(input: Tensor, *, dtype: _DType | None = None, layout: _layout | N
     """ones of input's sizes and dtype."""
 def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """All products of the elements of two vectors."""
+def pad(input: Tensor, pad: _int | Sequence[_int], mode: str = 'constant', value: _float | None = None) -> Tensor:
+    """Two numbers of places for each of the last dimensions, the very last first: how many are added in front and behind, or cut off where negative. They hold `value` ('constant'), the elements mirrored at the border ('reflect'), the border's own ('replicate') or those of the other end ('circular'); all but the first of images [N, C, ...] or [C, ...]."""
 @overload
 def permute(input: Tensor, dims: Sequence[_int]) -> Tensor:
     """The dimensions in another order."""

@@ -9,7 +9,7 @@ from .table import TABLE
 
 #: Entries without a row, by the reason. A name ends in `*` where it stands for all that begin so.
 WITHOUT = {
-    "an operator of PyTorch's own internals, which programs do not call": "_* torch.ops.* torch._* slice",
+    "an operator of PyTorch's own internals, which programs do not call": "_* torch.ops.* torch._* slice max_pool2d_with_indices_backward",
     "compiles CUDA source": "jiterator_*",
     "there are no sparse tensors": "sparse.* to_sparse",
     "there is no complex32": "chalf",
@@ -19,18 +19,13 @@ WITHOUT = {
 #: Entries whose operators rushlight lacks; docs/differences.md names each.
 MISSING = set(
     """cdist stft istft nn.functional.linear_cross_entropy native_group_norm native_layer_norm native_batch_norm
-    nn.functional.adaptive_avg_pool1d nn.functional.adaptive_avg_pool2d nn.functional.adaptive_avg_pool3d
-    nn.functional.adaptive_max_pool1d nn.functional.adaptive_max_pool2d nn.functional.adaptive_max_pool3d
-    nn.functional.avg_pool1d nn.functional.avg_pool2d nn.functional.avg_pool3d nn.functional.group_norm
-    nn.functional.instance_norm nn.functional.layer_norm nn.functional.rms_norm nn.functional.local_response_norm
-    constant_pad_nd nn.functional.pad nn.functional.interpolate nn.functional.upsample_bilinear
+    nn.functional.group_norm nn.functional.instance_norm nn.functional.layer_norm nn.functional.rms_norm
+    nn.functional.local_response_norm nn.functional.interpolate nn.functional.upsample_bilinear
     nn.functional.upsample_nearest nn.functional.multi_margin_loss nn.functional.multilabel_margin_loss
-    nn.functional.fractional_max_pool2d nn.functional.fractional_max_pool3d nn.functional.max_pool1d
-    nn.functional.max_pool2d nn.functional.max_pool3d max_pool2d_with_indices_backward nn.functional.max_unpool1d
-    nn.functional.max_unpool2d nn.functional.max_unpool3d nn.functional.glu nn.functional.prelu nn.functional.rrelu
-    nn.functional.scaled_dot_product_attention nn.functional.batch_norm histogram histogramdd nn.functional.dropout
-    native_dropout_backward nn.functional.dropout2d nn.functional.dropout3d nn.functional.alpha_dropout
-    nn.functional.feature_alpha_dropout nn.functional.one_hot nn.functional.embedding nn.functional.embedding_bag
+    nn.functional.glu nn.functional.prelu nn.functional.rrelu nn.functional.scaled_dot_product_attention
+    nn.functional.batch_norm histogram histogramdd nn.functional.dropout native_dropout_backward
+    nn.functional.dropout2d nn.functional.dropout3d nn.functional.alpha_dropout nn.functional.feature_alpha_dropout
+    nn.functional.one_hot nn.functional.embedding nn.functional.embedding_bag
     nn.functional.multi_head_attention_forward nn.functional.grid_sample grid_sampler_2d grid_sampler_3d
     nn.functional.ctc_loss nn.functional.pdist signal.windows.hamming signal.windows.hann signal.windows.bartlett
     signal.windows.blackman signal.windows.cosine signal.windows.exponential signal.windows.gaussian

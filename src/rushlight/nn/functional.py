@@ -38,9 +38,10 @@ from .._core import (
     threshold,
 )
 from .._missing import missing
-from . import _conv, _losses
+from . import _conv, _losses, _pool
 from ._conv import *
 from ._losses import *
+from ._pool import *
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ __all__ = [
     "threshold",
     *_conv.__all__,
     *_losses.__all__,
+    *_pool.__all__,
 ]
 
 logsigmoid = log_sigmoid
