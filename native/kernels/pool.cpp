@@ -1,8 +1,8 @@
 // Rows of maxima and averages over sliding windows.
 //
 // Both are taken along the last dimension first, once for each row of the image, and then across the rows that a window
-// spans: 3 + 3 steps for a window of 3 by 3 instead of 9. The reduced rows that may be needed again are kept in slots. A
-// row of the image is first copied into lines with room for the padding, one line for each remainder of the column by
+// spans: 3 + 3 steps for a window of 3 by 3 instead of 9. The reduced rows that may be needed again are kept in slots.
+// A row of the image is first copied into lines with room for the padding, one line for each remainder of the column by
 // the stride; so every step reads vectors from consecutive memory, whatever the stride.
 //
 // A maximum is the first of the largest elements, or the last nan. Both rules may be applied to rows first: the rows of

@@ -15,6 +15,12 @@ void pool(PoolRows rows, const PoolJob& job) {
   const std::int64_t n = job.planes * w[0].out * w[1].out;
   if (n == 0 || w[2].out == 0) return;
   const std::int64_t bytes = rows(job, 0, 0, nullptr);
+  constexpr std::int64_t kFew = 8192;
+  if (bytes <= kFew && n <= 16) {  // no block of memory for so little
+    alignas(64) char here[kFew];
+    rows(job, 0, n, here);
+    return;
+  }
   const std::int64_t each = w[2].out * (1 + w[2].kernel) + w[0].reach() * w[1].reach() * w[2].out;
   parallel_for(n, std::max<std::int64_t>(1, kGrain / each), [&](std::int64_t begin, std::int64_t end) {
     const Scratch scratch(bytes);
@@ -94,8 +100,8 @@ void unpad_planes(DType d, const Padding& p, const void* padded, void* to) {
         for (std::int64_t row = begin * p.out[0] * p.out[1]; row < end * p.out[0] * p.out[1]; ++row) {
           const std::int64_t o1 = row % p.out[1], o0 = row / p.out[1] % p.out[0], plane = row / (p.out[1] * p.out[0]);
           const T* const from = static_cast<const T*>(padded) + row * p.out[2];
-          T* const sums = static_cast<T*>(to) +
-                          ((plane * p.in[0] + p.source(0, o0)) * p.in[1] + p.source(1, o1)) * p.in[2];
+          T* const sums =
+              static_cast<T*>(to) + ((plane * p.in[0] + p.source(0, o0)) * p.in[1] + p.source(1, o1)) * p.in[2];
           if (body > 0) {
             T* const first = sums + columns.source[columns.begin];
             char* const data[3] = {reinterpret_cast<char*>(first), reinterpret_cast<char*>(first),

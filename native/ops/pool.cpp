@@ -116,7 +116,7 @@ Tensor by_place(Move move, const Tensor& t, const Tensor& where, Dims sizes, int
   if (index.numel() > 0) {
     const std::int64_t each = index.numel() / planes;
     const DimVec both{planes, each}, table{places, 0}, list{each, 1};
-    const IndexedMove m{both, (take ? source : out).data(), table, 1,   index.data_as<std::int64_t>(),
+    const IndexedMove m{both, (take ? source : out).data(), table, 1, index.data_as<std::int64_t>(),
                         list, (take ? out : source).data(), list};
     bool good = true;
     {
@@ -164,7 +164,8 @@ Maxima maxima(const Tensor& t, const Grid& grid, bool with_places, PlaceNames na
   const bool record_it = recording(t);
   with_places |= record_it;
   // Places of 32 bits go with elements of 32 bits.
-  const bool large = grid.places() > std::numeric_limits<std::int32_t>::max() && compute_type(t.dtype()) == DType::Float;
+  const bool large =
+      grid.places() > std::numeric_limits<std::int32_t>::max() && compute_type(t.dtype()) == DType::Float;
   const DType d = large ? DType::Double : t.dtype();
   const Tensor source = contiguous_as(t, d);
   Maxima m{empty(sizes, d), with_places ? empty(sizes, DType::Int64) : Tensor()};
@@ -342,7 +343,8 @@ Grid grid_of(const Call& c, const Tensor& t, const char* volume, bool fits) {
   } else {
     for (int d = t.ndim() - 4; d < t.ndim(); ++d) {
       if (t.size(d) != 0) continue;
-      fail_runtime(volume, "(): Expected input's non-batch dimensions to have positive length, but input has a shape of ",
+      fail_runtime(volume,
+                   "(): Expected input's non-batch dimensions to have positive length, but input has a shape of ",
                    str(t.sizes()), " and non-batch dimension ", t.size(d), " has length zero!");
     }
     if (fits && (size(0) < c.kernel[0] || size(1) < c.kernel[1] || size(2) < c.kernel[2])) {
@@ -391,8 +393,8 @@ Call lists(const Args& a, int dims, const char* function, bool dilated) {
   const DimVec stride = a.ints(2);
   c.stride = stride.empty() ? c.kernel : list_of(a, 2, dims, function, "stride", omitted);
   c.padding = a.has(3) ? list_of(a, 3, dims, function, "padding", either) : DimVec(std::size_t(dims), 0);
-  c.dilation = dilated && a.has(4) ? list_of(a, 4, dims, function, "dilation", "be either")
-                                   : DimVec(std::size_t(dims), 1);
+  c.dilation =
+      dilated && a.has(4) ? list_of(a, 4, dims, function, "dilation", "be either") : DimVec(std::size_t(dims), 1);
   return c;
 }
 
@@ -438,17 +440,14 @@ PyObject* max_pool_op(const OpDef& def, Args& a) {
 void check_max_pool1d(const Tensor& t, const DimVec (&v)[4], bool ceil) {
   const auto expected = [&](bool good) {
     if (good) return;
-    fail_runtime(
-        "max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:",
-        str(t.sizes()));
+    fail_runtime("max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:",
+                 str(t.sizes()));
   };
-  expected((t.ndim() == 2 && t.size(0) != 0 && t.size(1) != 0) ||
-           (t.ndim() == 3 && t.size(1) != 0 && t.size(2) != 0));
-  static constexpr const char* kWords[] = {
-      "kernel_size must be an int, list of ints or tuple of ints of size 1",
-      "stride must be None, an int, list of ints, or tuple of ints of size 1",
-      "padding must be an int, list of ints, or tuple of ints of size 1",
-      "dilation must be an int, list of ints or tuple of ints of size 1"};
+  expected((t.ndim() == 2 && t.size(0) != 0 && t.size(1) != 0) || (t.ndim() == 3 && t.size(1) != 0 && t.size(2) != 0));
+  static constexpr const char* kWords[] = {"kernel_size must be an int, list of ints or tuple of ints of size 1",
+                                           "stride must be None, an int, list of ints, or tuple of ints of size 1",
+                                           "padding must be an int, list of ints, or tuple of ints of size 1",
+                                           "dilation must be an int, list of ints or tuple of ints of size 1"};
   for (int i = 0; i < 4; ++i) {
     if (v[i].size() != 1) fail_runtime("max_pool1d() ", kWords[i], " but got size ", v[i].size());
   }
@@ -720,7 +719,8 @@ PyObject* fractional_max_pool_op(const OpDef& def, Args& a) {
   if (samples.ndim() != 3) fail_runtime("Expect _random_samples to have 3 dimensions, got ", samples.ndim());
   if (samples.size(0) < batch) fail_runtime("Expect _random_samples.size(0) no less then input batch size.");
   if (samples.size(1) != channels) fail_runtime("Expect _random_samples.size(1) equals to input channel size.");
-  if (samples.size(2) != dims) fail_runtime("Expect _random_samples.size(2) equals to ", dims, "; got ", samples.size(2), ".");
+  if (samples.size(2) != dims)
+    fail_runtime("Expect _random_samples.size(2) equals to ", dims, "; got ", samples.size(2), ".");
   if (!is_floating(t.dtype())) fail_unsupported("fractional_max_pool2d", t.dtype());
   const Tensor drawn = contiguous_as(samples, t.dtype());
   Tensor starts[dims];
@@ -734,7 +734,8 @@ PyObject* fractional_max_pool_op(const OpDef& def, Args& a) {
       if constexpr (is_half_v<T> || std::is_floating_point_v<T>) {
         // The samples of a plane stand in the order time, height, width, but in two dimensions the width comes first.
         const T* u = drawn.template data_as<T>() + (dims == 2 ? 1 - d : d);
-        for (std::int64_t plane = 0; plane < batch * channels; ++plane) draw_windows(w, u[plane * dims], p + plane * w.out);
+        for (std::int64_t plane = 0; plane < batch * channels; ++plane)
+          draw_windows(w, u[plane * dims], p + plane * w.out);
       }
     });
   }
@@ -754,7 +755,8 @@ PyObject* max_unpool_op(const OpDef&, Args& a) {
                  dims == 2 ? cat(" but got: ", scalar_type_name(where.dtype())) : std::string());
   }
   if (size.size() != std::size_t(dims)) {
-    fail_runtime("There should be exactly ", dims == 2 ? "two elements (height, width)" : "three elements (depth, height, width)",
+    fail_runtime("There should be exactly ",
+                 dims == 2 ? "two elements (height, width)" : "three elements (depth, height, width)",
                  " in output_size, but got ", size.size(), " elements.");
   }
   if (t.ndim() != dims + 1 && t.ndim() != dims + 2) {
@@ -778,7 +780,8 @@ PyObject* max_unpool_op(const OpDef&, Args& a) {
   for (int d = 0; d < dims; ++d) sizes[sizes.size() - std::size_t(dims - d)] = size[std::size_t(d)];
   checked(sizes);
   if (!is_floating(t.dtype())) fail_unsupported(dims == 2 ? "max_unpool2d" : "max_unpool3d", t.dtype());
-  return laid_out(by_place(Move::Put, t, where, sizes, dims, dims == 2 ? "MaxUnpool2DBackward0" : "MaxUnpool3DBackward0"), t)
+  return laid_out(
+             by_place(Move::Put, t, where, sizes, dims, dims == 2 ? "MaxUnpool2DBackward0" : "MaxUnpool3DBackward0"), t)
       .release();
 }
 
@@ -801,9 +804,8 @@ struct ConstantPadNode final : Node {
 void check_pairs(const Tensor& t, const DimVec& pad) {
   if (pad.size() % 2 != 0) fail_runtime("Padding length must be divisible by 2");
   if (pad.size() > 2 * std::size_t(t.ndim())) {
-    fail_runtime(
-        "Padding length should be less than or equal to two times the input dimension but got padding length ",
-        pad.size(), " and input of dimension ", t.ndim());
+    fail_runtime("Padding length should be less than or equal to two times the input dimension but got padding length ",
+                 pad.size(), " and input of dimension ", t.ndim());
   }
 }
 
@@ -906,9 +908,10 @@ Tensor pad_image(Padding::Mode mode, const Tensor& t, const DimVec& pad) {
   if (mode != Padding::Circular) {
     for (int d = n == c.dims + 2 ? 1 : 0; d < n; ++d) {
       if (t.size(d) > 0) continue;
-      fail_runtime("Expected ", c.dims + 1, "D or ", c.dims + 2,
-                   "D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, but got: ",
-                   str(t.sizes()));
+      fail_runtime(
+          "Expected ", c.dims + 1, "D or ", c.dims + 2,
+          "D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, but got: ",
+          str(t.sizes()));
     }
   }
   std::string in, out;
@@ -975,17 +978,21 @@ PyObject* constant_pad_nd_op(const OpDef& def, Args& a) {
   return pad_constant(a.tensor(0), pad_list(def, a), a.scalar(2, 0)).release();
 }
 
-#define RL_MAX_SIG \
+#define RL_MAX_SIG                                                                                              \
   "(Tensor input, ints kernel_size, ints? stride=None, ints padding=0, ints dilation=1, bool ceil_mode=False, " \
   "any return_indices=False)"
-#define RL_AVG_SIG "Tensor input, ints kernel_size, ints? stride=None, ints padding=0, bool ceil_mode=False, bool " \
+#define RL_AVG_SIG                                                                                 \
+  "Tensor input, ints kernel_size, ints? stride=None, ints padding=0, bool ceil_mode=False, bool " \
   "count_include_pad=True"
 constexpr const char* kMaxDoc =
-    "The largest element under each place of a sliding window, of images [N, C, ...] or [C, ...]. `stride` is the window's "
-    "size where left out; padding counts as -inf; nan is larger than all numbers. With `return_indices` also the place of "
+    "The largest element under each place of a sliding window, of images [N, C, ...] or [C, ...]. `stride` is the "
+    "window's "
+    "size where left out; padding counts as -inf; nan is larger than all numbers. With `return_indices` also the place "
+    "of "
     "that element in its plane.";
 constexpr const char* kAvgDoc =
-    "The average under each place of a sliding window, of images [N, C, ...] or [C, ...]. `stride` is the window's size "
+    "The average under each place of a sliding window, of images [N, C, ...] or [C, ...]. `stride` is the window's "
+    "size "
     "where left out; places of the padding count as zeros, or not at all.";
 constexpr const char* kAdaptiveDoc =
     "Images [N, C, ...] or [C, ...] to a given size: result i is made of the elements from floor(i n / size) on to "
@@ -1028,9 +1035,11 @@ const OpDef ops[] = {
     {"max_unpool3d", "(Tensor input, Tensor indices, ints output_size, ints stride=1)", max_unpool_op<3>, kFunction,
      Kind::Linear, kUnpoolDoc},
     {"pad", "(Tensor input, ints pad, str mode='constant', float? value=None)", pad_op, kFunction, Kind::Other,
-     "Two numbers of places for each of the last dimensions, the very last first: how many are added in front and behind, "
+     "Two numbers of places for each of the last dimensions, the very last first: how many are added in front and "
+     "behind, "
      "or cut off where negative. They hold `value` ('constant'), the elements mirrored at the border ('reflect'), the "
-     "border's own ('replicate') or those of the other end ('circular'); all but the first of images [N, C, ...] or [C, "
+     "border's own ('replicate') or those of the other end ('circular'); all but the first of images [N, C, ...] or "
+     "[C, "
      "...]."},
     {"constant_pad_nd", "(Tensor input, ints pad, Number value=0)", constant_pad_nd_op, kFunction, Kind::Other,
      "With places of a constant value around: see nn.functional.pad."},

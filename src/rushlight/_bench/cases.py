@@ -87,6 +87,20 @@ def _overhead() -> None:
     _add("overhead", "x.add_(y), 2x2", "x.add_(y)", pair)
     _add("overhead", "x.exp(), 2x2", "x.exp()", pair)
     _add("overhead", "torch.tensor([1.0, 2.0])", "torch.tensor([1.0, 2.0])")
+    _add(
+        "overhead",
+        "max_pool2d, 1x1x4x4",
+        "pool(x, 2)",
+        "x = torch.rand(1, 1, 4, 4); pool = torch.nn.functional.max_pool2d",
+        target=5,
+    )
+    _add(
+        "overhead",
+        "avg_pool2d, 1x1x4x4",
+        "pool(x, 2)",
+        "x = torch.rand(1, 1, 4, 4); pool = torch.nn.functional.avg_pool2d",
+        target=5,
+    )
     _add("overhead", "autograd.grad of x * x", "torch.autograd.grad((x * x).sum(), x)", leaf)
 
 
@@ -358,6 +372,18 @@ def _arrays() -> None:
         case(name, statement, setup, 0.9)
         after = f"{setup}\nz = {statement}\ng = torch.ones_like(z)"
         case(f"{name} backward", "torch.autograd.grad(z, (x, w), g, retain_graph=True)", after, 0.9)
+    images = "x = torch.rand(16, 64, 32, 32, requires_grad=True); f = torch.nn.functional"
+    for name, statement in {
+        "max_pool2d 2x2": "f.max_pool2d(x, 2)",
+        "max_pool2d 3x3, stride 1": "f.max_pool2d(x, 3, 1, 1)",
+        "max_pool2d 3x3, stride 2": "f.max_pool2d(x, 3, 2, 1)",
+        "avg_pool2d 2x2": "f.avg_pool2d(x, 2)",
+        "avg_pool2d 3x3, stride 1": "f.avg_pool2d(x, 3, 1, 1)",
+        "adaptive_avg_pool2d to 7x7": "f.adaptive_avg_pool2d(x, 7)",
+        "pad by reflection": "f.pad(x, (1, 1, 1, 1), 'reflect')",
+    }.items():
+        case(f"{name}, 16x64x32x32", statement, images, 0.9)
+        backward(f"{name}, 16x64x32x32", statement, images, 0.9)
 
 
 _overhead()
