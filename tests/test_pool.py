@@ -108,3 +108,12 @@ def test_random_windows_follow_the_seed():
     torch.manual_seed(1)
     assert F.fractional_max_pool2d(x, 2, output_ratio=(0.6, 0.5)).equal(first)
     assert first.shape == (1, 2, 5, 4)
+
+
+def test_channels_last_keeps_layout_and_history():
+    x = torch.randn(2, 3, 8, 6).to(memory_format=torch.channels_last).requires_grad_()
+    values, places = F.max_pool2d(x, 2, return_indices=True)
+    for y in (values, F.max_unpool2d(values, places, 2), F.avg_pool2d(x, 2), F.pad(x, (1, 1), value=2.0)):
+        assert y.is_contiguous(memory_format=torch.channels_last)
+        assert y.requires_grad
+    assert F.adaptive_avg_pool2d(x, 1).requires_grad

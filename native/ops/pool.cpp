@@ -134,6 +134,7 @@ Tensor by_place(Move move, const Tensor& t, const Tensor& where, Dims sizes, int
     }
   }
   if (d != t.dtype()) out = to_contiguous(out, t.dtype());
+  if (move == Move::Put) out = laid_out(out, t);
   record_places(move, out, t, where, dims, title);
   return out;
 }
@@ -594,7 +595,7 @@ Tensor adaptive_average(const Tensor& t, const DimVec& size, int dims) {
   if (std::all_of(size.begin(), size.end(), [](std::int64_t i) { return i == 1; }) && t.ndim() >= dims) {
     DimVec last;
     for (int d = t.ndim() - dims; d < t.ndim(); ++d) last.push_back(d);
-    return laid_out(mean(t, last, true), t);
+    return mean(t, last, true);
   }
   check_planes(t, dims, function, dims == 3, "");
   Average a;
@@ -780,8 +781,7 @@ PyObject* max_unpool_op(const OpDef&, Args& a) {
   for (int d = 0; d < dims; ++d) sizes[sizes.size() - std::size_t(dims - d)] = size[std::size_t(d)];
   checked(sizes);
   if (!is_floating(t.dtype())) fail_unsupported(dims == 2 ? "max_unpool2d" : "max_unpool3d", t.dtype());
-  return laid_out(
-             by_place(Move::Put, t, where, sizes, dims, dims == 2 ? "MaxUnpool2DBackward0" : "MaxUnpool3DBackward0"), t)
+  return by_place(Move::Put, t, where, sizes, dims, dims == 2 ? "MaxUnpool2DBackward0" : "MaxUnpool3DBackward0")
       .release();
 }
 
