@@ -77,6 +77,8 @@ struct Rows {
   P* slot_places;
   std::int64_t* taps;    // Even: where a line is read for each element of a window
   P* first;              // of each result: its window's first column
+  std::int64_t* bounds;  // not `lines`: where each window begins and ends; null where planes differ
+  std::int64_t* spans;   // of each line: the first and last but one of its elements that hold the row
   const C** rows;        // the reduced rows of one result row
   const P** row_places;  // and their places
   C* share;              // of each column: what it is divided by, without the other dimensions' part
@@ -114,6 +116,9 @@ struct Rows {
     slot_places = memory.take<P>(Places ? ring0 * ring1 * slot_n : 0);
     taps = memory.take<std::int64_t>(lines && w2.kind == Windows::Even ? w2.kernel : 0);
     first = memory.take<P>(Places ? width : 0);
+    const bool listed = w2.kind == Windows::Listed;
+    bounds = memory.take<std::int64_t>(lines || listed ? 0 : 2 * w2.out);
+    spans = memory.take<std::int64_t>(2 * phases);
     rows = memory.take<const C*>(ring0 * ring1);
     row_places = memory.take<const P*>(Places ? ring0 * ring1 : 0);
     share = memory.take<C>(averages ? (job.spread ? whole(w2.in) : width) : 0);
@@ -121,32 +126,43 @@ struct Rows {
     for (std::int64_t i = 0; i < ring0 * ring1; ++i) tag[i] = -1;
     for (std::int64_t i = 0; i < phases * line_n; ++i) line[i] = filler;
     if (lines && w2.kind == Windows::Even) {
+      std::int64_t phase = 0, column = 0;
+      const std::int64_t across = w2.step % phases, along = w2.step / phases;
       for (std::int64_t k = 0; k < w2.kernel; ++k) {
-        const std::int64_t at = k * w2.step;
-        taps[k] = at % phases * line_n + at / phases;
+        taps[k] = phase * line_n + column;
+        phase += across, column += along;
+        if (phase >= phases) phase -= phases, ++column;
       }
     }
+    if (lines || listed) bounds = nullptr;
+    for (std::int64_t o = 0; bounds != nullptr && o < w2.out; ++o) {
+      bounds[2 * o] = w2.low(o);
+      bounds[2 * o + 1] = w2.high(o);
+    }
+    for (std::int64_t phase = 0; phase < phases; ++phase) {
+      // Column i stands at i + lead = j * phases + phase. What lies behind the last window's reach is not needed, and
+      // there may be no room for it.
+      const std::int64_t room = w2.in + lead - phase, j1 = room <= 0 ? 0 : (room + phases - 1) / phases;
+      spans[2 * phase] = phase >= lead ? 0 : (lead - phase + phases - 1) / phases;
+      spans[2 * phase + 1] = j1 < line_n ? j1 : line_n;
+    }
+  }
+  std::int64_t low(std::int64_t o, std::int64_t plane) const {
+    return bounds != nullptr ? bounds[2 * o] : w2.low(o, plane);
+  }
+  std::int64_t high(std::int64_t o, std::int64_t plane) const {
+    return bounds != nullptr ? bounds[2 * o + 1] : w2.high(o, plane);
   }
 
   /// A row of the image into the lines; element i is given by at(i).
   template <class F>
   void load(F&& at) {
-    if (phases == 1) {
-      // What lies behind the last window's reach is not needed, and there may be no room for it.
-      const std::int64_t n = w2.in < line_n - lead ? w2.in : line_n - lead;
-      C* const to = line + lead;
-      for (std::int64_t i = 0; i < n; ++i) to[i] = at(i);
-      return;
-    }
     for (std::int64_t phase = 0; phase < phases; ++phase) {
-      // Column i stands at i + lead = j * phases + phase.
-      const std::int64_t j0 = phase >= lead ? 0 : (lead - phase + phases - 1) / phases;
-      const std::int64_t room = w2.in + lead - phase;
-      std::int64_t j1 = room <= 0 ? 0 : (room + phases - 1) / phases;
-      if (j1 > line_n) j1 = line_n;
+      const std::int64_t j0 = spans[2 * phase], j1 = spans[2 * phase + 1], from = phase - lead;
       C* const to = line + phase * line_n;
-      const std::int64_t from = phase - lead;
-      if (phases == 2) {
+      if (phases == 1) {
+        for (std::int64_t j = j0; j < j1; ++j) to[j] = at(j + from);
+      } else if (phases == 2) {
         for (std::int64_t j = j0; j < j1; ++j) to[j] = at(2 * j + from);
       } else {
         for (std::int64_t j = j0; j < j1; ++j) to[j] = at(phases * j + from);
@@ -154,17 +170,21 @@ struct Rows {
     }
   }
 
-  /// Calls f(slot, row) for each row that result row (o0, o1) of a plane is made of, having called make(slot, row) for
-  /// those whose slot holds another one. `row` is the row's number in the plane. Gives their number.
+  /// Lists the reduced rows that result row (o0, o1) of a plane is made of, and gives their number. Calls make(slot,
+  /// row, plane) for those whose slot holds another one; `row` is the row's number in the plane.
   template <class M>
   std::int64_t gather(std::int64_t plane, std::int64_t o0, std::int64_t o1, M&& make) {
     const std::int64_t low0 = w0.low(o0, plane), high0 = w0.high(o0, plane);
     const std::int64_t low1 = w1.low(o1, plane), high1 = w1.high(o1, plane);
     std::int64_t n = 0;
+    const std::int64_t turn = ring1 == w1.in || low1 >= high1 ? low1 : low1 % ring1;  // a slow instruction
     for (std::int64_t i0 = low0; i0 < high0; i0 += w0.step) {
-      for (std::int64_t i1 = low1; i1 < high1; i1 += w1.step) {
+      const std::int64_t first_slot = (ring0 == w0.in ? i0 : i0 % ring0) * ring1;
+      std::int64_t place = turn;
+      for (std::int64_t i1 = low1; i1 < high1; i1 += w1.step, place += w1.step) {
+        if (place >= ring1) place -= ring1;
         const std::int64_t row = i0 * w1.in + i1, id = plane * w0.in * w1.in + row;
-        const std::int64_t slot = i0 % ring0 * ring1 + i1 % ring1;
+        const std::int64_t slot = first_slot + place;
         if (tag[slot] != id) {
           make(slot, row, plane);
           tag[slot] = id;
@@ -256,19 +276,28 @@ std::int64_t max_rows_of(const PoolJob& job, std::int64_t begin, std::int64_t en
     }
     for (std::int64_t o = 0; o < w2.out; ++o) {
       C best = lowest<C>();
-      const std::int64_t low = w2.low(o, plane), high = w2.high(o, plane);
+      const std::int64_t low = r.low(o, plane), high = r.high(o, plane);
       P at = P(low < w2.in ? low : w2.in - 1);
       for (std::int64_t i = low; i < high; i += w2.step) {
         const C v = R::as_computed(image[i]);
-        if (v > best || v != v) best = v, at = P(i);
+        const bool take = (v > best) | (v != v);  // no branch: nobody can foretell it
+        best = take ? v : best;
+        at = take ? P(i) : at;
       }
       best_row[o] = best;
       if constexpr (Places) place_row[o] = at + base;
     }
   };
 
-  for (std::int64_t row = begin; row < end; ++row) {
-    const std::int64_t plane = row / per_plane, o1 = row % w1.out, o0 = row / w1.out % w0.out;
+  std::int64_t plane = begin / per_plane, o0 = begin % per_plane / w1.out, o1 = begin % w1.out;
+  const auto next = [&] {
+    if (++o1 < w1.out) return;
+    o1 = 0;
+    if (++o0 < w0.out) return;
+    o0 = 0;
+    ++plane;
+  };
+  for (std::int64_t row = begin; row < end; ++row, next()) {
     const std::int64_t n = r.gather(plane, o0, o1, reduce);
     T* const to = static_cast<T*>(job.out) + row * w2.out;
     std::int64_t* const where = Places ? job.where + row * w2.out : nullptr;
@@ -336,8 +365,8 @@ std::int64_t average_rows(const PoolJob& job, std::int64_t begin, std::int64_t e
       r.load(element);
       for (std::int64_t o = 0; o < w2.out; ++o) {
         C sum = 0;
-        const std::int64_t high = w2.high(o, plane);
-        for (std::int64_t i = w2.low(o, plane); i < high; i += w2.step) sum += r.line[i];
+        const std::int64_t high = r.high(o, plane);
+        for (std::int64_t i = r.low(o, plane); i < high; i += w2.step) sum += r.line[i];
         sums[o] = sum;
       }
       return;
@@ -382,8 +411,15 @@ std::int64_t average_rows(const PoolJob& job, std::int64_t begin, std::int64_t e
     }
   };
 
-  for (std::int64_t row = begin; row < end; ++row) {
-    const std::int64_t plane = row / per_plane, o1 = row % w1.out, o0 = row / w1.out % w0.out;
+  std::int64_t plane = begin / per_plane, o0 = begin % per_plane / w1.out, o1 = begin % w1.out;
+  const auto next = [&] {
+    if (++o1 < w1.out) return;
+    o1 = 0;
+    if (++o0 < w0.out) return;
+    o0 = 0;
+    ++plane;
+  };
+  for (std::int64_t row = begin; row < end; ++row, next()) {
     const std::int64_t n = r.gather(plane, o0, o1, reduce);
     T* const to = static_cast<T*>(job.out) + row * w2.out;
     const C part = job.spread ? C(1) : C(divisor(0, o0) * divisor(1, o1));

@@ -236,7 +236,7 @@ Tensor average(const Average& a, bool spread, const Tensor& t) {
   Tensor out = empty(sizes, t.dtype());
   if (out.numel() > 0) {
     PoolJob job;
-    for (int i = 0; i < 3; ++i) {
+    for (std::size_t i = 0; i < 3; ++i) {
       job.share[i] = a.grid.w[i];
       job.w[i] = spread ? transposed(a.grid.w[i]) : a.grid.w[i];
     }
@@ -831,8 +831,25 @@ Tensor pad_constant(const Tensor& t, const DimVec& pad, const Scalar& value) {
     to += std::max<std::int64_t>(pad[i], 0) * out.stride(n - 1 - int(i / 2));
   }
   check_fits(value, t.dtype());
-  if (grows) fill(out, value);
-  if (product(body) > 0) {
+  const bool any = product(body) > 0, by_rows = any && !pad.empty() && pad.size() <= 6 && t.is_contiguous();
+  if (by_rows) {
+    Padding p;
+    p.mode = Padding::Constant;
+    p.planes = planes_of(sizes, int(pad.size() / 2));
+    for (std::size_t i = 0; i < pad.size(); i += 2) {
+      const std::size_t at = 2 - i / 2, d = std::size_t(n) - 1 - i / 2;
+      p.in[at] = t.size(int(d));
+      p.out[at] = sizes[d];
+      p.before[at] = pad[i];
+    }
+    alignas(16) char element[16];
+    value.store(element, t.dtype());
+    const GilRelease gil(out.numel());
+    pad_planes(out.itemsize(), p, t.data(), out.data(), element);
+  } else if (grows) {
+    fill(out, value);
+  }
+  if (any && !by_rows) {
     copy_into(alias(out, body, out.strides(), out->offset + to * out.itemsize()),
               alias(t, body, t.strides(), t->offset + from * t.itemsize()));
   }
@@ -914,7 +931,6 @@ Tensor pad_image(Padding::Mode mode, const Tensor& t, const DimVec& pad) {
           str(t.sizes()));
     }
   }
-  std::string in, out;
   bool any = false;
   for (int i = 0; i < c.dims; ++i) {
     const int d = n - 1 - i, at = 2 - i;
@@ -937,12 +953,17 @@ Tensor pad_image(Padding::Mode mode, const Tensor& t, const DimVec& pad) {
                      std::max<std::int64_t>(left, 0), ") at non-singleton dimension ", d);
       }
     }
-    static constexpr const char* kAxes[] = {"D", "H", "W"};
-    in = cat(kAxes[at], ": ", size, in.empty() ? "" : ", ", in);
-    out = cat(kAxes[at], ": ", c.p.out[at], out.empty() ? "" : " ", out);
   }
   if (mode != Padding::Circular) {
-    if (!any) fail_runtime("input (", in, ") is too small. Calculated output ", out);
+    if (!any) {
+      static constexpr const char* kAxes[] = {"D", "H", "W"};
+      std::string in, out;
+      for (int at = 3 - c.dims; at < 3; ++at) {
+        in += cat(in.empty() ? "" : ", ", kAxes[at], ": ", c.p.in[at]);
+        out += cat(out.empty() ? "" : " ", kAxes[at], ": ", c.p.out[at]);
+      }
+      fail_runtime("input (", in, ") is too small. Calculated output ", out);
+    }
     if (t.dtype() == DType::Bool) {
       fail_unsupported(cat(mode == Padding::Reflect ? "reflection_pad" : "replication_pad", c.dims, "d").c_str(),
                        t.dtype());
