@@ -11,6 +11,8 @@ const KernelTable& level_table() {
     fill_special(t.pointwise);
     fill_cast(t.pointwise);
     fill_reduce(t.reduce);
+    fill_norm(t.norm);
+    fill_rnn(t.rnn);
     fill_random(t.random);
     fill_sort(t.sort);
     fill_gemm(t.gemm);

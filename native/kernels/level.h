@@ -10,6 +10,8 @@ void fill_math(PointwiseTable& t);       // transcendental functions            
 void fill_special(PointwiseTable& t);    // gamma, zeta, modified Bessel functions      special.cpp
 void fill_cast(PointwiseTable& t);       // conversions and copies                      cast.cpp
 void fill_reduce(ReduceTable& t);        // reductions, scans, softmax                  reduce.cpp
+void fill_norm(NormTable& t);            // normalisation                              norm.cpp
+void fill_rnn(RnnTable& t);              // steps of recurrent cells                   rnn.cpp
 void fill_random(RandomTable& t);        // random numbers                              random_level.cpp
 void fill_sort(SortTable& t);            // sorting and selection                       sort.cpp
 void fill_gemm(GemmTable& t);            // matrix products                            gemm_tile.cpp

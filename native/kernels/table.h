@@ -2,11 +2,13 @@
 #pragma once
 
 #include "kernels/gemm_table.h"
+#include "kernels/norm.h"
 #include "kernels/optim.h"
 #include "kernels/pointwise.h"
 #include "kernels/pool.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
+#include "kernels/rnn.h"
 #include "kernels/sort.h"
 
 namespace rl {
@@ -14,6 +16,8 @@ namespace rl {
 struct KernelTable {
   PointwiseTable pointwise;
   ReduceTable reduce;
+  NormTable norm;
+  RnnTable rnn;
   RandomTable random;
   SortTable sort;
   GemmTable gemm;

@@ -1213,6 +1213,8 @@ def _optim_step(kind: _int, params: Any, state: Any, names: Any, options: Any, f
     """A step of an optimiser over a group; False, with nothing changed, where it takes operators."""
 def _reaches_others(outputs: Any, inputs: Any) -> Tensor:
     """Does the history of the outputs lead to a leaf that is none of the inputs?"""
+def _rnn_layer(input: Tensor, h: Tensor, c: Tensor | None, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None, b_hh: Tensor | None, w_hr: Tensor | None, cell: _int, reverse: _bool, batch_sizes: Tensor | None) -> Tensor:
+    """A recurrent layer in one direction: the outputs and the last states."""
 def _standard_gamma(input: Tensor, generator: Generator | None = None) -> Tensor:
     """Gamma numbers of these shapes and of rate 1."""
 def _storage_span(input: Tensor) -> tuple[_int, _int]:
@@ -1357,6 +1359,8 @@ def avg_pool3d(input: Tensor, kernel_size: _int | Sequence[_int], stride: _int |
     """The average under each place of a sliding window, of images [N, C, ...] or [C, ...]. `stride` is the window's size where left out; places of the padding count as zeros, or not at all."""
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: _Number = 1, alpha: _Number = 1, out: Tensor | None = None) -> Tensor:
     """beta * input + alpha * bmm(batch1, batch2)."""
+def batch_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Tensor | None, running_var: Tensor | None, training: _bool, momentum: _float, eps: _float, cudnn_enabled: _bool) -> Tensor:
+    """(input - mean) / sqrt(var + eps) * weight + bias for each channel of [N, C, ...] (Ioffe and Szegedy 2015). In training the statistics are the batch's, and running_mean and running_var (which is unbiased) move towards them by momentum; else they are the running ones."""
 @overload
 def bernoulli(input: Tensor, *, generator: Generator | None = None, out: Tensor | None = None) -> Tensor:
     """1 with the probability that input says, else 0."""
@@ -1571,6 +1575,8 @@ def elu(input: Tensor, alpha: _Number = 1.0, inplace: _bool = False) -> Tensor:
     """input where positive, else alpha * (exp(input) - 1)."""
 def elu_(input: Tensor, alpha: _Number = 1.0) -> Tensor:
     """In-place elu."""
+def embedding(weight: Tensor, indices: Tensor, padding_idx: _int = -1, scale_grad_by_freq: _bool = False, sparse: _bool = False) -> Tensor:
+    """Rows of weight [V, D] by their numbers: [*, D]. The row padding_idx gets no gradient; scale_grad_by_freq divides a row's gradient by how often the row occurs. The gradient is dense, also where sparse is true."""
 @overload
 def empty(size: Sequence[_int], *, out: Tensor | None = None, dtype: _DType | None = None, layout: _layout | None = None, device: _Device | None = None, pin_memory: _bool | None = False, requires_grad: _bool = False, memory_format: _memory_format | None = None) -> Tensor:
     """A tensor of undefined contents."""
@@ -1699,6 +1705,10 @@ def greater_equal(input: Tensor, other: Tensor, *, out: Tensor | None = None) ->
     """Alias of ge."""
 @overload
 def greater_equal(input: Tensor, other: _Number, *, out: Tensor | None = None) -> Tensor: ...
+def group_norm(input: Tensor, num_groups: _int, weight: Tensor | None = None, bias: Tensor | None = None, eps: _float = 1e-05, cudnn_enabled: _bool = True) -> Tensor:
+    """[N, C, ...]: (input - mean) / sqrt(var + eps) over groups of C / num_groups channels, then weight [C] and bias [C] (Wu and He 2018)."""
+def gru_cell(input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None) -> Tensor:
+    """One step of a gated recurrent unit on [N, *]: h."""
 @overload
 def gt(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """input > other, elementwise."""
@@ -1758,6 +1768,8 @@ def initial_seed() -> _int:
     """The default generator's seed."""
 def inner(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The sum of products over the last dimensions."""
+def instance_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Tensor | None, running_var: Tensor | None, use_input_stats: _bool, momentum: _float, eps: _float, cudnn_enabled: _bool) -> Tensor:
+    """batch_norm of each member of the batch by itself; the running statistics move towards the mean of theirs."""
 def is_complex(input: Tensor) -> _bool:
     """Is the dtype complex?"""
 def is_floating_point(input: Tensor) -> _bool:
@@ -1786,6 +1798,8 @@ def kthvalue(input: Tensor, k: _int, dim: _int = -1, keepdim: _bool = False, *, 
     """(values, indices) of the k-th smallest along a dimension, counted from 1."""
 def l1_loss(input: Tensor, target: Tensor, size_average: _bool | None = None, reduce: _bool | None = None, reduction: str = 'mean', weight: Tensor | None = None) -> Tensor:
     """The differences |input - target|, reduced by 'mean', 'sum' or 'none'."""
+def layer_norm(input: Tensor, normalized_shape: _int | Sequence[_int], weight: Tensor | None = None, bias: Tensor | None = None, eps: _float = 1e-05, cudnn_enable: _bool = True) -> Tensor:
+    """(input - mean) / sqrt(var + eps) * weight + bias with the mean and the biased variance over the last dimensions, whose sizes are normalized_shape; weight and bias are of these sizes (Ba et al. 2016)."""
 def lcm(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The least common multiple of integers."""
 def ldexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -1866,6 +1880,8 @@ def logspace(start: _Number, end: _Number, steps: _int, base: _float = 10.0, *, 
     """base to the powers of linspace(start, end, steps)."""
 def logsumexp(input: Tensor, dim: _int | Sequence[_int], keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor:
     """log(sum(exp(input))) over dimensions, stably."""
+def lstm_cell(input: Tensor, hx: Sequence[Tensor], w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None) -> Tensor:
+    """One step of an LSTM on [N, *]: h and c."""
 @overload
 def lt(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """input < other, elementwise."""
@@ -1964,6 +1980,12 @@ def narrow(input: Tensor, dim: _int, start: _int, length: _int) -> Tensor:
     """`length` elements from `start` on along a dimension."""
 @overload
 def narrow(input: Tensor, dim: _int, start: Tensor, length: _int) -> Tensor: ...
+def native_batch_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Tensor | None, running_var: Tensor | None, training: _bool, momentum: _float, eps: _float) -> Tensor:
+    """batch_norm, with the batch's mean and 1 / sqrt(var + eps) of each channel (empty where not in training)."""
+def native_group_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None, N: _int, C: _int, HxW: _int, group: _int, eps: _float) -> Tensor:
+    """group_norm, with the mean and 1 / sqrt(var + eps) of each group [N, group]."""
+def native_layer_norm(input: Tensor, normalized_shape: _int | Sequence[_int], weight: Tensor | None, bias: Tensor | None, eps: _float) -> Tensor:
+    """layer_norm, with the mean and 1 / sqrt(var + eps) of each row."""
 @overload
 def ne(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """input != other, elementwise."""
@@ -2105,6 +2127,12 @@ def resolve_neg(input: Tensor) -> Tensor:
     """input: negatives are never lazy here."""
 def result_type(tensor1: Tensor | _Number, tensor2: Tensor | _Number) -> _dtype:
     """The dtype of an arithmetic operation on the two."""
+def rms_norm(input: Tensor, normalized_shape: _int | Sequence[_int], weight: Tensor | None = None, eps: _float | None = None) -> Tensor:
+    """input / sqrt(mean(input^2) + eps) * weight over the last dimensions, whose sizes are normalized_shape; eps is the dtype's own where left out (Zhang and Sennrich 2019)."""
+def rnn_relu_cell(input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None) -> Tensor:
+    """relu(W_ih x + b_ih + W_hh h + b_hh) on [N, *]."""
+def rnn_tanh_cell(input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None) -> Tensor:
+    """tanh(W_ih x + b_ih + W_hh h + b_hh) on [N, *]."""
 def roll(input: Tensor, shifts: _int | Sequence[_int], dims: _int | Sequence[_int] | None = None) -> Tensor:
     """Elements shifted round along dimensions."""
 def round(input: Tensor, *, decimals: _int = 0, out: Tensor | None = None) -> Tensor:

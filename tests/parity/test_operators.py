@@ -45,10 +45,10 @@ def test_operator(row: Row, kind: str, record_property: Callable[[str, object], 
 
 # What the table has no samples for: settings, queries and hooks, each called in some other file of tests.
 ELSEWHERE = set(
-    """backward can_cast cdouble cfloat dropout from_numpy frombuffer get_default_dtype get_num_threads get_rng_state info
-    initial_seed is_complex is_contiguous is_floating_point is_grad_enabled is_inference_mode_enabled is_signed is_tensor
+    """backward can_cast cdouble cfloat dropout from_numpy frombuffer get_default_dtype get_num_threads get_rng_state gru gru_cell info
+    initial_seed is_complex is_contiguous is_floating_point is_grad_enabled is_inference_mode_enabled is_signed is_tensor lstm lstm_cell
     manual_seed promote_types register_hook register_post_accumulate_grad_hook requires_grad_ resize_ resolve_conj result_type
-    retain_grad scalar_tensor seed set_default_dtype set_num_threads set_rng_state size stride""".split()
+    retain_grad rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell scalar_tensor seed set_default_dtype set_num_threads set_rng_state size stride""".split()
 )
 
 

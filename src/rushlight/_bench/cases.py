@@ -386,7 +386,50 @@ def _arrays() -> None:
         backward(f"{name}, 16x64x32x32", statement, images, 0.9)
 
 
+def _layers() -> None:
+    """Normalisations and tables of vectors, forward and backward, at the sizes of networks."""
+    image = "x = torch.rand(16, 64, 32, 32, requires_grad=True); w = torch.rand(64, requires_grad=True); b = torch.rand(64, requires_grad=True)"
+    rows = "x = torch.rand(512, 1024, requires_grad=True); w = torch.rand(1024, requires_grad=True); b = torch.rand(1024, requires_grad=True)"
+    table = "x = torch.rand(10_000, 256, requires_grad=True); i = torch.randint(10_000, (4096,))"
+    small = "x = torch.rand(4, 8, requires_grad=True); w = torch.rand(8, requires_grad=True); b = torch.rand(8, requires_grad=True)"
+    running = "m = torch.zeros(64); v = torch.ones(64)"
+    for name, statement, inputs, setup in (
+        ("layer_norm, 512x1024", "F.layer_norm(x, (1024,), w, b)", "x, w, b", rows),
+        ("rms_norm, 512x1024", "F.rms_norm(x, (1024,), w)", "x, w", rows),
+        ("batch_norm, 16x64x32x32", "F.batch_norm(x, m, v, w, b, True)", "x, w, b", f"{image}; {running}"),
+        ("group_norm of 8, 16x64x32x32", "F.group_norm(x, 8, w, b)", "x, w, b", image),
+        ("embedding, 4096 of 10000x256", "F.embedding(i, x)", "x,", table),
+    ):
+        setup = f"F = torch.nn.functional\n{setup}"
+        _add("arrays", name, statement, setup, 0.9, (1, 2))
+        after = f"{setup}\nz = {statement}\ng = torch.ones_like(z)"
+        _add(
+            "arrays",
+            f"{name} backward",
+            f"torch.autograd.grad(z, ({inputs}), g, retain_graph=True)",
+            after,
+            0.9,
+            (1, 2),
+        )
+    sequence = "x = torch.rand(50, 16, 128); p = list(f.parameters())"
+    for name, layer in {"LSTM": "torch.nn.LSTM(128, 128)", "GRU": "torch.nn.GRU(128, 128)"}.items():
+        setup = f"f = {layer}\n{sequence}"
+        label = f"{name} of 50 steps, 128 wide, batch 16, forward and backward"
+        _add("arrays", label, "torch.autograd.grad(f(x)[0].sum(), p)", setup, 1.2, (1, 2))
+    cell = "f = torch.nn.LSTMCell(32, 32); x = torch.rand(1, 32); s = (torch.rand(1, 32), torch.rand(1, 32))"
+    _add("overhead", "LSTM cell, 32 wide", "f(x, s)", cell, 4)
+    _add("overhead", "LSTM cell, 32 wide, forward and backward", "f(x, s)[0].sum().backward()", cell, 10)
+    for name, statement in {
+        "layer_norm, 4x8": "F.layer_norm(x, (8,), w, b)",
+        "batch_norm, 4x8": "F.batch_norm(x, None, None, w, b, True)",
+        "embedding, 4 of 4x8": "F.embedding(i, x)",
+    }.items():
+        setup = f"F = torch.nn.functional\n{small}; i = torch.tensor([0, 2, 1, 1])"
+        _add("overhead", f"{name}, forward and backward", f"{statement}.sum().backward()", setup, 5)
+
+
 _overhead()
 _medium()
 _large()
 _arrays()
+_layers()

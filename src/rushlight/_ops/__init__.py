@@ -38,6 +38,7 @@ DEFERRED = {
         "view_as_real_copy view_as_complex_copy",
         "",
     ),
+    "embedding": ("", "embedding_bag embedding_renorm_", ""),
     "image": ("", "bilinear channel_shuffle conv_tbc native_channel_shuffle pixel_shuffle pixel_unshuffle", ""),
     "linalg": (
         "cholesky cholesky_inverse cholesky_solve det geqrf inverse logdet lu lu_solve matrix_exp matrix_power orgqr ormqr "
@@ -45,6 +46,7 @@ DEFERRED = {
         "lu_unpack pca_lowrank svd_lowrank",
         "",
     ),
+    "rnn": ("", "gru lstm rnn_relu rnn_tanh", ""),
     "special": ("igamma igammac mvlgamma", "", "igamma_ igammac_ mvlgamma_"),
 }
 

@@ -43,6 +43,16 @@ def view_as_real_copy(input: Tensor, *, out: Tensor | None=None) -> Tensor:
     """Real and imaginary parts as a last dimension of size 2."""
 def view_as_complex_copy(input: Tensor, *, out: Tensor | None=None) -> Tensor:
     """The pairs of the last dimension as complex numbers."""
+def embedding_renorm_(input: Tensor, indices: Tensor, max_norm: _float, norm_type: _float) -> Tensor:
+    """Scales the rows of input [V, D] that are among the indices so that their norm is at most max_norm, in place."""
+def one_hot(input: Tensor, num_classes: _int=-1) -> Tensor:
+    """Class numbers [*] as vectors [*, num_classes] of a 1 among zeros (int64); -1: as many classes as there are."""
+def embedding_bag(weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: _bool=False, mode: _int=0, sparse: _bool=False, per_sample_weights: Tensor | None=None, include_last_offset: _bool=False, padding_idx: _int | None=None) -> tuple[Tensor, ...]:
+    """Sums (mode 0), means (1) or maxima (2) of rows of weight [V, D] over bags: [B, D].
+
+Bag i has the indices from offsets[i] to offsets[i + 1]; the last one ends with the indices, or with the last offset
+where that is included. Rows are multiplied by per_sample_weights; padding_idx does not count. Three more results are
+the bag of each index, the sizes of the bags and (for maxima) which rows were the largest, where a mode needs them."""
 def pixel_shuffle(input: Tensor, upscale_factor: _int) -> Tensor:
     """[*, C r^2, H, W] to [*, C, H r, W r]: channels become places, r is the upscale factor."""
 def pixel_unshuffle(input: Tensor, downscale_factor: _int) -> Tensor:
@@ -134,6 +144,18 @@ def unique(input: Tensor, sorted: _bool=True, return_inverse: _bool=False, retur
     """The distinct elements (or slices along `dim`) in ascending order; also where each went, and how often each came."""
 def gradient(input: Tensor, *, spacing: Any=None, dim: Any=None, edge_order: _int=1) -> tuple[Tensor, ...]:
     """The derivative of sampled values along dimensions by central differences, one-sided at the edges."""
+def lstm(*args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
+    """A network of LSTM layers: the outputs and the last states h and c (Hochreiter and Schmidhuber 1997).
+
+`lstm(input, (h, c), params, has_biases, num_layers, dropout, train, bidirectional, batch_first)` on [L, N, *] or, with
+batch_first, [N, L, *]; `lstm(data, batch_sizes, (h, c), params, has_biases, num_layers, dropout, train, bidirectional)`
+on packed sequences. The parameters are those of each layer and direction, one after another."""
+def gru(*args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
+    """A network of gated recurrent units: the outputs and the last states (Cho et al. 2014). Arguments as of `lstm`."""
+def rnn_tanh(*args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
+    """A network of h' = tanh(W_ih x + b_ih + W_hh h + b_hh): the outputs and the last states. Arguments as of `lstm`."""
+def rnn_relu(*args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
+    """A network of h' = relu(W_ih x + b_ih + W_hh h + b_hh): the outputs and the last states. Arguments as of `lstm`."""
 def diag(input: Tensor, diagonal: _int=0) -> Tensor:
     """A vector as a matrix's diagonal, or a matrix's diagonal as a vector."""
 def diag_embed(input: Tensor, offset: _int=0, dim1: _int=-2, dim2: _int=-1) -> Tensor:

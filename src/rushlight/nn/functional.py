@@ -38,9 +38,10 @@ from .._core import (
     threshold,
 )
 from .._missing import missing
-from . import _conv, _losses, _pool
+from . import _conv, _losses, _norms, _pool
 from ._conv import *
 from ._losses import *
+from ._norms import *
 from ._pool import *
 
 TYPE_CHECKING = False
@@ -84,6 +85,7 @@ __all__ = [
     "threshold",
     *_conv.__all__,
     *_losses.__all__,
+    *_norms.__all__,
     *_pool.__all__,
 ]
 
