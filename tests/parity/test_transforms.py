@@ -148,11 +148,18 @@ def cell(transform: str, f: Callable[..., Vector], xs: Vector) -> tuple[Callable
     return lambda: F.jvp(pulled, tuple(xs), tuple(ts))[1], lambda: tape_twice(f, xs, cs, ts)
 
 
+def works(row: Row, sample: Sample) -> bool:
+    """Wrong uses are among the samples, too."""
+    theirs = Library(torch)
+    call = checks.caller(row, theirs, checks.main_form(row))
+    return theirs.attempt(call, *theirs.adopt(sample.args), **theirs.adopt(sample.kwargs)).error is None
+
+
 def small(row: Row) -> Sample | None:
     """The smallest sample that is no special case."""
     if "float64" not in row.dtypes or not inputs.supports(row.source, "float64"):
         return None
-    found = list(inputs.samples(row.source, "float64", grad=row.grad, cap=6))
+    found = [s for s in inputs.samples(row.source, "float64", grad=row.grad, cap=6) if works(row, s)]
     sized = [(sum(t.numel() for t in tensors((s.args, s.kwargs))), i) for i, s in enumerate(found)]
     usable = [(n, i) for n, i in sized if n >= 4] or sized
     return found[min(usable)[1]] if usable else None

@@ -24,6 +24,17 @@ def _rows(make: Maker) -> Iterator[Sample]:
     yield call(make(3), MANY)
 
 
+def _numbered(make: Maker) -> Iterator[Sample]:
+    """The order of nn.functional: PyTorch's database has the table first, for a wrapper of its own."""
+    yield call(SQUARE, make(3, 4))
+    yield call(MANY, make(3, 4), 1)
+    yield call(MANY, make(3, 4), -1, scale_grad_by_freq=True)
+    yield call(torch.tensor(2), make(3, 4))
+    yield call(SQUARE, make(3, 4).detach(), max_norm=1.0, norm_type=1.0)
+    yield call(MANY, make(3, 4), padding_idx=3)
+    yield call(torch.tensor([3]), make(3, 4))
+
+
 def _bags(make: Maker) -> Iterator[Sample]:
     starts = torch.tensor([0, 2, 2])
     for mode in (0, 1, 2):
@@ -44,7 +55,7 @@ def _bounded(make: Maker) -> Iterator[Sample]:
 ONCE = "PyTorch has no second derivative of bags"
 
 TABLE: tuple[Row, ...] = (
-    Row("nn.functional.embedding", "f"),
+    own("nn.functional.embedding", "f", _numbered),
     Row("nn.functional.embedding_bag", "f", accepts=ONCE, unlike={"node": COMPOSED}),
     Row("nn.functional.one_hot", "f", grad=False),
     own("embedding", "f", _rows, accepts="without indices PyTorch cannot differentiate twice"),
