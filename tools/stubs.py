@@ -59,11 +59,11 @@ RETURNS: dict[str, str | list[str]] = {
     **dict.fromkeys("promote_types result_type get_default_dtype".split(), "_dtype"),
     **dict.fromkeys(
         "unbind split split_with_sizes chunk tensor_split hsplit vsplit dsplit broadcast_tensors meshgrid unsafe_chunk unsafe_split "
-        "atleast_1d atleast_2d atleast_3d _autograd_grad".split(),
+        "atleast_1d atleast_2d atleast_3d _autograd_grad _histogramdd".split(),
         TENSORS,
     ),
     **dict.fromkeys("sort topk kthvalue mode cummax cummin".split(), FOUND),
-    **dict.fromkeys("std_mean var_mean aminmax frexp slogdet".split(), PAIR),
+    **dict.fromkeys("std_mean var_mean aminmax frexp slogdet histogram".split(), PAIR),
     **dict.fromkeys("max min median nanmedian".split(), ["Tensor", FOUND, "Tensor"]),
     **dict.fromkeys(
         "max_pool1d_with_indices max_pool2d_with_indices max_pool3d_with_indices adaptive_max_pool1d fractional_max_pool2d "

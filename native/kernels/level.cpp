@@ -18,6 +18,7 @@ const KernelTable& level_table() {
     fill_gemm(t.gemm);
     fill_optim(t.optim);
     fill_pool(t.pool);
+    fill_resample(t.resample);
     return t;
   }();
   return table;

@@ -15,6 +15,7 @@ void fill_rnn(RnnTable& t);              // steps of recurrent cells            
 void fill_random(RandomTable& t);        // random numbers                              random_level.cpp
 void fill_sort(SortTable& t);            // sorting and selection                       sort.cpp
 void fill_gemm(GemmTable& t);            // matrix products                            gemm_tile.cpp
+void fill_resample(ResampleTable& t);    // interpolation, distances                    resample.cpp
 void fill_optim(OptimTable& t);          // steps of optimisers                        optim.cpp
 void fill_pool(PoolTable& t);            // maxima and averages over windows           pool.cpp
 

@@ -9,6 +9,7 @@
 #include "kernels/random.h"
 #include "kernels/reduce.h"
 #include "kernels/rnn.h"
+#include "kernels/resample.h"
 #include "kernels/sort.h"
 
 namespace rl {
@@ -23,6 +24,7 @@ struct KernelTable {
   GemmTable gemm;
   OptimTable optim;
   PoolTable pool;
+  ResampleTable resample;
 };
 
 /// The table of the best level that this CPU runs (or the one that RUSHLIGHT_CPU_LEVEL names), chosen on load.

@@ -618,6 +618,85 @@ PyObject* product_op(const OpDef& def, Args& a) {
   const OutRule rule = pointwise ? OutRule::Cast : OutRule::Same;
   return give(a, 2, std::move(result), def.name, tracked(x) || tracked(y), rule);
 }
+// --- cross products of vectors of three numbers
+// ---------------------------------------------------------------------------------------------------------------------
+
+Tensor cross(const Tensor& a, const Tensor& b, int dim);
+
+struct CrossNode final : Node {
+  SavedTensor a, b;
+  int dim = 0;
+  const char* name() const override { return "LinalgCrossBackward0"; }
+  void apply(Tensor* in, Tensor* out) override {
+    const Tensor x = a.unpack(this), y = b.unpack(this);
+    if (needs(0)) out[0] = to(sum_to(cross(conj(y), in[0], dim), x.sizes()), x.dtype());
+    if (needs(1)) out[1] = to(sum_to(cross(in[0], conj(x), dim), y.sizes()), y.dtype());
+  }
+  void visit(SavedVisitor& v) override {
+    v.tensor("self", a);
+    v.tensor("other", b);
+  }
+};
+
+/// Along dimension `dim` of the broadcast sizes, which counts from the end.
+Tensor cross(const Tensor& a, const Tensor& b, int dim) {
+  const DType result = result_type(a, b), d = compute_type(result);
+  const DimVec sizes = broadcast_shapes(a.sizes(), b.sizes());
+  const auto whole = [&](const Tensor& t) {
+    if (same(t.sizes(), sizes)) return contiguous_as(t, d);
+    const GradMode off(false);
+    return contiguous_as(expand(t, sizes), d);
+  };
+  const Tensor x = whole(a), y = whole(b);
+  Tensor out = empty(sizes, d);
+  std::int64_t inner = 1;
+  for (std::size_t i = sizes.size() + std::size_t(dim) + 1; i < sizes.size(); ++i) inner *= sizes[i];
+  {
+    const GilRelease gil(out.numel() * 2);
+    dispatch(d, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      if constexpr (!is_half_v<T> && !std::is_same_v<T, bool>) {
+        // Integers wrap.
+        using U = typename std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>, Tag<T>>::type;
+        const U *const p = x.data_as<U>(), *const q = y.data_as<U>();
+        U* const r = out.data_as<U>();
+        const std::int64_t step = std::max<std::int64_t>(1, 3 * inner);
+        parallel_for(out.numel() / step, std::max<std::int64_t>(1, kGrain / step),
+                     [&](std::int64_t begin, std::int64_t end) {
+                       for (std::int64_t i = begin * step; i < end * step; i += step) {
+                         for (std::int64_t k = 0; k < 3; ++k) {
+                           const std::int64_t first = i + (k + 1) % 3 * inner, second = i + (k + 2) % 3 * inner,
+                                              to = i + k * inner;
+                           for (std::int64_t j = 0; j < inner; ++j) {
+                             r[to + j] = U(p[first + j] * q[second + j] - p[second + j] * q[first + j]);
+                           }
+                         }
+                       }
+                     });
+      }
+    });
+  }
+  if (d != result) out = to_contiguous(out, result);
+  if (recording(a, b)) {
+    auto* n = record<CrossNode>(out, a, b);
+    n->dim = dim;
+    n->a.save(a), n->b.save(b);
+  }
+  return out;
+}
+
+/// (input, other, dim); the caller has looked at the sizes.
+PyObject* cross_op(const OpDef&, Args& a) {
+  const Tensor x = a.tensor(0), y = a.tensor(1);
+  const int n = std::max(x.ndim(), y.ndim()), dim = wrap_dim(a.integer(2), n);
+  const DimVec sizes = broadcast_shapes(x.sizes(), y.sizes());
+  if (n == 0 || sizes[std::size_t(dim)] != 3) {
+    fail_runtime("linalg.cross: inputs dimension ", a.integer(2), " must have length 3. Got ",
+                 x.ndim() == n && n > 0 ? x.size(dim) : 0, " and ", y.ndim() == n && n > 0 ? y.size(dim) : 0);
+  }
+  return cross(x, y, dim - n).release();
+}
+
 constexpr const char* kAddSig =
     "(Tensor input, Tensor mat1, Tensor mat2, *, Number beta=1, Number alpha=1, Tensor? out=None)";
 const OpDef ops[] = {
@@ -658,6 +737,8 @@ const OpDef ops[] = {
      add_product_op<AddProduct::Outer>, kBoth, Kind::Contraction, "beta * input + alpha * outer(vec1, vec2)."},
     {"addr_", "(Tensor self, Tensor vec1, Tensor vec2, *, Number beta=1, Number alpha=1)",
      add_product_op_<AddProduct::Outer>, kMethod, Kind::Contraction, "In-place addr."},
+    {"_cross", "(Tensor input, Tensor other, int dim)", cross_op, kFunction, Kind::Contraction,
+     "Cross products along a dimension of size 3, with broadcasting."},
     {"linear", "(Tensor input, Tensor weight, Tensor? bias=None)", linear_op, kFunction, Kind::Contraction,
      "input @ weight.T + bias; input [..., in], weight [out, in] or [in], bias [out]."},
 };

@@ -58,7 +58,7 @@ cdouble = _core.complex128
 _NOT_HERE = (
     "info", "operators", "Node", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
-    "nll_loss", "cross_entropy", "linear", "im2col", "col2im",
+    "nll_loss", "cross_entropy", "linear", "im2col", "col2im", "interpolate", "grid_sample",
     "avg_pool2d", "avg_pool3d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool2d", "adaptive_max_pool3d",
     "max_pool2d_with_indices", "max_pool3d_with_indices", "fractional_max_pool2d", "fractional_max_pool3d",
     "max_unpool2d", "max_unpool3d", "pad",
@@ -88,6 +88,7 @@ _SUBMODULES = (
     "random",
     "return_types",
     "serialization",
+    "signal",
     "special",
     "testing",
     "utils",

@@ -18,15 +18,11 @@ WITHOUT = {
 
 #: Entries whose operators rushlight lacks; docs/differences.md names each.
 MISSING = set(
-    """cdist stft istft nn.functional.linear_cross_entropy nn.functional.interpolate nn.functional.upsample_bilinear
-    nn.functional.upsample_nearest nn.functional.multi_margin_loss nn.functional.multilabel_margin_loss
+    """nn.functional.linear_cross_entropy nn.functional.multi_margin_loss nn.functional.multilabel_margin_loss
     nn.functional.glu nn.functional.prelu nn.functional.rrelu nn.functional.scaled_dot_product_attention
-    histogram histogramdd nn.functional.dropout native_dropout_backward
-    nn.functional.dropout2d nn.functional.dropout3d nn.functional.alpha_dropout nn.functional.feature_alpha_dropout
-    nn.functional.multi_head_attention_forward nn.functional.grid_sample grid_sampler_2d grid_sampler_3d
-    nn.functional.ctc_loss nn.functional.pdist signal.windows.hamming signal.windows.hann signal.windows.bartlett
-    signal.windows.blackman signal.windows.cosine signal.windows.exponential signal.windows.gaussian
-    signal.windows.kaiser signal.windows.general_cosine signal.windows.general_hamming signal.windows.nuttall""".split()
+    nn.functional.dropout native_dropout_backward nn.functional.dropout2d nn.functional.dropout3d
+    nn.functional.alpha_dropout nn.functional.feature_alpha_dropout nn.functional.multi_head_attention_forward
+    nn.functional.ctc_loss""".split()
 )
 
 

@@ -39,7 +39,11 @@ DEFERRED = {
         "",
     ),
     "embedding": ("", "embedding_bag embedding_renorm_", ""),
-    "image": ("", "bilinear channel_shuffle conv_tbc native_channel_shuffle pixel_shuffle pixel_unshuffle", ""),
+    "image": (
+        "",
+        "affine_grid_generator bilinear channel_shuffle conv_tbc native_channel_shuffle pixel_shuffle pixel_unshuffle",
+        "",
+    ),
     "linalg": (
         "cholesky cholesky_inverse cholesky_solve det geqrf inverse logdet lu lu_solve matrix_exp matrix_power orgqr ormqr "
         "pinverse qr slogdet svd triangular_solve",
@@ -47,6 +51,11 @@ DEFERRED = {
         "",
     ),
     "rnn": ("", "gru lstm rnn_relu rnn_tanh", ""),
+    "signal": (
+        "stft istft",
+        "bartlett_window blackman_window hamming_window hann_window histogramdd kaiser_window",
+        "",
+    ),
     "special": ("igamma igammac mvlgamma", "", "igamma_ igammac_ mvlgamma_"),
 }
 

@@ -65,6 +65,10 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     """[*, I], [*, J] and [O, I, J] to [*, O]: out[o] = input1 weight[o] input2 + bias[o]."""
 def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: _int=0) -> Tensor:
     """conv1d with time first: [T, B, I] by [K, I, O] to [T + 2 pad - K + 1, B, O], plus the bias [O]."""
+def affine_grid_generator(theta: Tensor, size: Sequence[_int], align_corners: _bool) -> Tensor:
+    """Where matrices theta [N, d, d + 1] map the places of an image of `size` [N, C, *d sizes]: [N, *d sizes, d].
+
+Coordinates are those of grid_sample: width first, -1 and 1 at the image's ends."""
 def cholesky(input: Tensor, upper: _bool=False) -> Tensor:
     """The Cholesky factor; torch.linalg.cholesky is its successor."""
 def cholesky_solve(B: Tensor, L: Tensor, upper: _bool=False) -> Tensor:
@@ -232,3 +236,34 @@ def cross(input: Tensor, other: Tensor, dim: _int | None=None, *, out: Tensor | 
     """The cross product along a dimension of size 3 (the first such one by default)."""
 def vander(x: Tensor, N: _int | None=None, increasing: _bool=False) -> Tensor:
     """The Vandermonde matrix: powers of x as columns, descending unless `increasing`."""
+def hann_window(window_length: _int, periodic: _bool=True, *, dtype: _dtype | None=None, layout: Any=None, device: Any=None, pin_memory: Any=None, requires_grad: _bool=False) -> Tensor:
+    """0.5 - 0.5 cos(2 pi n / N); N is the length, or one less unless `periodic`."""
+def hamming_window(window_length: _int, periodic: _bool=True, alpha: _float=0.54, beta: _float=0.46, *, dtype: _dtype | None=None, layout: Any=None, device: Any=None, pin_memory: Any=None, requires_grad: _bool=False) -> Tensor:
+    """alpha - beta cos(2 pi n / N); N is the length, or one less unless `periodic`."""
+def blackman_window(window_length: _int, periodic: _bool=True, *, dtype: _dtype | None=None, layout: Any=None, device: Any=None, pin_memory: Any=None, requires_grad: _bool=False) -> Tensor:
+    """0.42 - 0.5 cos(2 pi n / N) + 0.08 cos(4 pi n / N); N is the length, or one less unless `periodic`."""
+def bartlett_window(window_length: _int, periodic: _bool=True, *, dtype: _dtype | None=None, layout: Any=None, device: Any=None, pin_memory: Any=None, requires_grad: _bool=False) -> Tensor:
+    """A triangle: 1 - |2 n / N - 1|; N is the length, or one less unless `periodic`."""
+def kaiser_window(window_length: _int, periodic: _bool=True, beta: _float=12.0, *, dtype: _dtype | None=None, layout: Any=None, device: Any=None, pin_memory: Any=None, requires_grad: _bool=False) -> Tensor:
+    """i0(beta sqrt(1 - (2 n / N - 1)^2)) / i0(beta); N is the length, or one less unless `periodic`."""
+def stft(input: Tensor, n_fft: _int, hop_length: _int | None=None, win_length: _int | None=None, window: Tensor | None=None, center: _bool=True, pad_mode: str='reflect', normalized: _bool=False, onesided: _bool | None=None, return_complex: _bool | None=None, align_to_window: _bool | None=None) -> Tensor:
+    """The Fourier transforms of overlapping frames of a signal [L] or [B, L]: [*, frequencies, frames].
+
+Frame t begins at element t hop_length (n_fft / 4 unless given), is n_fft long and multiplied by the window, which is
+win_length long and lies in the frame's middle. center: the signal is padded by n_fft / 2 at both ends, as pad_mode says,
+so that frame t is centred at t hop_length; else align_to_window says that it is the window of frame t, not the frame, that
+begins at t hop_length.
+normalized: divided by sqrt(n_fft); onesided: the first n_fft / 2 + 1 frequencies, the default for real signals.
+return_complex must be given for real signals; False gives real and imaginary parts in a last dimension."""
+def istft(input: Tensor, n_fft: _int, hop_length: _int | None=None, win_length: _int | None=None, window: Tensor | None=None, center: _bool=True, normalized: _bool=False, onesided: _bool | None=None, length: _int | None=None, return_complex: _bool=False) -> Tensor:
+    """The signal [*, L] whose stft is nearest to input [*, frequencies, frames] in least squares (Griffin and Lim, IEEE
+Transactions on Acoustics, Speech and Signal Processing 32 (1984) 236): frames are transformed back, multiplied by the
+window, summed where they overlap, and divided by the sum of the windows' squares, which must nowhere be zero.
+
+Arguments as those of stft; length: of the signal, which is cut or padded with zeros."""
+def histogramdd(input: Tensor, bins: Any, range: Any=None, weight: Tensor | None=None, density: _bool=False) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """How many points [..., N], or how much weight [...], lie in each cell of a grid: (hist, bin_edges).
+
+bins: a tensor of growing edges for each of the N dimensions, or how many bins of equal width each has (or all have)
+between the ends in range (min, max, min, max, ...), else where the points lie. density: divided by the total and by the
+cell's volume."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from .. import _core as core
 from .._types import contiguous_format
 from . import FUNCTION, operator
 from .reduce import scalar_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .._core import Tensor
 
 
@@ -148,3 +151,27 @@ def _placed(part: Tensor, first: int, length: int) -> Tensor:
     whole = part.new_zeros((length, *part.shape[1:]))
     whole[first : first + part.shape[0]] = part
     return whole
+
+
+@operator("Linear", where=FUNCTION)
+def affine_grid_generator(theta: Tensor, size: Sequence[int], align_corners: bool) -> Tensor:
+    """Where matrices theta [N, d, d + 1] map the places of an image of `size` [N, C, *d sizes]: [N, *d sizes, d].
+
+    Coordinates are those of grid_sample: width first, -1 and 1 at the image's ends.
+    """
+    if len(size) not in (4, 5):
+        raise RuntimeError("AffineGridGenerator needs 4d (spatial) or 5d (volumetric) inputs.")
+    n, _, *places = size
+    if len(places) == 2 and theta.ndim != 3 and theta.ndim > 0:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [-{theta.ndim}, {theta.ndim - 1}], but got 2)"
+        )
+    d, dtype = len(places), theta.dtype
+    base = core.ones([*places, d + 1], dtype=dtype)
+    for i, count in enumerate(places):
+        line = core.linspace(-1, 1, count, dtype=dtype) if count > 1 else core.zeros(count, dtype=dtype)
+        if not align_corners and count > 1:
+            line = line * ((count - 1) / count)
+        base[..., d - 1 - i] = line.view([-1] + [1] * (d - 1 - i))
+    flat = base.view(-1, d + 1).expand(n, -1, -1)
+    return core.bmm(flat, theta.transpose(1, 2)).view(n, *places, d)

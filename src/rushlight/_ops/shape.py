@@ -199,9 +199,16 @@ def block_diag(*tensors: Tensor) -> Tensor:
 @operator("View", where=FUNCTION)
 def broadcast_tensors(*tensors: Any) -> Any:
     """The tensors expanded to their common shape."""
-    given = _tensors(tensors)
-    shape = _common(given)
-    return tuple(t.expand(shape) for t in given)
+    return _broadcast(_tensors(tensors))
+
+
+def _broadcast(given: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    if not given:
+        return ()
+    shape: Any = given[0].shape
+    if any(t.shape != shape for t in given):
+        shape = _common(given)
+    return tuple([t.expand(shape) for t in given])
 
 
 def _common(tensors: Sequence[Tensor]) -> Any:
@@ -307,6 +314,10 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
 @operator("View")
 def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Cuts a dimension into sections of nearly equal size, or before the given places."""
+    return _cut(input, indices_or_sections, dim)
+
+
+def _cut(input: Tensor, indices_or_sections: Any, dim: int) -> tuple[Tensor, ...]:
     if input.ndim == 0:
         raise RuntimeError(
             f"tensor_split expected at least a 1-dimensional tensor, but got a tensor with {input.ndim} dims"
@@ -332,10 +343,9 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
         if sections <= 0:
             raise RuntimeError(f"number of sections must be larger than 0, got {sections}")
         small, more = divmod(n, sections)
-        cuts = list(itertools.accumulate([small + (i < more) for i in range(sections)]))[:-1]
-    else:
-        cuts = list(indices_or_sections)
-        _need_ints("tensor_split", input, cuts)
+        return tuple([input.narrow(dim, i * small + min(i, more), small + (i < more)) for i in range(sections)])
+    cuts = list(indices_or_sections)
+    _need_ints("tensor_split", input, cuts)
     parts = (slice(a, b).indices(n)[:2] for a, b in itertools.pairwise([None, *cuts, None]))
     return tuple(input.narrow(dim, a, max(b - a, 0)) for a, b in parts)
 
@@ -363,7 +373,7 @@ def _split_along(name: str, dim: int, least: int, input: Tensor, indices_or_sect
             )
     elif not isinstance(indices_or_sections, core.Tensor):
         _need_ints(name, input, indices_or_sections)
-    return tensor_split(input, indices_or_sections, dim)
+    return _cut(input, indices_or_sections, dim)
 
 
 @operator("View")
@@ -542,7 +552,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
         raise RuntimeError(
             f"masked_scatter: expected self and source to have same dtypes but got {scalar_name(input.dtype)} and {scalar_name(source.dtype)}"
         )
-    x, m = broadcast_tensors(input, mask)
+    x, m = _broadcast((input, mask))
     wanted = int(m.sum())
     if source.numel() < wanted:
         raise RuntimeError(
@@ -695,14 +705,11 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
         dim = next((i for i, n in enumerate(input.shape) if n == 3), None)
         if dim is None:
             raise RuntimeError("no dimension of size 3 in input")
+    if input.ndim == 0 and other.ndim == 0:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     if input.dtype == core.bool and other.dtype == core.bool:
         raise NotImplementedError("\"cross\" not implemented for 'Bool'")
-    a, b = broadcast_tensors(input, other)
-    if a.shape[dim] != 3:
-        raise RuntimeError(
-            f"linalg.cross: inputs dimension {dim} must have length 3. Got {input.shape[dim]} and {other.shape[dim]}"
-        )
-    return a.roll(-1, dim) * b.roll(-2, dim) - a.roll(-2, dim) * b.roll(-1, dim)
+    return core._cross(input, other, dim)
 
 
 @operator("Other", where=FUNCTION)

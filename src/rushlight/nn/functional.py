@@ -38,11 +38,12 @@ from .._core import (
     threshold,
 )
 from .._missing import missing
-from . import _conv, _losses, _norms, _pool
+from . import _conv, _losses, _norms, _pool, _resample
 from ._conv import *
 from ._losses import *
 from ._norms import *
 from ._pool import *
+from ._resample import *
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ __all__ = [
     *_losses.__all__,
     *_norms.__all__,
     *_pool.__all__,
+    *_resample.__all__,
 ]
 
 logsigmoid = log_sigmoid

@@ -21,7 +21,7 @@ LINALG_UNLIKE = {
     ),
     "node": (
         "composed of operators, the last of which names the node",
-        "linalg.ldl_solve cholesky cholesky_inverse cholesky_solve linalg.cond linalg.cross "
+        "linalg.ldl_solve cholesky cholesky_inverse cholesky_solve linalg.cond "
         "linalg.householder_product linalg.ldl_solve linalg.lstsq linalg.lu linalg.lu_solve "
         "linalg.matrix_norm linalg.matrix_power linalg.multi_dot linalg.pinv linalg.solve "
         "linalg.solve_ex linalg.solve_triangular linalg.tensorinv linalg.vecdot linalg.vector_norm "

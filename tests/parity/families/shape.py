@@ -63,7 +63,7 @@ TABLE: tuple[Row, ...] = (
         **UNLIKE, "strides": "the result is row-major", "texts": "a wrong dtype of out= is refused in the words of other operators",
         "dtypes": "complex32 does not exist: two float16 make a complex64"}),
     Row("polar", "fo", unlike={**UNLIKE, "strides": "the result is row-major"}),
-    *several("cross", "fmo", unlike=UNLIKE),
+    Row("cross", "fmo", tolerance={"float16": (2e-3, 4e-2), "bfloat16": (2e-2, 0.3)}, reason="PyTorch rounds each product to 16 bits; here the difference is rounded once"),
     Row("diag", "fmo", unlike=UNLIKE),
     *several("isin", "fo", grad=False),
     *several("isreal", "fm", grad=False),
