@@ -8,8 +8,8 @@
 #include "kernels/pool.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
-#include "kernels/rnn.h"
 #include "kernels/resample.h"
+#include "kernels/rnn.h"
 #include "kernels/sort.h"
 
 namespace rl {

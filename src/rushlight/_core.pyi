@@ -1722,10 +1722,6 @@ def greater_equal(input: Tensor, other: Tensor, *, out: Tensor | None = None) ->
     """Alias of ge."""
 @overload
 def greater_equal(input: Tensor, other: _Number, *, out: Tensor | None = None) -> Tensor: ...
-def group_norm(input: Tensor, num_groups: _int, weight: Tensor | None = None, bias: Tensor | None = None, eps: _float = 1e-05, cudnn_enabled: _bool = True) -> Tensor:
-    """[N, C, ...]: (input - mean) / sqrt(var + eps) over groups of C / num_groups channels, then weight [C] and bias [C] (Wu and He 2018)."""
-def gru_cell(input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None) -> Tensor:
-    """One step of a gated recurrent unit on [N, *]: h."""
 def grid_sample(input: Tensor, grid: Tensor, mode: str = 'bilinear', padding_mode: str = 'zeros', align_corners: _bool | None = None) -> Tensor:
     """Reads images [N, C, H, W] (or [N, C, D, H, W]) at the places of a grid [N, ..., 2] (or 3) of coordinates (x, y, z), where -1 and 1 are the image's ends: [N, C, ...]. mode: 'bilinear', 'nearest' or, in two dimensions, 'bicubic'; padding_mode: what lies outside is zero ('zeros'), the nearest element ('border'), or the image reflected ('reflection'); align_corners: the ends are the centres of the outer elements instead of their edges."""
 def grid_sampler(input: Tensor, grid: Tensor, interpolation_mode: _int, padding_mode: _int, align_corners: _bool) -> Tensor:
@@ -1734,6 +1730,10 @@ def grid_sampler_2d(input: Tensor, grid: Tensor, interpolation_mode: _int, paddi
     """Reads images at the coordinates of a grid, as grid_sample does; modes are numbers: 0 bilinear, 1 nearest, 2 bicubic; 0 zeros, 1 border, 2 reflection."""
 def grid_sampler_3d(input: Tensor, grid: Tensor, interpolation_mode: _int, padding_mode: _int, align_corners: _bool) -> Tensor:
     """Reads images at the coordinates of a grid, as grid_sample does; modes are numbers: 0 bilinear, 1 nearest, 2 bicubic; 0 zeros, 1 border, 2 reflection."""
+def group_norm(input: Tensor, num_groups: _int, weight: Tensor | None = None, bias: Tensor | None = None, eps: _float = 1e-05, cudnn_enabled: _bool = True) -> Tensor:
+    """[N, C, ...]: (input - mean) / sqrt(var + eps) over groups of C / num_groups channels, then weight [C] and bias [C] (Wu and He 2018)."""
+def gru_cell(input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None) -> Tensor:
+    """One step of a gated recurrent unit on [N, *]: h."""
 @overload
 def gt(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """input > other, elementwise."""
