@@ -138,9 +138,78 @@ SCENARIOS: dict[str, Scenario] = {
 }
 
 
+FORWARD: dict[str, dict[str, Any]] = {
+    "jacobian": {"vectorize": True, "strategy": "forward-mode"},
+    "hessian": {"vectorize": True, "outer_jacobian_strategy": "forward-mode"},
+}
+
+
+def forward(kind: str, make: Callable[[Any], Any], inputs: Callable[[Any], Any], **options: Any) -> Any:
+    def scenario(m: Any) -> Any:
+        given = inputs(m)
+        result = getattr(m.autograd.functional, kind)(make(m), given, **{**FORWARD[kind], **options})
+        flat = [t for row in result for t in row] if isinstance(result, (tuple, list)) else [result]
+        # A Hessian of plain inputs has no history here.
+        return result, [t.requires_grad for t in flat] if kind == "jacobian" else None
+
+    return scenario
+
+
+SCENARIOS |= {
+    "forward jacobian": forward("jacobian", lambda m: lambda x: x.exp().sum(1), point),
+    "forward jacobian with history": forward("jacobian", lambda m: lambda x: x**3, lambda m: point(m).requires_grad_()),
+    "forward jacobian of a pair": forward("jacobian", lambda m: lambda a, b: (a.sin(), a.sum() * b.sum()), pair),
+    "forward jacobian of a number": forward("jacobian", lambda m: lambda x: x.exp(), lambda m: m.tensor(0.5)),
+    "forward jacobian of nothing": forward("jacobian", lambda m: lambda x: x.exp(), lambda m: m.zeros(0)),
+    "forward jacobian of a constant": forward("jacobian", lambda m: lambda x: x.detach(), point),
+    "forward jacobian of integers": forward("jacobian", lambda m: lambda x: x.long(), point),
+    "forward jacobian by integers": forward("jacobian", lambda m: lambda x: x * x, lambda m: m.arange(3)),
+    "forward jacobian of complex numbers": forward("jacobian", lambda m: lambda x: x * x, lambda m: point(m) + 1j),
+    "forward jacobian of a Function without jvp": forward("jacobian", lambda m: without_jvp(m).apply, point),
+    "forward hessian": forward("hessian", lambda m: lambda x: (x**3).sum() * x.sum(), point),
+    "forward hessian of a pair": forward("hessian", bilinear, pair),
+    "forward hessian of linear": forward("hessian", lambda m: lambda x: x.sum(), point),
+    "forward hessian of several numbers": forward("hessian", lambda m: lambda x: x, point),
+    "forward with create_graph": forward("jacobian", lambda m: lambda x: x, point, create_graph=True),
+    "forward, strict": forward("hessian", lambda m: lambda x: x.sum(), point, strict=True),
+    "forward, one by one": forward("jacobian", lambda m: lambda x: x, point, vectorize=False),
+    "sideways": forward("jacobian", lambda m: lambda x: x, point, strategy="sideways"),
+}
+
+
+def without_jvp(m: Any) -> Any:
+    class Double(m.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return x * 2
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            return g * 2
+
+    return Double
+
+
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_as_pytorch(name: str) -> None:
     agree(SCENARIOS[name])
+
+
+def test_forward_mode_runs_the_function_once_for_each_input() -> None:
+    runs = []
+
+    def function(x: Any) -> Any:
+        runs.append(1)
+        return x.repeat(4)
+
+    rushlight.autograd.functional.jacobian(function, rushlight.ones(2), **FORWARD["jacobian"])
+    assert len(runs) == 2
+
+
+def test_forward_hessian_leaves_its_inputs_as_they_were() -> None:
+    x = rushlight.ones(2)
+    rushlight.autograd.functional.hessian(lambda x: (x * x).sum(), x, **FORWARD["hessian"])
+    assert not x.requires_grad and x.grad is None
 
 
 def test_works_without_recording_around_it() -> None:

@@ -80,6 +80,9 @@ def test_svg(tmp_path: pathlib.Path) -> None:
     assert file.read_text(encoding="utf-8") == picture
     texts = [e.text for e in ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")]
     assert {"x", "w", "Mm", "Tanh", "Mul", "Sum", "a < b"} <= set(texts)
+    hints = [e.text for e in ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}title")]
+    assert f"MmBackward0, made at {__file__}:{loss.__code__.co_firstlineno + 1}" in hints
+    assert picture._repr_svg_() == picture, "notebooks show it"
 
 
 def test_picture_of_a_leaf_and_of_a_deep_graph() -> None:

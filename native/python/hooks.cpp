@@ -211,16 +211,41 @@ int traverse_tensor(TensorObject* t, int (*visit)(PyObject*, void*), void* arg) 
   return walk.result;
 }
 
+namespace {
+std::int64_t next_hook_id = 0;
+}
+
 PyObject* add_hook(PyObject*& dict, PyObject* hook) {
-  // OrderedDict and RemovableHandle as PyTorch's users know them: the handle knows its dict weakly.
-  Object module = Object::check(PyImport_ImportModule("rushlight.utils.hooks"));
-  if (dict == nullptr) dict = Object::check(PyObject_CallMethod(module.get(), "_HookDict", nullptr)).release();
-  Object handle = Object::check(PyObject_CallMethod(module.get(), "RemovableHandle", "O", dict));
-  Object id = Object::check(PyObject_GetAttrString(handle.get(), "id"));
-  // By the subclass's own way: an OrderedDict that is filled behind its back cannot take its items out again.
-  if (PyObject_SetItem(dict, id.get(), hook) < 0) throw PythonError();
+  // Both classes are Python's, found at the first hook and kept; the handle is made without its __init__.
+  static PyObject *dict_type = nullptr, *handle_type = nullptr, *dict_name, *extra_name, *id_name;
+  if (handle_type == nullptr) {
+    Object module = Object::check(PyImport_ImportModule("rushlight.utils.hooks"));
+    dict_name = PyUnicode_InternFromString("hooks_dict_ref");
+    extra_name = PyUnicode_InternFromString("extra_dict_ref");
+    id_name = PyUnicode_InternFromString("id");
+    dict_type = Object::check(PyObject_GetAttrString(module.get(), "_HookDict")).release();
+    handle_type = Object::check(PyObject_GetAttrString(module.get(), "RemovableHandle")).release();
+  }
+  if (dict == nullptr) dict = Object::check(PyObject_CallNoArgs(dict_type)).release();
+  auto* type = reinterpret_cast<PyTypeObject*>(handle_type);
+  Object handle = Object::check(type->tp_alloc(type, 0));
+  const Object id = Object::check(PyLong_FromLongLong(next_hook_id++));
+  const Object weak = Object::check(PyWeakref_NewRef(dict, nullptr)), none = Object::check(PyTuple_New(0));
+  for (auto [name, value] : {std::pair(dict_name, weak.get()), {extra_name, none.get()}, {id_name, id.get()}}) {
+    if (PyObject_GenericSetAttr(handle.get(), name, value) < 0) throw PythonError();
+  }
+  if (PyDict_SetItem(dict, id.get(), hook) < 0) throw PythonError();
   return handle.release();
 }
+namespace {
+PyObject* hook_id_op(PyObject*, PyObject* take) {
+  const int step = PyObject_IsTrue(take);
+  if (step < 0) return nullptr;
+  const std::int64_t id = next_hook_id;
+  next_hook_id += step;
+  return PyLong_FromLongLong(id);
+}
+}  // namespace
 PyObject*& tensor_hook_slot(Node* n, std::uint32_t nr) {
   auto& all = n->make_extra().tensor_hooks;
   for (auto& [at, dict] : all) {
@@ -404,6 +429,9 @@ PyType_Spec node_spec = {"rushlight.autograd.graph.Node", sizeof(NodeObject), 0,
 PyTypeObject* node_object_type() { return node_type; }
 
 void init_node_type(PyObject* module) {
+  static PyMethodDef functions[] = {
+      {"_hook_id", hook_id_op, METH_O, "_hook_id(take): the number of the next handle; with `take` it is used up."}, {}};
+  if (PyModule_AddFunctions(module, functions) < 0) throw PythonError();
   node_type = reinterpret_cast<PyTypeObject*>(Object::check(PyType_FromSpec(&node_spec)).release());
   if (PyModule_AddObjectRef(module, "Node", reinterpret_cast<PyObject*>(node_type)) < 0) throw PythonError();
 }

@@ -113,6 +113,7 @@ _dual_set: Any
 _edge_tensor: Any
 _get_anomaly: Any
 _gradient_edge: Any
+_hook_id: Any
 _internal: Any
 _is_profiling: Any
 _level_handler: Any

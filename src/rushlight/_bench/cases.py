@@ -7,7 +7,7 @@ from textwrap import dedent
 
 __all__ = ["CASES", "GROUPS", "Case"]
 
-GROUPS = ("overhead", "medium", "large", "arrays", "process")
+GROUPS = ("overhead", "autograd", "medium", "large", "arrays", "process")
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,84 @@ def _overhead() -> None:
         target=5,
     )
     _add("overhead", "autograd.grad of x * x", "torch.autograd.grad((x * x).sum(), x)", leaf)
+
+
+def _autograd() -> None:
+    """What programs build around the tape, on small tensors."""
+    leaf = "x = torch.ones(2, 2, requires_grad=True)"
+    function = """
+    class Square(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, t):
+            ctx.save_for_backward(t)
+            return t * t
+        @staticmethod
+        def backward(ctx, g):
+            t, = ctx.saved_tensors
+            return g * t * 2
+    x = torch.ones(2, 2, requires_grad=True); g = torch.ones(2, 2)
+    """
+    _add("autograd", "custom Function, forward and backward", "Square.apply(x).backward(g)", function, target=5)
+    _add("autograd", "register_hook and remove", "h = x.register_hook(f); h.remove()", f"{leaf}\ndef f(g): return g")
+    _add(
+        "autograd",
+        "tensor hook, registered and run",
+        """
+        y = x * 2
+        y.register_hook(f)
+        y.backward(g)
+        """,
+        f"{leaf}; g = torch.ones(2, 2)\ndef f(g): return g",
+        target=10,
+    )
+    _add(
+        "autograd",
+        "saved_tensors_hooks",
+        """
+        with hooks(pack, unpack):
+            y = x.sin() * x
+        y.backward(g)
+        """,
+        f"""{leaf}; g = torch.ones(2, 2); hooks = torch.autograd.graph.saved_tensors_hooks
+def pack(t): return t
+def unpack(t): return t""",
+        target=10,
+    )
+    _add("autograd", "autograd.grad of (x * x).sum()", "torch.autograd.grad((x * x).sum(), x)", leaf, target=10)
+    _add(
+        "autograd",
+        "autograd.grad of a graph that stays",
+        "torch.autograd.grad(y, x, retain_graph=True)",
+        f"{leaf}; y = (x * x).sum()",
+        target=10,
+    )
+    _add(
+        "autograd",
+        "gradcheck of sin(x) * y",
+        "gradcheck(f, (x, y))",
+        """
+        x = torch.rand(2, 2, dtype=torch.float64, requires_grad=True)
+        y = torch.rand(2, 2, dtype=torch.float64, requires_grad=True)
+        gradcheck = torch.autograd.gradcheck
+        def f(a, b): return a.sin() * b
+        """,
+        target=5,
+    )
+    rosenbrock = """
+    x = torch.linspace(-1, 1, 10)
+    def f(t): return (100 * (t[1:] - t[:-1] ** 2) ** 2 + (1 - t[:-1]) ** 2).sum()
+    F = torch.autograd.functional
+    """
+    _add("autograd", "hessian of Rosenbrock, 10 dimensions", "F.hessian(f, x)", rosenbrock, target=10)
+    _add("autograd", "jacobian of exp, 10 numbers", "F.jacobian(torch.exp, x)", rosenbrock)
+    _add("autograd", "vjp", "F.vjp(torch.exp, x, x)", rosenbrock)
+    _add(
+        "autograd",
+        "checkpoint, forward and backward",
+        "checkpoint(f, x, use_reentrant=False).sum().backward()",
+        f"{leaf}\nfrom importlib import import_module\ncheckpoint = import_module(torch.__name__ + '.utils.checkpoint').checkpoint\n"
+        "def f(t): return (t.sin() * t).exp()",
+    )
 
 
 def _medium() -> None:
@@ -429,6 +507,7 @@ def _layers() -> None:
 
 
 _overhead()
+_autograd()
 _medium()
 _large()
 _arrays()

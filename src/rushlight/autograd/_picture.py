@@ -26,10 +26,20 @@ COLOURS = {  # fill, line
 }
 
 
+class Picture(str):
+    """A picture as SVG: text, which notebooks show as what it draws."""
+
+    __slots__ = ()
+
+    def _repr_svg_(self) -> str:
+        return str(self)
+
+
 @dataclass(eq=False)
 class _Box:
     kind: str  # "leaf", "operator", "result", or "bend": a place where an edge that spans layers passes through one
     lines: list[str] = field(default_factory=list)
+    hint: str = ""  # shown when the pointer is on it
     layer: int = 0
     x: float = 0.0
     inputs: list[_Box] = field(default_factory=list)
@@ -64,7 +74,7 @@ def draw(
     """
     if format not in ("svg", "text"):
         raise ValueError(f"format must be 'svg' or 'text', not {format!r}")
-    result = svg(tensor, names, title) if format == "svg" else text(tensor, names)
+    result = Picture(svg(tensor, names, title)) if format == "svg" else text(tensor, names)
     if file is not None:
         with open(file, "w", encoding="utf-8") as out:
             out.write(result)
@@ -213,7 +223,7 @@ def _box(node: Any, leaf_names: Mapping[int, str]) -> _Box:
     variable = getattr(node, "variable", None)
     if variable is not None:
         return _Box("leaf", [leaf_names.get(id(variable), "leaf"), " × ".join(map(str, variable.shape)) or "scalar"])
-    return _Box("operator", [_stem(node)])
+    return _Box("operator", [_stem(node)], hint=f"{type(node).__name__}, made at {node.line}")
 
 
 def _stem(node: Any) -> str:
@@ -388,6 +398,8 @@ def _drawn(box: _Box, x: float, y: float) -> list[str]:
     fill, line = COLOURS[box.kind]
     radius = {"leaf": 4, "operator": 8, "result": 15}[box.kind]
     drawn = [
+        "<g>",
+        *([f"<title>{escape(box.hint)}</title>"] if box.hint else []),
         f'<rect x="{x - box.width / 2:.1f}" y="{y - box.height / 2:.1f}" width="{box.width:.1f}" height="{box.height}" '
         f'rx="{radius}" fill="{fill}" stroke="{line}" stroke-width="1.2"/>'
     ]
@@ -395,4 +407,5 @@ def _drawn(box: _Box, x: float, y: float) -> list[str]:
         baseline = y + 4.6 + (index - (len(box.lines) - 1) / 2) * 16
         style = 'fill="#6b7683" font-size="12"' if index else 'fill="#1f262d"'
         drawn.append(f'<text x="{x:.1f}" y="{baseline:.1f}" text-anchor="middle" {style}>{escape(text)}</text>')
+    drawn.append("</g>")
     return drawn

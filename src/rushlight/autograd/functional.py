@@ -318,6 +318,42 @@ def _rows(output: Tensor, inputs: Tensors, create_graph: bool, strict: bool, k: 
     )
 
 
+def _columns(func: Callable[..., tuple[bool, Tensors]], inputs: Tensors) -> tuple[bool, tuple[Tensors, ...]]:
+    """The Jacobian of each output by each input in forward mode: a run of `func` for each number of the inputs.
+
+    `func` says whether its outputs are a tuple and gives them. The result keeps the history of the inputs.
+    """
+    from . import forward_ad
+
+    tangents: list[list[list[Tensor]]] = []  # by output, input, number of the input
+    several, shapes = False, []
+    with forward_ad.dual_level():
+        if not any(t.numel() for t in inputs):
+            several, outputs = func(*(t.view_as(t) for t in inputs))
+            tangents = [[[] for _ in inputs] for _ in outputs]
+            shapes = [o.detach() for o in outputs]
+        for i, t in enumerate(inputs):
+            units = _core.eye(t.numel(), dtype=t.dtype).view(t.numel(), *t.shape).unbind(0) if t.numel() else ()
+            for unit in units:
+                own = [forward_ad.make_dual(a, unit) if k == i else a.view_as(a) for k, a in enumerate(inputs)]
+                several, outputs = func(*own)
+                pairs = [forward_ad.unpack_dual(o) for o in outputs]
+                if not tangents:
+                    tangents = [[[] for _ in inputs] for _ in outputs]
+                    shapes = [primal.detach() for primal, _ in pairs]
+                for column, (primal, tangent) in zip(tangents, pairs, strict=True):
+                    column[i].append(_core.zeros_like(primal) if tangent is None else tangent)
+
+    def joined(column: list[Tensor], output: Tensor, t: Tensor) -> Tensor:
+        shape = (*output.shape, *t.shape)
+        return _core.stack(column, -1).view(shape) if column else _core.zeros(shape, dtype=output.dtype)
+
+    return several, tuple(
+        tuple(joined(column, output, t) for column, t in zip(row, inputs, strict=True))
+        for row, output in zip(tangents, shapes, strict=True)
+    )
+
+
 def jacobian(
     func: Function,
     inputs: Any,
@@ -331,10 +367,17 @@ def jacobian(
     A tensor where both are single tensors, else a tuple (of tuples) by output, then input.
 
     create_graph: the result can be derived again. strict: what does not depend on an input is an error instead of zeros.
-    vectorize, strategy: how PyTorch is to compute it; here it is one backward pass for each number of the output, whatever
-    they say, and the result is the same.
+    strategy: "reverse-mode" runs one backward pass for each number of the output, "forward-mode" the function once for each
+    number of the inputs; that needs ``vectorize=True``, which is without further meaning here. As in PyTorch, the result of
+    forward mode has the history of inputs that require grad.
     """
     _check_strategy(strategy, strict, create_graph, vectorize)
+    if strategy == "forward-mode":
+        is_tuple, given = _as_tuple(inputs, "inputs", "jacobian")
+        several, result = _columns(
+            lambda *own: _as_tuple(func(*own), "outputs of the user-provided function", "jacobian"), given
+        )
+        return _unwrap(tuple(_unwrap(row, is_tuple) for row in result), several)
     with _core.enable_grad():
         is_tuple, given = _as_tuple(inputs, "inputs", "jacobian")
         own = _arguments(given, create_graph)
@@ -355,21 +398,36 @@ def hessian(
 ) -> Any:
     """The Hessian of `func` (of one number) at `inputs`, for each pair of inputs of shape ``a.shape + b.shape``.
 
-    A tensor for a single input, else a tuple of tuples. The arguments are those of `jacobian`.
+    A tensor for a single input, else a tuple of tuples. The arguments are those of `jacobian`; with forward mode as
+    `outer_jacobian_strategy` it is the tangents of the gradient.
     """
     _check_strategy(outer_jacobian_strategy, strict, create_graph, vectorize)
-    with _core.enable_grad():
-        is_tuple, given = _as_tuple(inputs, "inputs", "hessian")
-        own = _arguments(given, create_graph)
+
+    def gradient(*own: Tensor) -> tuple[bool, Tensors]:
+        for t in own:
+            if not t.requires_grad:
+                t.requires_grad_()
         several, outputs = _as_tuple(func(*own), "outputs of the user-provided function", "hessian")
         _scalar_output(outputs, several, "hessian")
         if outputs[0].requires_grad:
             first: tuple[Tensor | None, ...] = _backward(outputs, own, None, True, True, True, False)
         else:
             first = (None,) * len(own)
-        gradient = tuple(_core.zeros_like(t) if g is None else g for g, t in zip(first, own, strict=True))
-        _check_recorded(gradient, "jacobian", strict)
-        result = tuple(_rows(g, own, create_graph, strict, k) for k, g in enumerate(gradient))
+        return True, tuple(_core.zeros_like(t) if g is None else g for g, t in zip(first, own, strict=True))
+
+    if outer_jacobian_strategy == "forward-mode":
+        is_tuple, given = _as_tuple(inputs, "inputs", "hessian")
+        with _core.enable_grad():
+            _, result = _columns(gradient, given)
+        if not any(t.requires_grad for t in given):
+            result = _finish(result, False)
+        return _unwrap(tuple(_unwrap(row, is_tuple) for row in result), is_tuple)
+    with _core.enable_grad():
+        is_tuple, given = _as_tuple(inputs, "inputs", "hessian")
+        own = _arguments(given, create_graph)
+        _, grads = gradient(*own)
+        _check_recorded(grads, "jacobian", strict)
+        result = tuple(_rows(g, own, create_graph, strict, k) for k, g in enumerate(grads))
         result = _finish(result, create_graph)
     return _unwrap(tuple(_unwrap(row, is_tuple) for row in result), is_tuple)
 

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import weakref
-from collections import OrderedDict
 from typing import Any
+
+from .._core import _hook_id
 
 __all__ = ["BackwardHook", "RemovableHandle", "unserializable_hook", "warn_if_has_hooks"]
 
 
-class _HookDict(OrderedDict):  # type: ignore[type-arg]
+class _HookDict(dict[int, Any]):
     """Hooks by their handle's id, in the order in which they were registered."""
+
+    __slots__ = ("__weakref__",)
+
+
+class _NextId:
+    """The class attribute `next_id`: the number of the next handle, wherever it will be made."""
+
+    def __get__(self, instance: Any, owner: Any) -> int:
+        return _hook_id(False)
 
 
 class RemovableHandle:
     """What registering a hook gives: `remove()` takes the hook back, as does leaving it as a context manager."""
 
-    next_id = 0
+    # The core makes handles as well, and fills in these.
+    __slots__ = ("__weakref__", "extra_dict_ref", "hooks_dict_ref", "id")
+    next_id = _NextId()
 
     def __init__(self, hooks_dict: Any, *, extra_dict: Any = None) -> None:
         self.hooks_dict_ref = weakref.ref(hooks_dict)
         extra = extra_dict if isinstance(extra_dict, list) else [] if extra_dict is None else [extra_dict]
         self.extra_dict_ref = tuple(weakref.ref(d) for d in extra)
-        self.id = RemovableHandle.next_id
-        RemovableHandle.next_id += 1
+        self.id = _hook_id(True)
 
     def remove(self) -> None:
         """Takes the hook back; a second time does nothing."""
@@ -35,6 +46,15 @@ class RemovableHandle:
             if extra is not None:
                 extra.pop(self.id, None)
 
+    def __getstate__(self) -> Any:
+        return self.hooks_dict_ref(), self.id, tuple(ref() for ref in self.extra_dict_ref)
+
+    def __setstate__(self, state: Any) -> None:
+        hooks, self.id, extra = state
+        # A handle whose hooks are gone removes from a dict of its own.
+        self.hooks_dict_ref = weakref.ref(_HookDict() if hooks is None else hooks)
+        self.extra_dict_ref = tuple(weakref.ref(_HookDict() if d is None else d) for d in extra)
+
     def __enter__(self) -> RemovableHandle:
         return self
 
@@ -43,7 +63,7 @@ class RemovableHandle:
 
 
 def add_hook(hooks: Any, hook: Any, *flags: Any, prepend: bool = False) -> RemovableHandle:
-    """Registers `hook` among `hooks`, an OrderedDict; `flags` are dicts that note by its id that it is of some kind."""
+    """Registers `hook` among `hooks`, an ordered dictionary; `flags` are dicts that note by its id that it is of some kind."""
     handle = RemovableHandle(hooks, extra_dict=list(flags))
     hooks[handle.id] = hook
     for flag in flags:
