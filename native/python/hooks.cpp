@@ -430,7 +430,8 @@ PyTypeObject* node_object_type() { return node_type; }
 
 void init_node_type(PyObject* module) {
   static PyMethodDef functions[] = {
-      {"_hook_id", hook_id_op, METH_O, "_hook_id(take): the number of the next handle; with `take` it is used up."}, {}};
+      {"_hook_id", hook_id_op, METH_O, "_hook_id(take): the number of the next handle; with `take` it is used up."},
+      {}};
   if (PyModule_AddFunctions(module, functions) < 0) throw PythonError();
   node_type = reinterpret_cast<PyTypeObject*>(Object::check(PyType_FromSpec(&node_spec)).release());
   if (PyModule_AddObjectRef(module, "Node", reinterpret_cast<PyObject*>(node_type)) < 0) throw PythonError();

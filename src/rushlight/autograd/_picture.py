@@ -401,7 +401,7 @@ def _drawn(box: _Box, x: float, y: float) -> list[str]:
         "<g>",
         *([f"<title>{escape(box.hint)}</title>"] if box.hint else []),
         f'<rect x="{x - box.width / 2:.1f}" y="{y - box.height / 2:.1f}" width="{box.width:.1f}" height="{box.height}" '
-        f'rx="{radius}" fill="{fill}" stroke="{line}" stroke-width="1.2"/>'
+        f'rx="{radius}" fill="{fill}" stroke="{line}" stroke-width="1.2"/>',
     ]
     for index, text in enumerate(box.lines):
         baseline = y + 4.6 + (index - (len(box.lines) - 1) / 2) * 16
