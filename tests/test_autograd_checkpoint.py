@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
 import importlib
 from collections.abc import Callable
 from typing import Any
@@ -325,3 +328,56 @@ def test_no_node_is_left_behind_by_stopping() -> None:
     utils(rushlight).checkpoint(f, x, use_reentrant=False).sum().backward()
     gc.collect()
     assert [r() for r in gone] == [None, None]
+
+
+DEEP = """
+import sys
+import rushlight as torch
+from rushlight.utils.checkpoint import checkpoint
+
+layers, per_segment = int(sys.argv[1]), int(sys.argv[2])
+torch.manual_seed(0)
+weights = [(torch.randn(64, 64) / 8).requires_grad_() for _ in range(layers)]
+x = torch.randn(16384, 64)  # 4 MB, as is each layer's result
+
+def segment(first):
+    def run(t):
+        for w in weights[first : first + (per_segment or layers)]:
+            t = (t @ w).tanh()
+        return t
+    return run
+
+def step():
+    t = x
+    for first in range(0, layers, per_segment or layers):
+        t = checkpoint(segment(first), t, use_reentrant=False) if per_segment else segment(first)(t)
+    t.sum().backward()
+
+def peak():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 1024
+
+(torch.randn(64, 64) @ torch.randn(64, 64)).tanh()
+before = peak()
+step()
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="the peak is read from Linux's /proc")
+def test_peak_memory_of_a_deep_network_is_what_its_checkpoints_predict() -> None:
+    """n layers in √n segments: √n inputs of segments and √n layers that run again, and what one layer's pass needs."""
+
+    def peak(layers: int, per_segment: int) -> float:
+        command = [sys.executable, "-c", DEEP, str(layers), str(per_segment)]
+        environment = os.environ | {"RUSHLIGHT_CACHE_MB": "0"}
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        return float(done.stdout)
+
+    result = 4.0  # MB of a layer
+    small, large = peak(4, 0), peak(10, 0)
+    assert large - small == pytest.approx(6 * result, rel=0.1), "without checkpoints each layer keeps its result"
+    beside = small - 4 * result  # what the pass itself needs
+    n, root = 36, 6
+    predicted = (root + root) * result + beside
+    assert peak(n, root) == pytest.approx(predicted, rel=0.1)

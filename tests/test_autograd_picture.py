@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pathlib
+import sys
+import types
 import xml.etree.ElementTree as ElementTree
 from typing import Any
 
@@ -76,11 +78,12 @@ def test_text() -> None:
 def test_svg(tmp_path: pathlib.Path) -> None:
     x, w = rushlight.ones(10, 20, requires_grad=True), rushlight.ones(20, 30, requires_grad=True)
     file = tmp_path / "graph.svg"
-    picture = graph.draw(loss(x, w), {"x": x, "w": w}, title="a < b", file=file)
+    picture = graph.draw(loss(x, w), {"x": x, "w": w}, title="a < b", file=file, layout="layers")
     assert file.read_text(encoding="utf-8") == picture
     texts = [e.text for e in ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")]
     assert {"x", "w", "Mm", "Tanh", "Mul", "Sum", "a < b"} <= set(texts)
     hints = [e.text for e in ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}title")]
+    assert any(h.startswith("TanhBackward0 of shape [10, 30], made at ") for h in hints if h)
     assert f"MmBackward0, made at {__file__}:{loss.__code__.co_firstlineno + 1}" in hints
     assert picture._repr_svg_() == picture, "notebooks show it"
 
@@ -91,7 +94,77 @@ def test_picture_of_a_leaf_and_of_a_deep_graph() -> None:
     y = x
     for _ in range(3000):
         y = y + x
-    assert len(graph.draw(y, format="text").splitlines()) == 6001
+    assert len(graph.draw(y, format="text", fold=False).splitlines()) == 6001
+    lines = graph.draw(y, format="text").splitlines()
+    assert len(lines) <= 8 and any("×299" in line for line in lines), lines
+
+
+class Block(rushlight.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = rushlight.nn.Linear(4, 4)
+        self.second = rushlight.nn.Linear(4, 4)
+
+    def forward(self, x: Any) -> Any:
+        return x + self.second(self.first(x).tanh())
+
+
+def test_repeated_parts_are_folded_and_modules_named() -> None:
+    model = rushlight.nn.Sequential(*(Block() for _ in range(12)), rushlight.nn.Linear(4, 1))
+    loss = model(rushlight.ones(3, 4)).sum()
+    whole = graph.draw(loss, model, format="text", fold=False)
+    assert whole.count("Tanh") == 12 and "7.second" in whole and "7.second.weight [4, 4]" in whole
+    text = graph.draw(loss, model, format="text")
+    assert text.count("Tanh") in (1, 2) and len(text) < len(whole) / 4
+    assert "×11" in text or "×10" in text
+    picture = graph.draw(loss, model, layout="layers")
+    texts = [e.text for e in ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")]
+    assert "× 11" in texts or "× 10" in texts
+    assert "12.weight" in texts and "12" in texts, "parameters and their modules"
+
+
+def test_what_does_not_repeat_is_not_folded() -> None:
+    x = rushlight.ones(3, requires_grad=True)
+    y = x.sin().exp().sin().exp() * x.cos()
+    assert graph.draw(y, format="text") == graph.draw(y, format="text", fold=False)
+
+
+def test_repeated_parts_of_other_shapes_are_not_folded() -> None:
+    weights = [rushlight.ones(i + 1, i + 2, requires_grad=True) for i in range(6)]
+    y = rushlight.ones(1, 1)
+    for w in weights:
+        y = (y @ w).tanh()
+    text = graph.draw(y, {f"w{i}": w for i, w in enumerate(weights)}, format="text")
+    assert text.count("Tanh") == 6
+
+
+def test_graphviz(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = rushlight.ones(3, requires_grad=True)
+    y = x
+    for _ in range(5):
+        y = y.sin()
+    dot = graph.draw(y, {'a "name"': x}, format="dot", title="t")
+    assert dot.startswith("digraph {") and 'subgraph cluster0 { style=dashed; label="× 4"' in dot
+    assert r"a \"name\"" in dot and "SinBackward0" in dot and "n1 -> n0;" in dot
+
+    class Source:
+        def __init__(self, source: str) -> None:
+            self.source = source
+
+        def pipe(self, format: str) -> bytes:
+            return f"<svg><!-- {format} of {len(self.source)} --></svg>".encode()
+
+    module = types.ModuleType("graphviz")
+    module.Source = Source  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "graphviz", module)
+    drawn = graph.draw(y, layout="graphviz")
+    assert drawn.startswith("<svg><!-- svg of ") and drawn._repr_svg_() == drawn
+    monkeypatch.setitem(sys.modules, "graphviz", None)
+    with pytest.raises(ImportError, match="pip install graphviz"):
+        graph.draw(y, layout="graphviz")
+    assert "Sin" in graph.draw(y)
+    with pytest.raises(ValueError, match="layout must be"):
+        graph.draw(y, layout="round")
 
 
 def test_unknown_format() -> None:

@@ -247,6 +247,85 @@ def test_training_leaves_resident_memory_flat(python: Run, steps: int) -> None:
     assert int(done.stdout) < 512 * 1024
 
 
+CYCLES = """
+import gc, weakref
+
+class Keeper(rl.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.out = x * 2
+        return ctx.out
+    @staticmethod
+    def backward(ctx, g):
+        return g * 2
+
+def through_a_context():
+    return Keeper.apply(rl.ones(4096, requires_grad=True))
+
+def through_a_hook():
+    y = rl.ones(4096, requires_grad=True) * 2
+    y.register_hook(lambda g: g * y)
+    return y
+
+def through_a_hook_of_a_leaf():
+    x = rl.ones(4096, requires_grad=True)
+    x.register_post_accumulate_grad_hook(lambda leaf: None if leaf is x else x)
+    x.sum().backward()
+    return x
+
+def through_a_gradient():
+    x = rl.ones(4096, requires_grad=True)
+    (x * x).sum().backward(create_graph=True)
+    return x
+
+def through_an_attribute():
+    x = rl.ones(4096, requires_grad=True)
+    x.result = x * 2
+    return x
+
+def through_a_closure():
+    y = rl.ones(4096, requires_grad=True).exp()
+    def compute():
+        return y, compute
+    y.compute = compute
+    return y
+
+def through_metadata():
+    y = rl.ones(4096, requires_grad=True).exp()
+    y.grad_fn.metadata["y"] = y
+    return y
+
+def through_packed_tensors():
+    kept = []
+    with rl.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or (kept, t), lambda p: p[1]):
+        y = rl.ones(4096, requires_grad=True).exp()
+    return y
+
+import warnings
+warnings.simplefilter("ignore")
+makers = [f for name, f in list(globals().items()) if name.startswith("through_")]
+for make in makers:
+    gone = weakref.ref(make())
+    gc.collect()
+    assert gone() is None, make
+def rounds(n):
+    for _ in range(n):
+        for make in makers:
+            make()
+        gc.collect()
+rounds(40)
+before = resident()
+rounds(60)  # 60 x 8 x some 48 KB would be 23 MB
+print(len(makers), resident() - before)
+"""
+
+
+def test_cycles_leave_resident_memory_flat(python: Run) -> None:
+    count, growth = python(RSS + CYCLES, timeout=300).stdout.split()
+    assert int(count) == 8
+    assert int(growth) < 2 << 20
+
+
 def test_growing_shapes_leave_no_cache_behind(python: Run) -> None:
     """Freed buffers are reused within a bound: 400 MB pass through, a fraction stays."""
     done = python(

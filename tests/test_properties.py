@@ -285,3 +285,83 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, float) and isinstance(b, float):
         return a == b or (a != a and b != b) or abs(a - b) <= 1e-7 * max(abs(a), abs(b))
     return bool(a == b)
+
+
+# The same programs, rewritten without views and without changes in place
+
+
+WRITES = st.lists(
+    st.one_of(
+        st.tuples(st.just("view"), PLACE, VIEW_STEPS),
+        st.tuples(st.just("mul_"), PLACE, PLACE),
+        st.tuples(st.just("add_"), PLACE, PLACE),
+        st.tuples(st.just("copy_"), PLACE, PLACE),
+        st.tuples(st.just("sin_"), PLACE, PLACE),
+        st.tuples(st.just("read"), PLACE, PLACE),
+    ),
+    min_size=3,
+    max_size=10,
+)
+NEW_VALUES = {
+    "mul_": lambda t, other: t * other,
+    "add_": lambda t, other: t + other,
+    "copy_": lambda t, other: other.expand(t.shape) * 1,
+    "sin_": lambda t, other: t.sin(),
+}
+
+
+class Rewritten:
+    """One buffer as a chain of new tensors; a view is the places of its elements in it."""
+
+    def __init__(self, buffer: Any) -> None:
+        self.flat = buffer.reshape(-1)
+
+    def read(self, places: Any) -> Any:
+        return self.flat[places.reshape(-1)].reshape(places.shape)
+
+    def write(self, places: Any, new: Any) -> None:
+        self.flat = self.flat.index_put((places.reshape(-1),), new.reshape(-1))
+
+
+@given(WRITES)
+@settings(max_examples=100)
+def test_changes_in_place_are_their_rewriting(program: list[tuple[Any, ...]]) -> None:
+    """Values, gradients and second gradients of views and changes in place are those of new tensors."""
+    leaves = [(numbers(rl, (3, 2)) / 8).requires_grad_() for _ in range(2)]
+    buffer = leaves[0] * 1
+    rewritten = Rewritten(leaves[1] * 1)
+    views, places = [buffer], [rl.arange(6).reshape(3, 2)]
+    reads: tuple[list[Any], list[Any]] = ([], [])
+    for name, at, what in program:
+        i = at % len(views)
+        if name == "view":
+            made, error = run(lambda i=i, what=what: getattr(views[i], what[0])(*what[1:]))
+            # Views of several results refuse changes; memory that elements share does as well.
+            if error is None and isinstance(made, rl.Tensor) and 0 < made.numel() <= views[i].numel():
+                views.append(made)
+                places.append(getattr(places[i], what[0])(*what[1:]))
+            continue
+        if name == "read":
+            reads[0].append((views[i] * 1.5).exp())
+            reads[1].append((rewritten.read(places[i]) * 1.5).exp())
+            continue
+        k = what % len(views)
+        source, source_places = views[k], places[k]
+        try:
+            fits = rl.broadcast_shapes(source.shape, views[i].shape) == views[i].shape
+        except RuntimeError:
+            fits = False
+        if not fits:
+            continue
+        # The source is a copy, as it may be the very memory that changes.
+        new = NEW_VALUES[name](rewritten.read(places[i]), rewritten.read(source_places) * 0.5)
+        rewritten.write(places[i], new)
+        getattr(views[i], name)(*((source * 0.5,) if name != "sin_" else ()))
+    assert buffer.tolist() == rewritten.flat.reshape(3, 2).tolist()
+    results = []
+    for leaf, last, seen in ((leaves[0], buffer, reads[0]), (leaves[1], rewritten.flat, reads[1])):
+        loss = (last * last).sum() + sum((t.sum() for t in seen), rl.zeros((), dtype=rl.float64))
+        (first,) = rl.autograd.grad(loss, leaf, create_graph=True)
+        (second,) = rl.autograd.grad((first * first).sum(), leaf)
+        results.append((flat(first), flat(second)))
+    assert same(results[0], results[1]), results

@@ -310,3 +310,53 @@ def test_reentrant_backward_in_threads() -> None:
         assert inner.grad.item() == 300 and outer.grad.item() == 200
 
     in_threads(4, work)
+
+
+def test_hooks_that_start_threads() -> None:
+    """A hook that waits for a thread that runs a pass of its own, on another graph and into the same leaf: no deadlock."""
+    x = rl.ones(3, dtype=rl.float64, requires_grad=True)
+    errors: list[BaseException] = []
+
+    def pass_of_its_own() -> None:
+        try:
+            assert rl.is_grad_enabled(), "the mode of the hook's thread is not this one's"
+            (x * 2).sum().backward()
+        except BaseException as error:
+            errors.append(error)
+
+    def hook(g: Any) -> None:
+        thread = threading.Thread(target=pass_of_its_own, daemon=True)
+        thread.start()
+        thread.join(60)
+        assert not thread.is_alive(), "a thread hangs"
+
+    for _ in range(20):
+        y = x * 1
+        y.register_hook(hook)
+        y.sum().backward()
+    assert not errors
+    assert x.grad.tolist() == [60.0] * 3
+
+
+def test_custom_functions_and_checkpoints_in_threads() -> None:
+    from rushlight.utils.checkpoint import checkpoint
+
+    class Square(rl.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, t: Any) -> Any:
+            ctx.save_for_backward(t)
+            return t * t
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            (t,) = ctx.saved_tensors
+            return 2 * t * g
+
+    x = rl.full((2,), 3.0, dtype=rl.float64, requires_grad=True)
+
+    def work(n: int) -> None:
+        for _ in range(25):
+            checkpoint(lambda t: Square.apply(t).exp().log(), x, use_reentrant=bool(n % 2)).sum().backward()
+
+    in_threads(8, work)
+    assert x.grad.tolist() == pytest.approx([6.0 * 200] * 2)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from html import escape
 from typing import Any
 
@@ -40,6 +41,9 @@ class _Box:
     kind: str  # "leaf", "operator", "result", or "bend": a place where an edge that spans layers passes through one
     lines: list[str] = field(default_factory=list)
     hint: str = ""  # shown when the pointer is on it
+    line: str = ""
+    scope: str = ""
+    shape: list[int] = field(default_factory=list)  # of leaves
     layer: int = 0
     x: float = 0.0
     inputs: list[_Box] = field(default_factory=list)
@@ -56,57 +60,102 @@ class _Box:
 
     @property
     def height(self) -> float:
-        return {"bend": 0, "leaf": 42}.get(self.kind, 30)
+        return 0 if self.kind == "bend" else 42 if len(self.lines) > 1 else 30
+
+
+@dataclass
+class _Graph:
+    """Boxes, and which of them stand for several: (boxes of the first occurrence, how many there are)."""
+
+    boxes: list[_Box]
+    folded: list[tuple[list[_Box], int]] = field(default_factory=list)
 
 
 def draw(
-    tensor: Tensor, names: Mapping[str, Tensor] | None = None, *, title: str = "", format: str = "svg", file: Any = None
+    tensor: Tensor,
+    names: Any = None,
+    *,
+    title: str = "",
+    format: str = "svg",
+    file: Any = None,
+    fold: bool = True,
+    layout: str = "auto",
 ) -> str:
     """The graph that made `tensor`, as a picture.
 
-    names: names of tensors, as in ``{"x": x}``, which the picture shows. format: "svg", or "text" for a tree in which each
-    node has its line. file: a path to which the result is written as well.
+    names: names of tensors, as in ``{"x": x}``, or a module, whose parameters' names and scopes the picture shows. format:
+    "svg" (notebooks show it; a pointer on a box shows its line), "text" for a tree in which each node has its line, or "dot"
+    for Graphviz. file: a path to which the result is written as well. fold: parts that come three times or more in a row are
+    shown once. layout: "graphviz" has the picture laid out by the package graphviz from PyPI, "layers" by rushlight; "auto"
+    takes Graphviz where it is installed.
 
     Example:
         >>> x = torch.ones(2, requires_grad=True)
         >>> print(torch.autograd.graph.draw((x * x).sum(), {"x": x}, format="text").partition("  ")[0])
         Sum
     """
-    if format not in ("svg", "text"):
-        raise ValueError(f"format must be 'svg' or 'text', not {format!r}")
-    result = Picture(svg(tensor, names, title)) if format == "svg" else text(tensor, names)
+    if format not in ("svg", "text", "dot"):
+        raise ValueError(f"format must be 'svg', 'text' or 'dot', not {format!r}")
+    if layout not in ("auto", "layers", "graphviz"):
+        raise ValueError(f"layout must be 'auto', 'layers' or 'graphviz', not {layout!r}")
+    if hasattr(names, "named_parameters"):
+        names = dict(names.named_parameters())
+    result = text(tensor, names, fold) if format == "text" else ""
+    if format != "text":
+        graph = _collect(tensor, names or {}, "result", fold)
+        if format == "dot":
+            result = _dot(graph, title)
+        elif layout == "layers" or not (graphviz := _graphviz(layout == "graphviz")):
+            result = Picture(_laid_out(graph, title))
+        else:
+            result = Picture(graphviz.Source(_dot(graph, title)).pipe(format="svg").decode())
     if file is not None:
         with open(file, "w", encoding="utf-8") as out:
             out.write(result)
     return result
 
 
-def text(tensor: Tensor, names: Mapping[str, Tensor] | None = None) -> str:
+def _graphviz(wanted: bool) -> Any:
+    """The package graphviz, if it is there with its program; None, or an error if it is `wanted`."""
+    import importlib
+    import shutil
+
+    try:
+        graphviz = importlib.import_module("graphviz")
+    except ImportError:
+        if wanted:
+            raise ImportError("layout='graphviz' needs the package graphviz: pip install graphviz") from None
+        return None
+    if shutil.which("dot") is None and not wanted:
+        return None
+    return graphviz
+
+
+def text(tensor: Tensor, names: Mapping[str, Tensor] | None = None, fold: bool = True) -> str:
     """The graph as a tree: each operator with the line that called it, its inputs below it; what came before is referred to."""
-    node = tensor.grad_fn
-    if node is None:
+    if tensor.grad_fn is None:
         return "no graph: the tensor is a leaf\n"
-    leaf_names = {id(value): name for name, value in (names or {}).items()}
-    numbers: dict[Any, int] = {}
+    graph = _collect(tensor, names or {}, "result", fold)
+    times = {id(box): count for boxes, count in graph.folded for box in boxes}
+    numbers: dict[int, int] = {}
     lines = []
-    stack: list[tuple[Any, str, str]] = [(node, "", "")]
+    stack: list[tuple[_Box, str, str]] = [(graph.boxes[0].inputs[0], "", "")]
     while stack:
-        node, head, indent = stack.pop()
-        variable = getattr(node, "variable", None)
-        if variable is not None:
-            name = leaf_names.get(id(variable), "leaf")
-            lines.append(f"{head}{name} {list(variable.shape)}")
+        box, head, indent = stack.pop()
+        several = f" ×{times[id(box)]}" if id(box) in times else ""
+        if box.kind == "leaf":
+            lines.append(f"{head}{box.lines[0]}{several} {box.shape}")
             continue
-        label = _stem(node)
-        if node in numbers:
-            lines.append(f"{head}{label} #{numbers[node]} (above)")
+        label = box.lines[0] + several
+        if id(box) in numbers:
+            lines.append(f"{head}{label} #{numbers[id(box)]} (above)")
             continue
-        numbers[node] = len(numbers) + 1
-        lines.append(f"{head}{label} #{numbers[node]}  {node.line}")
-        below = [n for n, _ in node.next_functions if n is not None]
-        for i, n in reversed(list(enumerate(below))):
-            last = i == len(below) - 1
-            stack.append((n, indent + ("└─ " if last else "├─ "), indent + ("   " if last else "│  ")))
+        numbers[id(box)] = len(numbers) + 1
+        scope = f"  {box.scope}" if box.scope else ""
+        lines.append(f"{head}{label} #{numbers[id(box)]}{scope}  {box.line}")
+        for i, above in reversed(list(enumerate(box.inputs))):
+            last = i == len(box.inputs) - 1
+            stack.append((above, indent + ("└─ " if last else "├─ "), indent + ("   " if last else "│  ")))
     return "\n".join(lines) + "\n"
 
 
@@ -191,20 +240,23 @@ def saved_memory(tensor: Tensor) -> SavedMemory:
 
 def svg(tensor: Any, names: Mapping[str, Any] | None = None, title: str = "", result: str = "result") -> str:
     """The graph that made `tensor`. `names` gives the names of leaves, `result` that of the tensor itself."""
-    boxes = _collect(tensor, names or {}, result)
-    layers = _in_layers(boxes)
+    return _laid_out(_collect(tensor, names or {}, result, False), title)
+
+
+def _laid_out(graph: _Graph, title: str) -> str:
+    layers = _in_layers(graph.boxes)
     _order(layers)
     _place(layers)
-    return _render(layers, title)
+    return _render(layers, title, graph.folded)
 
 
-def _collect(tensor: Any, names: Mapping[str, Any], result: str) -> list[_Box]:
+def _collect(tensor: Any, names: Mapping[str, Any], result: str, fold: bool) -> _Graph:
     """A box for each node that the tensor's grad_fn reaches, inputs first known after the loop; no recursion."""
     leaf_names = {id(value): name for name, value in names.items()}
-    bottom = _Box("result", [result])
+    bottom = _Box("result", [result], hint=f"shape {list(tensor.shape)}")
     boxes = [bottom]
     if tensor.grad_fn is None:
-        return boxes
+        return _Graph(boxes)
     known: dict[Any, _Box] = {}
     edges: list[tuple[_Box, Any]] = [(bottom, tensor.grad_fn)]
     while edges:
@@ -216,20 +268,189 @@ def _collect(tensor: Any, names: Mapping[str, Any], result: str) -> list[_Box]:
             edges.extend((box, below) for below, _ in reversed(node.next_functions) if below is not None)
         user.inputs.append(box)
         box.users.append(user)
-    return boxes
+    order = _topological(bottom)
+    _find_scopes(order)
+    order = _topological(bottom, _depths(order))
+    return _folded(bottom, order) if fold else _Graph(boxes)
 
 
 def _box(node: Any, leaf_names: Mapping[int, str]) -> _Box:
     variable = getattr(node, "variable", None)
     if variable is not None:
-        return _Box("leaf", [leaf_names.get(id(variable), "leaf"), " × ".join(map(str, variable.shape)) or "scalar"])
-    return _Box("operator", [_stem(node)], hint=f"{type(node).__name__}, made at {node.line}")
+        shape = list(variable.shape)
+        lines = [leaf_names.get(id(variable), "leaf"), " × ".join(map(str, shape)) or "scalar"]
+        return _Box("leaf", lines, shape=shape)
+    raw = getattr(node, "_raw_saved_result", None)
+    saved = None if raw is None else raw.data
+    of = f" of shape {list(saved.shape)}" if isinstance(saved, Tensor) else ""
+    return _Box("operator", [_stem(node)], hint=f"{type(node).__name__}{of}, made at {node.line}", line=node.line)
 
 
 def _stem(node: Any) -> str:
     """The operator's name: Mul of MulBackward0."""
     name = type(node).__name__
     return name.rstrip("0123456789").removesuffix("Backward") or name
+
+
+def _topological(bottom: _Box, depth: Mapping[int, int] | None = None) -> list[_Box]:
+    """All boxes but the result's, users before what they use, in an order that the structure alone decides.
+
+    With `depth`, what is nearest to the leaves comes first: what hangs on a chain comes before its next link.
+    """
+    waiting: dict[int, int] = {}
+    order: list[_Box] = []
+    counter = 0
+    ready: list[tuple[int, int, _Box]] = []
+    fresh = list(bottom.inputs)
+    while ready or fresh:
+        for box in fresh:
+            counter += 1
+            heappush(ready, (depth[id(box)] if depth is not None else 0, counter, box))
+        box = heappop(ready)[2]
+        order.append(box)
+        fresh = []
+        for above in box.inputs:
+            left = waiting.get(id(above), len(above.users)) - 1
+            waiting[id(above)] = left
+            if not left:
+                fresh.append(above)
+    return order
+
+
+def _depths(order: list[_Box]) -> dict[int, int]:
+    """The longest way from each box to a leaf."""
+    depth: dict[int, int] = {}
+    for box in reversed(order):
+        depth[id(box)] = max((depth[id(above)] + 1 for above in box.inputs), default=0)
+    return depth
+
+
+def _find_scopes(order: list[_Box]) -> None:
+    """The module of each operator: the one whose parameters it takes, directly or through views and the like."""
+    only: dict[int, str | None] = {}  # of what is computed from parameters alone: their module
+    for box in reversed(order):
+        if box.kind == "leaf":
+            only[id(box)] = box.lines[0].rpartition(".")[0] or None
+            continue
+        scopes = {only.get(id(above)) for above in box.inputs} - {None}
+        box.scope = scopes.pop() or "" if len(scopes) == 1 else ""
+        if box.scope:
+            box.lines.append(box.scope)
+            if all(only.get(id(above)) == box.scope for above in box.inputs):
+                only[id(box)] = box.scope
+
+
+# --- folding: what comes again and again in a row ---------------------------------------------------------------------------
+
+
+def _folded(bottom: _Box, order: list[_Box]) -> _Graph:
+    """The graph with each part that comes three times or more in a row once.
+
+    Where all paths from the result to the leaves go through one operator, the graph can be cut. The parts between the cuts are
+    compared by their structure: names of operators, edges, shapes of leaves.
+    """
+    parts = _parts(order)
+    numbers: dict[Any, int] = {}
+    kinds = [numbers.setdefault(_structure(part), len(numbers)) for part in parts]
+    graph = _Graph([])
+    gone: set[int] = set()
+    at = 0
+    while at < len(parts):
+        period, count = _repeats(kinds, at)
+        if count < 3:
+            at += 1
+            continue
+        kept, after = parts[at : at + period], parts[at + period * count]
+        graph.folded.append(([box for part in kept for box in part], count))
+        gone |= {id(box) for part in parts[at + period : at + period * count] for box in part}
+        cut = parts[at + period][0]
+        for box in kept[-1]:
+            box.inputs = [after[0] if above is cut else above for above in box.inputs]
+        at += period * count
+    graph.boxes = [bottom, *(box for box in order if id(box) not in gone)]
+    for box in graph.boxes:
+        box.users.clear()
+    for box in graph.boxes:
+        for above in box.inputs:
+            above.users.append(box)
+    graph.boxes = [box for box in graph.boxes if box is bottom or box.users]
+    left = {id(box) for box in graph.boxes}
+    graph.folded = [([box for box in boxes if id(box) in left], count) for boxes, count in graph.folded]
+    return graph
+
+
+def _parts(order: list[_Box]) -> list[list[_Box]]:
+    """The boxes between cuts. A part begins with the operator at the cut; leaves are in the first part that uses them."""
+    parts: list[list[_Box]] = []
+    waiting: set[int] = set()
+    for box in order:
+        if box.kind == "leaf":
+            continue
+        if not waiting - {id(box)}:
+            parts.append([])
+        waiting.discard(id(box))
+        parts[-1].append(box)
+        waiting.update(id(above) for above in box.inputs if above.kind != "leaf")
+    seen: set[int] = set()
+    for part in parts:
+        for box in list(part):
+            for above in box.inputs:
+                if above.kind == "leaf" and id(above) not in seen:
+                    seen.add(id(above))
+                    part.append(above)
+    return parts
+
+
+def _structure(part: list[_Box]) -> Any:
+    places = {id(box): i for i, box in enumerate(part)}
+    return tuple(
+        (
+            box.kind if box.kind == "leaf" else box.lines[0],
+            tuple(box.shape),
+            tuple((above.kind, places.get(id(above), -1), tuple(above.shape)) for above in box.inputs),
+        )
+        for box in part
+    )
+
+
+def _repeats(kinds: list[int], at: int) -> tuple[int, int]:
+    """The period and the number of the repetitions from here on that cover most; what follows them is not among them."""
+    best = (1, 1)
+    for period in range(1, min(32, (len(kinds) - at) // 3) + 1):
+        count = 1
+        while kinds[at + period * count : at + period * (count + 1)] == kinds[at : at + period]:
+            count += 1
+        if at + period * count >= len(kinds):
+            count -= 1
+        if count >= 3 and period * count > best[0] * best[1]:
+            best = (period, count)
+    return best
+
+
+def _dot(graph: _Graph, title: str) -> str:
+    """The graph in Graphviz' language."""
+
+    def quoted(value: str) -> str:
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+    names = {id(box): f"n{i}" for i, box in enumerate(graph.boxes)}
+    lines = ["digraph {", '  node [style=filled, fontname="Helvetica", shape=box];']
+    if title:
+        lines.append(f"  label={quoted(title)}; labelloc=t;")
+    for box in graph.boxes:
+        fill, line = COLOURS[box.kind]
+        lines.append(
+            f"  {names[id(box)]} [label={quoted(chr(10).join(box.lines))}, fillcolor={quoted(fill)}, color={quoted(line)}, "
+            f"tooltip={quoted(box.hint)}];"
+        )
+    for i, (boxes, count) in enumerate(graph.folded):
+        inside = " ".join(f"{names[id(box)]};" for box in boxes)
+        lines.append(f'  subgraph cluster{i} {{ style=dashed; label="× {count}"; {inside} }}')
+    lines += [f"  {names[id(above)]} -> {names[id(box)]};" for box in graph.boxes for above in box.inputs]
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+# --- layout -----------------------------------------------------------------------------------------------------------------
 
 
 def _in_layers(boxes: list[_Box]) -> list[list[_Box]]:
@@ -340,7 +561,7 @@ def _spread(layer: list[_Box]) -> None:
             box.x = centre + offset
 
 
-def _render(layers: list[list[_Box]], title: str) -> str:
+def _render(layers: list[list[_Box]], title: str, folded: list[tuple[list[_Box], int]]) -> str:
     boxes: list[_Box] = [box for layer in layers for box in layer]
     left = min(box.x - box.width / 2 for box in boxes) - MARGIN
     right = max(box.x + box.width / 2 for box in boxes) + MARGIN
@@ -361,11 +582,26 @@ def _render(layers: list[list[_Box]], title: str) -> str:
             '<path d="M0,0.5 L8,4 L0,7.5 z" fill="#7c8794"/></marker></defs>',
             '<rect width="100%" height="100%" fill="#ffffff"/>',
             *([f'<text x="{MARGIN}" y="34" font-size="15" fill="#2b333b">{escape(title)}</text>'] if title else []),
+            *(line for inside, count in folded for line in _frame(inside, count, at)),
             *_edges(boxes, at),
             *(line for box in boxes if box.kind != "bend" for line in _drawn(box, *at(box))),
             "</svg>\n",
         ]
     )
+
+
+def _frame(boxes: list[_Box], count: int, at: Any) -> list[str]:
+    """Around boxes that stand for several."""
+    places = [(at(box), box) for box in boxes]
+    left = min(x - box.width / 2 for (x, _), box in places) - 10
+    right = max(x + box.width / 2 for (x, _), box in places) + 10
+    top = min(y - box.height / 2 for (_, y), box in places) - 10
+    bottom = max(y + box.height / 2 for (_, y), box in places) + 10
+    return [
+        f'<rect x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" height="{bottom - top:.1f}" rx="10" fill="#f6f7f9" '
+        'stroke="#7c8794" stroke-dasharray="5 4"/>',
+        f'<text x="{right - 6:.1f}" y="{top + 15:.1f}" text-anchor="end" fill="#6b7683" font-size="12">× {count}</text>',
+    ]
 
 
 def _edges(boxes: Iterable[_Box], at: Any) -> list[str]:

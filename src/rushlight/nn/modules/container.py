@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
+from ... import _core
 from ..._core import Tensor
 from ..parameter import Parameter
 from .module import Module, _addindent
@@ -446,3 +447,6 @@ class ParameterDict(Module):
     def __ior__(self, other: ParameterDict) -> Any:
         self.update(other)
         return self
+
+
+_core._internal(globals())

@@ -1035,3 +1035,5 @@ _core._module_slots(
     Module,
     [_global_forward_hooks, _global_forward_pre_hooks, _global_backward_hooks, _global_backward_pre_hooks],
 )
+
+_core._internal(globals())
