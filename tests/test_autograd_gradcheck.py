@@ -187,6 +187,21 @@ def test_message_names_entry_and_suspect() -> None:
     assert f"Suspect: Custom, called at {__file__}:{line}." in text
 
 
+@pytest.mark.parametrize("fast", [False, True])
+def test_second_derivatives_forward_over_reverse(fast: bool) -> None:
+    x = rushlight.ones(2, dtype=rushlight.float64, requires_grad=True)
+    y = rushlight.full((2,), 0.5, dtype=rushlight.float64, requires_grad=True)
+    for reverse in (False, True):
+        assert rushlight.autograd.gradgradcheck(
+            lambda a, b: a.sin() * b.exp(),
+            (x, y),
+            check_fwd_over_rev=True,
+            check_rev_over_rev=reverse,
+            check_undefined_grad=reverse,
+            fast_mode=fast,
+        )
+
+
 def test_check_grad_dtypes() -> None:
     x = rushlight.ones(2, dtype=rushlight.float64).requires_grad_()
     assert rushlight.autograd.gradcheck(lambda t: t * 2, x, check_grad_dtypes=True)

@@ -18,6 +18,8 @@ __all__ = [
     "get_deterministic_debug_mode",
     "get_float32_matmul_precision",
     "get_num_interop_threads",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_deterministic_algorithms_warn_only_enabled",
     "is_warn_always_enabled",
     "set_default_device",
@@ -37,6 +39,16 @@ _state: dict[str, Any] = {
     "always": False,
 }
 _warned: set[str] = set()
+
+
+def is_anomaly_enabled() -> bool:
+    """Whether nodes remember their stack and backward is watched: `autograd.detect_anomaly`."""
+    return bool(_core._get_anomaly()[0])
+
+
+def is_anomaly_check_nan_enabled() -> bool:
+    """Whether anomaly mode looks for NaN."""
+    return bool(_core._get_anomaly()[1])
 
 
 def warn_once(name: str) -> None:

@@ -647,13 +647,16 @@ def gradgradcheck(
     else:
         cotangents = _tuple(grad_outputs)
     count = len(given)
+    wanted = [i for i, a in enumerate(given) if isinstance(a, Tensor) and a.requires_grad]
 
     def first(*arguments: Any) -> tuple[Tensor, ...]:
-        own = arguments[:count]
-        # Copies, so that the gradients are functions of what is perturbed.
-        own = tuple(a.view_as(a) if isinstance(a, Tensor) and a.requires_grad else a for a in own)
+        own = list(arguments[:count])
+        for i in wanted:
+            # Copies, so that the gradients are functions of what is perturbed. Forward mode gives plain tensors.
+            copy = own[i].view_as(own[i])
+            own[i] = copy if copy.requires_grad else copy.requires_grad_()
         outputs = _differentiable(_tuple(func(*own)))
-        tensors = [a for a in own if isinstance(a, Tensor) and a.requires_grad]
+        tensors = [own[i] for i in wanted]
         grads = _grad(outputs, tensors, list(arguments[count:]), None, True, True, False)
         return tuple(g for g in grads if g is not None)
 
