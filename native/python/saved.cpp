@@ -77,7 +77,7 @@ void SavedTensor::pack(PyObject* pack, PyObject* unpack, const Tensor& shown) {
   const Tensor kept = tensor_;
   const std::uint32_t version = shown->version();
   const Object hook = Object::borrow(pack), back = Object::borrow(unpack);  // the hook may leave its context
-  collect(shown.get());  // what the hook gives may refer to it
+  collect(shown.get());                                                     // what the hook gives may refer to it
   PyObject* data;
   {
     GradMode off(false);
