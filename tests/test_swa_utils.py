@@ -52,7 +52,9 @@ def test_averages(options: dict[str, Any]) -> None:
     agree(lambda lib: trajectory(lib, **options))
 
 
-@pytest.mark.parametrize("options", [{"anneal_epochs": 0}, {"anneal_strategy": "linear"}, {"anneal_epochs": 1}, {"swa_lr": [0.3, 0.2]}])
+@pytest.mark.parametrize(
+    "options", [{"anneal_epochs": 0}, {"anneal_strategy": "linear"}, {"anneal_epochs": 1}, {"swa_lr": [0.3, 0.2]}]
+)
 def test_rates(options: dict[str, Any]) -> None:
     def rates(lib: Any) -> list[float]:
         groups = [{"params": [lib.ones(1)], "lr": lr} for lr in (0.5, 0.1)]

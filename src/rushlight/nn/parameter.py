@@ -112,13 +112,8 @@ class Buffer(Tensor, metaclass=_BufferMeta):
     __torch_function__ = _disabled_torch_function_impl
 
 
-_ALLOWED = frozenset(
-    ("is_leaf", "requires_grad", "dtype", "device", "layout", "is_cuda", "data", "grad", "is_quantized", "is_sparse")
-)
-
-
 class _Uninitialized:
-    """What has a dtype and no shape yet. Methods and attributes that would need the shape raise."""
+    """What has a dtype and no shape yet. Methods that would need the shape raise, and so does `shape`."""
 
     cls_to_become: type
     data: Any
@@ -153,8 +148,7 @@ class _Uninitialized:
     @classmethod
     def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = getattr(function, "__name__", "")
-        owner = getattr(getattr(function, "__self__", None), "__name__", "")
-        if name in ("__get__", "__set__", "__delete__") and owner in _ALLOWED or name in _METHODS:
+        if name in _METHODS:
             return _disabled_torch_function_impl(function, types, args, kwargs or {})
         raise ValueError(
             f"Attempted to use an uninitialized parameter in {function}. "
@@ -166,7 +160,7 @@ class _Uninitialized:
 
 
 _METHODS = frozenset(
-    ("__hash__", "half", "bfloat16", "float", "double", "char", "short", "int", "long", "cuda", "cpu", "to", "detach",
+    ("__get__", "__set__", "__delete__", "__hash__", "size", "copy_", "half", "bfloat16", "float", "double", "char", "short", "int", "long", "cuda", "cpu", "to", "detach",
      "is_floating_point", "is_complex", "get_device", "_has_compatible_shallow_copy_type", "requires_grad_")
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import _core
 from .._core import Tensor
-from ..nn import Module
+from ..nn.modules.module import Module
 from .lr_scheduler import LRScheduler, _warn_get_lr_called_within_step
 from .optimizer import Optimizer
 
