@@ -14,8 +14,11 @@ EXAMPLES = pathlib.Path(__file__).parents[1] / "examples"
 
 # Shorter runs than by default: what both libraries round differently grows with the length, in a chaotic system exponentially.
 RUNS = {
+    "character_transformer": "--steps 10 --write 20",
+    "digits_cnn": "--steps 2",
     "graph_convolution": "--steps 60",
     "hamiltonian_monte_carlo": "--steps 150 --warmup 50",
+    "lstm_forecast": "--steps 2",
     "maml": "--steps 30",
     "neural_ode": "--steps 40",
     "physics_informed": "--steps 100",
