@@ -350,18 +350,19 @@ def shapes_of_lazy(lib, name, args, kwargs, shape, other):
         [list(p.shape) for p in twin.parameters()],
         type(twin).__name__,
     ]
-    seen.append(twin(x).sum().item())
     again = make(*args, **kwargs)
     again.load_state_dict(make(*args, **kwargs).state_dict())
     seen.append([type(p).__name__ for p in again.parameters()])
-    for wrong in (
+    for attempt in (
+        lambda: twin(x).sum().item(),
         lambda: make(*args, **kwargs)(x.flatten()[0]),
         lambda: lazy.load_state_dict(make(*args, **kwargs).state_dict()),
         lambda: make(*args, **kwargs).weight.shape,
         lambda: make(*args, **kwargs)(x[other]),
     ):
         try:
-            wrong()
+            found = attempt()
+            seen.append(found if isinstance(found, float) else None)
         except Exception as error:
             seen += [type(error).__name__, str(error)]
     return seen
@@ -375,6 +376,12 @@ LAZY = [
     ("Conv3d", (2, (1, 2, 3)), {"bias": False}, (1, 2, 3, 4, 5), 0),
     ("ConvTranspose1d", (4, 3), {"output_padding": 1, "stride": 2}, (2, 4, 7), 0),
     ("ConvTranspose2d", (4, 3), {"groups": 2, "bias": False}, (2, 4, 5, 5), 0),
+    ("BatchNorm1d", (), {}, (2, 4, 7), 0),
+    ("BatchNorm2d", (), {"affine": False}, (2, 4, 3, 3), 0),
+    ("BatchNorm3d", (), {"bias": False, "momentum": None}, (2, 4, 2, 3, 3), 0),
+    ("InstanceNorm1d", (), {}, (2, 4, 7), 0),
+    ("InstanceNorm2d", (), {"track_running_stats": False}, (2, 4, 3, 3), 0),
+    ("InstanceNorm3d", (), {}, (2, 4, 2, 3, 3), 0),
     ("ConvTranspose3d", (2, 2), {}, (1, 2, 3, 3, 3), 0),
 ]
 
