@@ -16,17 +16,6 @@ from torch.testing._internal.common_modules import module_db  # noqa: E402
 
 INFOS = [info for info in module_db if info.module_cls.__name__ in rl.nn.modules.__all__]
 
-# Layers whose function rushlight does not have; they are here so that it has them as soon as there is the function.
-WAITING = {
-    name
-    for name, function in {
-        "GLU": "glu", "PReLU": "prelu", "RReLU": "rrelu", "CTCLoss": "ctc_loss", "MultiMarginLoss": "multi_margin_loss",
-        "MultiLabelMarginLoss": "multilabel_margin_loss", "Dropout1d": "dropout1d", "Dropout2d": "dropout2d",
-        "Dropout3d": "dropout3d", "AlphaDropout": "alpha_dropout", "FeatureAlphaDropout": "feature_alpha_dropout",
-    }.items()
-    if not hasattr(rl.nn.functional, function)
-}  # fmt: skip
-
 
 def ours(value):
     """The sample with rushlight's tensors in the place of PyTorch's."""
@@ -116,8 +105,6 @@ def compared(info, dtype, training):
 
 @pytest.mark.parametrize("info", INFOS, ids=lambda info: info.name)
 def test_agrees_with_pytorch(info):
-    if info.module_cls.__name__ in WAITING:
-        pytest.skip("its function is not here yet")
     for dtype in (torch.float32, torch.float64):
         for training in (True, False) if info.train_and_eval_differ else (True,):
             compared(info, dtype, training)

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <optional>
 
-#include "base/alloc.h"
 #include "base/threads.h"
 #include "kernels/table.h"
 
@@ -14,30 +13,17 @@ namespace {
 // A block of B of this many columns stays in the second-level cache while all rows of a tile pass by.
 constexpr std::int64_t kGemmRows = 1536, kGemmColumns = 256;
 
-class Workspace {
- public:
-  explicit Workspace(std::size_t bytes) : bytes_(bytes), data_(buffer_alloc(bytes)) {}
-  ~Workspace() { buffer_free(data_, bytes_); }
-  Workspace(const Workspace&) = delete;
-  Workspace& operator=(const Workspace&) = delete;
-  void* data() const { return data_; }
-
- private:
-  std::size_t bytes_;
-  void* data_;
-};
-
+constexpr double kTiny = 512;              // multiply-adds that plain loops do best
 constexpr std::int64_t kGemvDepth = 8192;  // columns that a row of a matrix-vector product joins in lanes alone
 
 std::int64_t count_of(std::int64_t n, std::int64_t step) { return (n + step - 1) / step; }
 std::int64_t round_up(std::int64_t n, std::int64_t step) { return (n + step - 1) / step * step; }
 
 /// Bytes that one tile needs: three slivers of A, a block of B and the sums, each as the level files lay it out.
-std::size_t workspace_bytes(DType dtype, std::int64_t rows, std::int64_t columns) {
+std::int64_t workspace_bytes(DType dtype, std::int64_t rows, std::int64_t columns) {
   const std::int64_t size = dtype == DType::Double || dtype == DType::CDouble || dtype == DType::Int64 ? 8 : 4;
   const std::int64_t planes = is_complex(dtype) ? 2 : 1, depth = 384;
-  return std::size_t(3 * 16 * (depth + 16) + planes * round_up(columns, 32) * depth + planes * rows * columns) *
-         std::size_t(size);
+  return (3 * 16 * (depth + 16) + planes * round_up(columns, 32) * depth + planes * rows * columns) * size;
 }
 
 GemmArgs member(const GemmArgs& args, DType dtype, const GemmBatch& batch, std::int64_t i) {
@@ -63,9 +49,9 @@ bool gemv(const GemmArgs& g, const Matrix& a, std::int64_t m, const T* x, std::i
   const std::int64_t sum_bytes = by_rows ? m * blocks * 8 : plain && step == 1 ? 0 : m * std::int64_t(sizeof(T));
   const std::int64_t bytes = x_bytes + sum_bytes;
   alignas(64) char local[1024];
-  std::optional<Workspace> memory;
-  if (bytes > std::int64_t(sizeof local)) memory.emplace(std::size_t(bytes));
-  char* const start = memory ? static_cast<char*>(memory->data()) : local;
+  std::optional<Scratch> memory;
+  if (bytes > std::int64_t(sizeof local)) memory.emplace(bytes);
+  char* const start = memory ? memory->get() : local;
   if (x_step != 1) {
     T* const copy = reinterpret_cast<T*>(start);
     for (std::int64_t p = 0; p < k; ++p) copy[p] = x[p * x_step];
@@ -118,12 +104,28 @@ bool gemv_either(const GemmArgs& g) {
 
 }  // namespace
 
+void SerialGemm::operator()(const GemmArgs& g) {
+  const GemmTable& table = kernels->gemm;
+  const int d = int(dtype_);
+  if (double(g.m) * double(g.n) * double(g.k) <= kTiny) return table.tiny[d](g);
+  if (table.small[d] != nullptr && fits_small(g)) {
+    constexpr std::int64_t steps[] = {0, 0, 0};
+    return table.small[d](g, steps, 1);
+  }
+  for (std::int64_t j = 0; j < g.n; j += kGemmColumns) {
+    const std::int64_t end = std::min(j + kGemmColumns, g.n);
+    const std::int64_t bytes = workspace_bytes(dtype_, g.m, end - j);
+    if (bytes > bytes_) workspace_.emplace(bytes_ = bytes);
+    table.tile[d](g, 0, g.m, j, end, workspace_->get());
+  }
+}
+
 void gemm(DType dtype, const GemmArgs& args, const GemmBatch& batch) {
   if (args.m <= 0 || args.n <= 0 || batch.count <= 0) return;
   GemmArgs g = args;
   if (is_integral(dtype, true) ? g.ialpha == 0 : g.alpha == cdouble(0)) g.k = 0;
   const double size = double(g.m) * double(g.n) * double(g.k);
-  if (size <= 512) {
+  if (size <= kTiny) {
     const GemmWhole tiny = kernels->gemm.tiny[int(dtype)];
     if (batch.count == 1) return tiny(g);
     const std::int64_t grain = std::max<std::int64_t>(1, kGrain / std::int64_t(size + 8));
@@ -175,13 +177,13 @@ void gemm(DType dtype, const GemmArgs& args, const GemmBatch& batch) {
   const double work =
       double(std::min(rows, g.m)) * double(std::min(columns, g.n)) * double(std::max<std::int64_t>(g.k, 1));
   const std::int64_t grain = std::max<std::int64_t>(1, std::int64_t(5e5 / work));
-  const std::size_t bytes = workspace_bytes(dtype, std::min(rows, g.m), std::min(columns, g.n));
+  const std::int64_t bytes = workspace_bytes(dtype, std::min(rows, g.m), std::min(columns, g.n));
   parallel_for(batch.count * down * across, grain, [&](std::int64_t begin, std::int64_t end) {
-    Workspace workspace(bytes);
+    const Scratch workspace(bytes);
     for (std::int64_t t = begin; t < end; ++t) {
       const std::int64_t i = t % down * rows, j = t / down % across * columns;
       const GemmArgs one = member(g, dtype, batch, t / (down * across));
-      tile(one, i, std::min(i + rows, g.m), j, std::min(j + columns, g.n), workspace.data());
+      tile(one, i, std::min(i + rows, g.m), j, std::min(j + columns, g.n), workspace.get());
     }
   });
 }

@@ -1,7 +1,10 @@
 // Matrix products on raw memory, split over the thread pool.
 #pragma once
 
+#include <optional>
+
 #include "kernels/gemm_table.h"
+#include "kernels/scratch.h"
 
 namespace rl {
 
@@ -13,5 +16,17 @@ struct GemmBatch {
   std::int64_t count = 1, a_step = 0, b_step = 0, c_step = 0;
 };
 void gemm(DType dtype, const GemmArgs& args, const GemmBatch& batch = {});
+
+/// The same for one matrix after another in the calling thread, for kernels that split their work themselves.
+class SerialGemm {
+ public:
+  explicit SerialGemm(DType dtype) : dtype_(dtype) {}
+  void operator()(const GemmArgs& args);
+
+ private:
+  DType dtype_;
+  std::int64_t bytes_ = 0;
+  std::optional<Scratch> workspace_;
+};
 
 }  // namespace rl

@@ -50,6 +50,15 @@ inline void store_lanes(T* p, V v, std::int64_t m) {
   __builtin_memcpy(p, &v, std::size_t(m) * sizeof(T));
 }
 
+/// f(offset, m) for whole vectors and the rest, m lanes of which count.
+template <class T, class F>
+inline void by_lanes(std::int64_t n, F f) {
+  constexpr std::int64_t w = kLanes<T>;
+  std::int64_t i = 0;
+  for (; i + w <= n; i += w) f(i, std::integral_constant<std::int64_t, w>());
+  if (i < n) f(i, n - i);
+}
+
 /// Joins the lanes of a vector as a tree.
 template <class T, class V, class F>
 inline T fold_lanes(V v, F join) {

@@ -19,6 +19,7 @@ const KernelTable& level_table() {
     fill_optim(t.optim);
     fill_pool(t.pool);
     fill_resample(t.resample);
+    fill_attention(t.attention);
     return t;
   }();
   return table;

@@ -18,5 +18,6 @@ void fill_gemm(GemmTable& t);            // matrix products                     
 void fill_resample(ResampleTable& t);    // interpolation, distances                    resample.cpp
 void fill_optim(OptimTable& t);          // steps of optimisers                        optim.cpp
 void fill_pool(PoolTable& t);            // maxima and averages over windows           pool.cpp
+void fill_attention(AttentionTable& t);  // rows of attention's weights                 attention_rows.cpp
 
 }  // namespace rl

@@ -809,15 +809,6 @@ struct LseOp {
 
 // --- softmax -------------------------------------------------------------------------------------------------
 
-/// f(offset, m) for whole vectors and the rest, m lanes of which count.
-template <class T, class F>
-inline void by_lanes(int64_t n, F f) {
-  constexpr int64_t w = kLanes<T>;
-  int64_t i = 0;
-  for (; i + w <= n; i += w) f(i, std::integral_constant<int64_t, w>());
-  if (i < n) f(i, n - i);
-}
-
 template <class T>
 void softmax_rows(const void* in, void* out, int64_t rows, int64_t n, bool log) {
   using V = Lanes<T>;

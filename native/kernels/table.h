@@ -1,6 +1,7 @@
 // All kernels of one CPU level.
 #pragma once
 
+#include "kernels/attention_table.h"
 #include "kernels/gemm_table.h"
 #include "kernels/norm.h"
 #include "kernels/optim.h"
@@ -25,6 +26,7 @@ struct KernelTable {
   OptimTable optim;
   PoolTable pool;
   ResampleTable resample;
+  AttentionTable attention;
 };
 
 /// The table of the best level that this CPU runs (or the one that RUSHLIGHT_CPU_LEVEL names), chosen on load.

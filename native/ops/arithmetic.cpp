@@ -444,12 +444,6 @@ struct ConstantNode final : Node {
   void apply(Tensor*, Tensor*) override {}
 };
 
-struct NoDerivativeNode final : Node {
-  const char* what;
-  const char* name() const override { return kNoDerivative; }
-  void apply(Tensor*, Tensor*) override { fail_runtime("derivative for aten::", what, " is not implemented"); }
-};
-
 static_assert(sizeof(SmallBinaryNode) + 2 * sizeof(Edge) <= 160, "the design's bound on a node");
 
 Scalar negated(const Scalar& s) {
@@ -472,7 +466,7 @@ struct AddScaledBackward final : Node {
 bool record_no_derivative(const BinaryRule& rule, const Tensor& out, const Tensor& a, const Tensor& b) {
   if (rule.vjp != nullptr) return false;
   if (rule.node != kNoDerivative) return true;
-  auto* n = make_node<NoDerivativeNode>(b.defined() ? 2 : 1);
+  auto* n = make_node<NotImplementedNode>(b.defined() ? 2 : 1);
   n->what = rule.name;
   connect(n, 0, a);
   if (b.defined()) connect(n, 1, b);
@@ -716,7 +710,7 @@ void binary_inplace(const BinaryRule& rule, const Tensor& a, const Tensor& b) {
     // The rule may need the old content, which is about to go: it saves a copy.
     const std::uint8_t want = std::uint8_t((tracked(a) ? rule.save_for_a : 0) | (tracked(b) ? rule.save_for_b : 0));
     if (rule.vjp == nullptr) {
-      auto* n = make_node<NoDerivativeNode>(2);
+      auto* n = make_node<NotImplementedNode>(2);
       NodeRef keep = NodeRef::steal(n);
       n->what = rule.name;
       connect(n, 0, a);
@@ -763,7 +757,7 @@ void binary_inplace(const BinaryRule& rule, const Tensor& a, const Scalar& b) {
   NodeRef node;
   NumberNode* n = nullptr;
   if (record && rule.vjp == nullptr) {
-    auto* none = make_node<NoDerivativeNode>(1);
+    auto* none = make_node<NotImplementedNode>(1);
     node = NodeRef::steal(none);
     none->what = rule.name;
     connect(none, 0, a);

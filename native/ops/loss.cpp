@@ -1,6 +1,7 @@
 // Losses: element by element, and of class scores.
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "ops/binary.h"
 #include "ops/ops.h"
@@ -635,6 +636,186 @@ PyObject* cross_entropy_op(const OpDef&, Args& a) {
   return nll(log_softmax(x, wrap_dim(class_dim, x.ndim())), target, weight, r, ignored).release();
 }
 
+// --- of margins between scores
+// ----------------------------------------------------------------------------------------------------------
+
+/// N items' scores [N, C] against a class each (`several` false), or against the classes listed before the first -1.
+/// Every class c that is none of an item's own loses max(0, margin - x[own] + x[c])^p / C for each of these.
+struct Margins {
+  std::int64_t n = 1, classes = 1;
+  double margin = 1;
+  int p = 1;
+  bool several = false;
+
+  /// f(item, own class, other class, hinge) where the hinge is above 0.
+  template <class T, class F>
+  void each(const T* x, const std::int64_t* target, F&& f) const {
+    std::vector<char> own(std::size_t(classes), 0);
+    for (std::int64_t i = 0; i < n; ++i, x += classes, target += several ? classes : 1) {
+      std::int64_t count = several ? 0 : 1;
+      while (several && count < classes && target[count] >= 0) ++count;
+      for (std::int64_t k = 0; k < count; ++k) own[std::size_t(target[k])] = 1;
+      for (std::int64_t k = 0; k < count; ++k) {
+        const T edge = T(margin) - x[target[k]];
+        for (std::int64_t c = 0; c < classes; ++c) {
+          const T hinge = edge + x[c];
+          if (hinge > 0 && !own[std::size_t(c)]) f(i, target[k], c, hinge);
+        }
+      }
+      for (std::int64_t k = 0; k < count; ++k) own[std::size_t(target[k])] = 0;
+    }
+  }
+};
+
+struct MarginNode final : Node {
+  SavedTensor x, target, weight;
+  Margins m;
+  Reduction reduction = Reduction::Mean;
+  const char* name() const override { return m.several ? "MultilabelMarginLossBackward0" : "MultiMarginLossBackward0"; }
+  void apply(Tensor* in, Tensor* out) override {
+    const Tensor t = x.unpack(this);
+    const Tensor classes = contiguous_as(target.unpack(this), DType::Int64);
+    Tensor g = reduction == Reduction::None ? reshape(in[0], {{m.n, 1}}) : in[0];
+    if (reduction == Reduction::Mean) g = g / Scalar(double(m.n));
+    out[0] = reshape(slope(reshape(t, {{m.n, m.classes}}), classes) * g, t.sizes());
+  }
+  /// The derivative of each item's loss with respect to its scores; with a history where it is not constant.
+  Tensor slope(const Tensor& t, const Tensor& classes) {
+    const bool squared = m.p == 2, by_operators = squared && modes.grad;
+    const Tensor values = contiguous_as(t, t.dtype());
+    const Tensor w = weight.saved() ? contiguous_as(weight.unpack(this), t.dtype()) : Tensor();
+    const Tensor factors = zeros({{m.n, m.classes}}, t.dtype());
+    with_float(t.dtype(), [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      T* const f = factors.data_as<T>();
+      m.each(values.data_as<T>(), classes.data_as<std::int64_t>(),
+             [&](std::int64_t i, std::int64_t own, std::int64_t c, T hinge) {
+               T d = (w.defined() ? w.data_as<T>()[own] : T(1)) / T(m.classes);
+               if (squared) d *= 2;
+               if (squared && !by_operators) d *= hinge;
+               f[i * m.classes + c] += d;
+               if (!by_operators) f[i * m.classes + own] -= d;
+             });
+    });
+    if (!by_operators) return factors;
+    const Tensor own = reshape(classes, {{m.n, 1}});
+    const Tensor others = (t - gather(t, 1, own) + Scalar(m.margin)) * factors;
+    return scatter_add(others, 1, own, -sum(others, {{1}}, true));
+  }
+  void visit(SavedVisitor& v) override {
+    v.tensor("self", x);
+    v.tensor("target", target);
+    if (!m.several) v.tensor("weight", weight);
+  }
+  void show(ValueVisitor& v) const override {
+    v.number("reduction", int(reduction));
+    if (m.several) return;
+    v.number("p", m.p);
+    v.number("margin", m.margin);
+  }
+};
+
+Tensor margin_loss(const Tensor& x, const Tensor& target, const Tensor& weight, Margins m, Reduction r) {
+  const Tensor values = contiguous_as(x, x.dtype());
+  const Tensor w = weight.defined() ? contiguous_as(weight, x.dtype()) : Tensor();
+  const bool each = r == Reduction::None;
+  // Each item's loss has the shape of its class.
+  const DimVec sizes = !each ? DimVec{} : !m.several ? DimVec(target.sizes()) : x.ndim() == 2 ? DimVec{m.n} : DimVec{};
+  Tensor out = empty(sizes, x.dtype());
+  with_float(x.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    std::vector<double> losses(std::size_t(m.n), 0);
+    m.each(values.data_as<T>(), contiguous_as(target, DType::Int64).template data_as<std::int64_t>(),
+           [&](std::int64_t i, std::int64_t own, std::int64_t, T hinge) {
+             const T h = m.p == 2 ? hinge * hinge : hinge;
+             losses[std::size_t(i)] += double(w.defined() ? h * w.data_as<T>()[own] : h);
+           });
+    double total = 0;
+    for (std::int64_t i = 0; i < m.n; ++i) {
+      const double l = losses[std::size_t(i)] / double(m.classes);
+      if (each) out.data_as<T>()[i] = T(l);
+      total += l;
+    }
+    if (!each) out.data_as<T>()[0] = T(r == Reduction::Mean && m.n > 0 ? total / double(m.n) : total);
+  });
+  if (recording(x)) {
+    auto* n = record<MarginNode>(out, x);
+    n->x.save(x);
+    n->target.save(target);
+    if (weight.defined()) n->weight.save(weight);
+    n->m = m;
+    n->reduction = r;
+  }
+  return out;
+}
+
+/// The sizes of what a margin loss is of.
+Margins margins_of(const Tensor& x, bool several) {
+  const bool ok = x.ndim() == 0 || (x.ndim() <= 2 && x.size(-1) != 0);
+  if (!ok) {
+    fail_runtime("Expected non-empty vector or matrix with optional 0-dim batch size, but got: ", str(x.sizes()));
+  }
+  Margins m;
+  m.several = several;
+  m.n = x.ndim() == 2 ? x.size(0) : 1;
+  m.classes = x.ndim() == 0 ? 1 : x.size(-1);
+  return m;
+}
+void check_margin_types(const Tensor& x, const Tensor& target, const char* kernel) {
+  if (x.dtype() != DType::Float && x.dtype() != DType::Double) fail_unsupported(kernel, x.dtype());
+  if (target.dtype() != DType::Int64)
+    fail_runtime("expected scalar type Long but found ", scalar_type_name(target.dtype()));
+}
+/// Raises unless all are class numbers, or -1 where that ends a list.
+void check_classes(const Tensor& target, const Margins& m) {
+  const Tensor t = contiguous_as(target, DType::Int64);
+  for (std::int64_t i = 0; i < t.numel(); ++i) {
+    const std::int64_t c = t.data_as<std::int64_t>()[i];
+    if (c >= (m.several ? -1 : 0) && c < m.classes) continue;
+    fail_runtime(m.several ? "argument #2 'target' is out of range" : "target out of range");
+  }
+}
+
+/// (input, target, p, margin, weight, size_average, reduce, reduction)
+PyObject* multi_margin_op(const OpDef& def, Args& a) {
+  const Tensor x = a.tensor(0), target = a.tensor(1), weight = a.tensor(4);
+  const Reduction r = reduction_of(a, 7, 5, 6);
+  const Scalar p = !a.has(2) ? Scalar(1) : is_number(a.v[2]) ? a.scalar(2) : Scalar(0);
+  if (!p.equals(1) && !p.equals(2)) fail_value("only p == 1 and p == 2 supported");
+  if (weight.defined() && weight.ndim() != 1) fail_value("weight must be one-dimensional");
+  Margins m = margins_of(x, false);
+  m.p = p.equals(2) ? 2 : 1;
+  m.margin = a.real(3, 1);
+  if (target.ndim() > 1 || target.numel() != m.n) {
+    fail_runtime(
+        "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch size). "
+        "Expected target size [",
+        m.n, "], but got ", str(target.sizes()), ". Input has shape ", str(x.sizes()), ".");
+  }
+  if (weight.defined()) {
+    if (weight.numel() != m.classes)
+      fail_runtime("inconsistent weight size, expected ", m.classes, " but got ", str(weight.sizes()));
+    refuse_gradient(weight, def.name, "weight");
+  }
+  check_margin_types(x, target, "multi_margin_loss_cpu_kernel");
+  if (weight.defined() && weight.dtype() != x.dtype()) {
+    fail_runtime("expected scalar type ", scalar_type_name(x.dtype()), " but found ", scalar_type_name(weight.dtype()));
+  }
+  check_classes(target, m);
+  return margin_loss(x, target, weight, m, r).release();
+}
+/// (input, target, size_average, reduce, reduction)
+PyObject* multilabel_margin_op(const OpDef&, Args& a) {
+  const Tensor x = a.tensor(0), target = a.tensor(1);
+  const Reduction r = reduction_of(a, 4, 2, 3);
+  const Margins m = margins_of(x, true);
+  const bool fits = x.ndim() == 2 ? same(x.sizes(), target.sizes()) : target.ndim() <= 1 && target.numel() == m.classes;
+  if (!fits) fail_runtime("inconsistent target size: ", str(target.sizes()), " for input of size: ", str(x.sizes()));
+  check_margin_types(x, target, "multilabel_margin_loss_forward_out_frame");
+  check_classes(target, m);
+  return margin_loss(x, target, {}, m, r).release();
+}
+
 constexpr const char* kElementSig =
     "(Tensor input, Tensor target, bool? size_average=None, bool? reduce=None, str reduction='mean', Tensor? "
     "weight=None)";
@@ -671,6 +852,18 @@ const OpDef ops[] = {
      cross_entropy_op, kFunction, Kind::Other,
      "nll_loss of log_softmax(input): scores [N, C, ...] (or [C]) against class numbers, or against probabilities of "
      "the scores' shape."},
+    {"multi_margin_loss",
+     "(Tensor input, Tensor target, any p=1, Number margin=1.0, Tensor? weight=None, bool? size_average=None, bool? "
+     "reduce=None, str reduction='mean')",
+     multi_margin_op, kFunction, Kind::Other,
+     "For scores [N, C] (or [C]) and classes y: the mean over all C classes c of weight[y] max(0, margin - input[y] + "
+     "input[c])^p, c not y; p is 1 or 2; reduced."},
+    {"multilabel_margin_loss",
+     "(Tensor input, Tensor target, bool? size_average=None, bool? reduce=None, str reduction='mean')",
+     multilabel_margin_op, kFunction, Kind::Other,
+     "For scores [N, C] (or [C]) and lists of classes in the same shape, each ended by -1: the sum over listed classes "
+     "y "
+     "and others c of max(0, 1 - input[y] + input[c]), divided by C; reduced."},
 };
 const Register registered(ops);
 

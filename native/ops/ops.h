@@ -44,6 +44,13 @@ inline Tensor operator/(const Tensor& a, const Scalar& b) { return div(a, b); }
 inline Tensor operator+(const Tensor& a, const Scalar& b) { return add(a, b); }
 inline Tensor operator-(const Tensor& a, const Scalar& b) { return sub(a, b); }
 
+/// The history of a result that PyTorch has no derivative of, under its operator's name there.
+struct NotImplementedNode final : Node {
+  const char* what;
+  const char* name() const override { return "torch::autograd::NotImplemented"; }
+  void apply(Tensor*, Tensor*) override { fail_runtime("derivative for aten::", what, " is not implemented"); }
+};
+
 // --- comparison; bool results, never tracked (arithmetic.cpp)
 // ---------------------------------------------------------
 Tensor compare(Compare op, const Tensor& a, const Tensor& b);
@@ -150,8 +157,19 @@ Tensor sum(const Tensor& t, Dims dims = {}, bool keepdim = false, std::optional<
 Tensor mean(const Tensor& t, Dims dims = {}, bool keepdim = false, std::optional<DType> dtype = {});
 Tensor cumsum(const Tensor& t, int dim);
 Tensor log_softmax(const Tensor& t, int dim);
+Tensor softmax(const Tensor& t, int dim);
 /// Sums a gradient back to the shape that was broadcast: [2, 3] to [3] or [2, 1].
 Tensor sum_to(const Tensor& t, Dims sizes);
+
+// --- random numbers (random.cpp)
+// --------------------------------------------------------------------------------------------------------------------
+/// Fills with 1 with probability p, else with 0, in the order of the memory.
+void fill_bernoulli(const Tensor& t, double p);
+
+// --- dropout (dropout.cpp)
+// --------------------------------------------------------------------------------------------------------------------
+/// Zeroes elements with probability p and scales the rest by 1 / (1 - p).
+Tensor dropout(const Tensor& t, double p);
 
 // --- products (matmul.cpp)
 // --------------------------------------------------------------------------------------------------------------------

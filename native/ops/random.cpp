@@ -599,25 +599,6 @@ PyObject* multinomial_op(const OpDef& def, Args& a) {
                    samples, replacement, by_column);
   return give(a, 4, t, def.name, false);
 }
-PyObject* dropout_op(const OpDef&, Args& a) {
-  const Tensor x = a.tensor(0);
-  const double p = a.real(1, 0.5);
-  if (!(p >= 0 && p <= 1)) fail_value("dropout probability has to be between 0 and 1, but got ", p);
-  if (!a.boolean(2, true) || p == 0 || x.numel() == 0) return Tensor(x).release();
-  Tensor mask = empty(x.sizes(), x.dtype());
-  fill_bernoulli(generator_state(nullptr), mask.data(), mask.dtype(), mask.numel(), 1 - p);
-  if (p < 1) {
-    GradMode off(false);
-    mask = div(mask, Scalar(1 - p));
-  }
-  if (a.boolean(3)) {
-    Tensor self = x;
-    mul_(self, mask);
-    return self.release();
-  }
-  return mul(x, mask).release();
-}
-
 PyObject* manual_seed_op(const OpDef&, Args& a) {
   Object number = PyLong_Check(a.v[0])
                       ? Object::borrow(a.v[0])
@@ -690,8 +671,6 @@ const OpDef ops[] = {
      "(Tensor self, *, generator? generator=None)\n(Tensor self, int to, *, generator? generator=None)\n(Tensor self, "
      "int from, int? to, *, generator? generator=None)",
      random_inplace_op, kMethod, Kind::Random, "Fills self with integers in [from, to), or in the dtype's range."},
-    {"dropout", "(Tensor input, float p=0.5, bool training=True, bool inplace=False)", dropout_op, kFunction,
-     Kind::Random, "Zeroes elements with probability p and scales the rest by 1 / (1 - p)."},
     {"manual_seed", "(any seed)", manual_seed_op, kFunction, Kind::Query, "Seeds the default generator and gives it."},
     {"seed", "()", seed_op, kFunction, Kind::Query,
      "Seeds the default generator from the system's entropy; gives the seed."},
@@ -703,6 +682,11 @@ const OpDef ops[] = {
 const Register registered(ops);
 
 }  // namespace
+
+void fill_bernoulli(const Tensor& t, double p) {
+  GeneratorState& g = generator_state(nullptr);
+  fill_tensor(t, [&](void* out, DType d, std::int64_t n, bool) { fill_bernoulli(g, out, d, n, p); });
+}
 
 GeneratorState& generator_state(PyObject* o) { return state_of(o == nullptr || o == Py_None ? default_generator : o); }
 

@@ -560,6 +560,7 @@ void SoftmaxNode::apply(Tensor* in, Tensor* out) {
 }  // namespace
 
 Tensor log_softmax(const Tensor& t, int dim) { return softmax_of(t, dim, true); }
+Tensor softmax(const Tensor& t, int dim) { return softmax_of(t, dim, false); }
 
 namespace {
 

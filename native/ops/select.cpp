@@ -227,11 +227,6 @@ struct IndexFillNode final : Node {
   void apply(Tensor* in, Tensor* out) override;
   void visit(SavedVisitor& v) override { v.tensor("index", index); }
 };
-/// What PyTorch has no derivative of.
-struct NotImplementedNode final : Node {
-  const char* name() const override { return "torch::autograd::NotImplemented"; }
-  void apply(Tensor*, Tensor*) override { fail_runtime("derivative for aten::scatter is not implemented"); }
-};
 struct IndexAddNode final : Node {
   SavedTensor index;
   int dim = 0;
@@ -1422,7 +1417,9 @@ PyObject* scatter_op(const OpDef& def, Args& a) {
     if (a.overload < 2) {
       node = scatter_node(t, dim, index, given, add);
     } else {
-      node = NodeRef::steal(make_node<NotImplementedNode>(2));
+      auto* none = make_node<NotImplementedNode>(2);
+      none->what = "scatter";
+      node = NodeRef::steal(none);
       connect(node.get(), 0, t);
       connect(node.get(), 1, src);
     }

@@ -994,6 +994,7 @@ class Tensor:
         """input to the power of other. In place."""
     @overload
     def pow_(self, exponent: _Number) -> Tensor: ...
+    def prelu(self, weight: Tensor) -> Tensor: ...
     @overload
     def prod(self, *, dtype: _DType | None = None) -> Tensor: ...
     @overload
@@ -1210,6 +1211,8 @@ def _color_columns(starts: Tensor, columns: Tensor, count: _int) -> Tensor:
     """Numbers for the columns of a sparse matrix: those of one number have no row in common."""
 def _cross(input: Tensor, other: Tensor, dim: _int) -> Tensor:
     """Cross products along a dimension of size 3, with broadcasting."""
+def _ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any, blank: _int = 0, zero_infinity: _bool = False) -> Tensor:
+    """The negative log-likelihood [N] of labels under log-probabilities [T, N, C], and the logarithms of the forward probabilities [N, T, 2 S + 1]. zero_infinity: where the loss is inf its gradient is 0."""
 def _empty_cache() -> None:
     """Gives memory that is kept for reuse back to the system."""
 def _from_dlpack(capsule: Any) -> tuple[Tensor, _bool]:
@@ -1286,6 +1289,10 @@ def all(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 def all(input: Tensor, dim: _int | Sequence[_int] | None, keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor: ...
 def allclose(input: Tensor, other: Tensor, rtol: _float = 1e-05, atol: _float = 1e-08, equal_nan: _bool = False) -> _bool:
     """Whether all elements are close, as isclose says."""
+def alpha_dropout(input: Tensor, p: _float, train: _bool) -> Tensor:
+    """Dropout that keeps mean 0 and variance 1: what is dropped gets the value that selu tends to."""
+def alpha_dropout_(input: Tensor, p: _float, train: _bool) -> Tensor:
+    """In-place alpha_dropout."""
 def amax(input: Tensor, dim: _int | Sequence[_int] = (), keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor:
     """The largest element over dimensions; ties share the gradient."""
 def amin(input: Tensor, dim: _int | Sequence[_int] = (), keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor:
@@ -1585,8 +1592,10 @@ def divide(input: Tensor | _Number, other: Tensor | _Number, *, rounding_mode: s
     """Alias of div."""
 def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The sum of products of two vectors (without conjugation)."""
-def dropout(input: Tensor, p: _float = 0.5, training: _bool = True, inplace: _bool = False) -> Tensor:
+def dropout(input: Tensor, p: _float, train: _bool) -> Tensor:
     """Zeroes elements with probability p and scales the rest by 1 / (1 - p)."""
+def dropout_(input: Tensor, p: _float, train: _bool) -> Tensor:
+    """In-place dropout."""
 def dstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Joined along the third dimension."""
 def elu(input: Tensor, alpha: _Number = 1.0, inplace: _bool = False) -> Tensor:
@@ -1639,6 +1648,14 @@ def expm1_(self: Tensor) -> Tensor:
     """e^input - 1, accurate near 0."""
 def eye(n: _int, m: _int | None = None, *, out: Tensor | None = None, dtype: _DType | None = None, layout: _layout | None = None, device: _Device | None = None, pin_memory: _bool | None = False, requires_grad: _bool = False) -> Tensor:
     """Ones on the diagonal, zeros elsewhere."""
+def feature_alpha_dropout(input: Tensor, p: _float, train: _bool) -> Tensor:
+    """alpha_dropout of whole features of [N, C, *]."""
+def feature_alpha_dropout_(input: Tensor, p: _float, train: _bool) -> Tensor:
+    """In-place feature_alpha_dropout."""
+def feature_dropout(input: Tensor, p: _float, train: _bool) -> Tensor:
+    """Dropout of whole features of [N, C, *]: all of [n, c] are kept or all are zeroed."""
+def feature_dropout_(input: Tensor, p: _float, train: _bool) -> Tensor:
+    """In-place feature_dropout."""
 def fix(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Input without its fraction."""
 def fix_(self: Tensor) -> Tensor:
@@ -1713,6 +1730,8 @@ def get_num_threads() -> _int:
     """How many threads an operator may use."""
 def get_rng_state() -> Tensor:
     """The default generator's state."""
+def glu(input: Tensor, dim: _int = -1) -> Tensor:
+    """a sigmoid(b) for the two halves a, b of the input along a dimension."""
 @overload
 def greater(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Alias of gt."""
@@ -1993,6 +2012,10 @@ def msort(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The values sorted along the first dimension."""
 def mul(input: Tensor | _Number, other: Tensor | _Number, *, out: Tensor | None = None) -> Tensor:
     """input * other, elementwise with broadcasting."""
+def multi_margin_loss(input: Tensor, target: Tensor, p: Any = 1, margin: _Number = 1.0, weight: Tensor | None = None, size_average: _bool | None = None, reduce: _bool | None = None, reduction: str = 'mean') -> Tensor:
+    """For scores [N, C] (or [C]) and classes y: the mean over all C classes c of weight[y] max(0, margin - input[y] + input[c])^p, c not y; p is 1 or 2; reduced."""
+def multilabel_margin_loss(input: Tensor, target: Tensor, size_average: _bool | None = None, reduce: _bool | None = None, reduction: str = 'mean') -> Tensor:
+    """For scores [N, C] (or [C]) and lists of classes in the same shape, each ended by -1: the sum over listed classes y and others c of max(0, 1 - input[y] + input[c]), divided by C; reduced."""
 def multinomial(input: Tensor, num_samples: _int, replacement: _bool = False, *, generator: Generator | None = None, out: Tensor | None = None) -> Tensor:
     """Indices drawn with the weights of each row."""
 def multiply(input: Tensor | _Number, other: Tensor | _Number, *, out: Tensor | None = None) -> Tensor:
@@ -2019,6 +2042,8 @@ def native_group_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None,
     """group_norm, with the mean and 1 / sqrt(var + eps) of each group [N, group]."""
 def native_layer_norm(input: Tensor, normalized_shape: _int | Sequence[_int], weight: Tensor | None, bias: Tensor | None, eps: _float) -> Tensor:
     """layer_norm, with the mean and 1 / sqrt(var + eps) of each row."""
+def native_dropout(input: Tensor, p: _float, train: _bool | None) -> Tensor:
+    """Dropout, and the bool tensor of what was kept."""
 @overload
 def ne(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """input != other, elementwise."""
@@ -2093,6 +2118,8 @@ def pow(input: Tensor, exponent: Tensor, *, out: Tensor | None = None) -> Tensor
 def pow(input: Tensor, exponent: _Number, *, out: Tensor | None = None) -> Tensor: ...
 @overload
 def pow(self: _Number, exponent: Tensor, *, out: Tensor | None = None) -> Tensor: ...
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """x where it is positive, else weight x; the weight is one number, or one for each channel (dimension 1)."""
 @overload
 def prod(input: Tensor, *, dtype: _DType | None = None) -> Tensor:
     """The product over all elements or over a dimension."""
@@ -2172,6 +2199,10 @@ def roll(input: Tensor, shifts: _int | Sequence[_int], dims: _int | Sequence[_in
     """Elements shifted round along dimensions."""
 def round(input: Tensor, *, decimals: _int = 0, out: Tensor | None = None) -> Tensor:
     """The nearest number with so many decimals; halves to even."""
+def rrelu(input: Tensor, lower: _Number = 0.125, upper: _Number = 0.3333333333333333, training: _bool = False, generator: Generator | None = None) -> Tensor:
+    """x where it is positive, else x times a slope drawn uniformly from [lower, upper), or their mean if not training."""
+def rrelu_(input: Tensor, lower: _Number = 0.125, upper: _Number = 0.3333333333333333, training: _bool = False, generator: Generator | None = None) -> Tensor:
+    """In-place rrelu."""
 def rsqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """1 / sqrt(input)."""
 def rsqrt_(self: Tensor) -> Tensor:
@@ -2183,6 +2214,8 @@ def rsub(input: Tensor, other: Tensor, *, alpha: _Number = 1) -> Tensor:
 def rsub(input: Tensor, other: _Number, *, alpha: _Number = 1) -> Tensor: ...
 def scalar_tensor(s: _Number, *, dtype: _DType | None = None, layout: _layout | None = None, device: _Device | None = None, pin_memory: _bool | None = False, requires_grad: _bool = False) -> Tensor:
     """A 0-dim tensor."""
+def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: _float = 0.0, is_causal: _bool = False, *, scale: _float | None = None, enable_gqa: _bool = False) -> Tensor:
+    """softmax(scale query keyᵀ + attn_mask) value for query [*, heads, queries, depth], key and value [*, heads, keys, depth]; the scale is 1/sqrt(depth) if not given. A mask of truth values hides keys where it is false, is_causal those after the query's own place, and dropout_p leaves weights out. enable_gqa: heads of queries share heads of keys and values, as many each. A query from which everything is hidden has a result of 0."""
 @overload
 def scatter(input: Tensor, dim: _int, index: Tensor, src: Tensor, *, out: Tensor | None = None) -> Tensor:
     """A copy of input with src written to the places of index, or added to or multiplied with what is there."""

@@ -385,6 +385,18 @@ def _arrays() -> None:
             0.95,
         )
 
+    for length, heads, depth in ((64, 8, 32), (256, 4, 64), (512, 4, 64)):
+        heads_of = f"torch.randn(8, {heads}, {length}, {depth})"
+        case(
+            f"attention, {length} of 8x{heads}x{depth}, forward and backward",
+            "torch.autograd.grad(attention(q, k, v, is_causal=True), (q, k, v), g)",
+            f"""
+            q = {heads_of}.requires_grad_(); k = {heads_of}.requires_grad_(); v = {heads_of}.requires_grad_(); g = {heads_of}
+            attention = torch.nn.functional.scaled_dot_product_attention
+            """,
+            0.9,
+        )
+
     million = """
     x = torch.rand(1_000_000, requires_grad=True); d = x.detach(); i = torch.randperm(1_000_000); mask = torch.rand(1_000_000) < 0.5
     small = torch.randint(1000, (1_000_000,)); bins = torch.zeros(1000); zero = torch.zeros(1_000_000)

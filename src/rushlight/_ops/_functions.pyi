@@ -112,6 +112,24 @@ def svd_lowrank(A: Tensor, q: _int | None=6, niter: _int | None=2, M: Tensor | N
 algorithms 4.4 and 5.1. -> (U, S, V)"""
 def pca_lowrank(A: Tensor, q: _int | None=None, center: _bool=True, niter: _int=2) -> Any:
     """The q principal directions of the rows of A, roughly. -> (U, S, V)"""
+def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any, blank: _int=0, reduction: _int=0, zero_infinity: _bool=False) -> Tensor:
+    """nn.functional.ctc_loss."""
+def kl_div(input: Tensor, target: Tensor, reduction: _int=0, *, log_target: _bool=False) -> Tensor:
+    """nn.functional.kl_div."""
+def poisson_nll_loss(input: Tensor, target: Tensor, log_input: _bool, full: _bool, eps: _float, reduction: _int) -> Tensor:
+    """nn.functional.poisson_nll_loss."""
+def hinge_embedding_loss(input: Tensor, target: Tensor, margin: _float=1.0, reduction: _int=0) -> Tensor:
+    """nn.functional.hinge_embedding_loss."""
+def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: _float=0.0, reduction: _int=0) -> Tensor:
+    """nn.functional.margin_ranking_loss."""
+def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: _float=0.0, reduction: _int=0) -> Tensor:
+    """nn.functional.cosine_embedding_loss."""
+def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: _float=1.0, p: _float=2, eps: _float=1e-06, swap: _bool=False, reduction: _int=0) -> Tensor:
+    """nn.functional.triplet_margin_loss."""
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: _int=1, eps: _float=1e-08) -> Tensor:
+    """nn.functional.cosine_similarity."""
+def pairwise_distance(x1: Tensor, x2: Tensor, p: _float=2, eps: _float=1e-06, keepdim: _bool=False) -> Tensor:
+    """nn.functional.pairwise_distance."""
 def complex(real: Tensor, imag: Tensor) -> Tensor:
     """The complex tensor real + i imag, from float or double parts of one dtype."""
 def polar(abs: Tensor, angle: Tensor) -> Tensor:

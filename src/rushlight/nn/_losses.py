@@ -6,16 +6,24 @@ import functools
 from typing import Any
 
 from .. import _core as core
-from .._core import Tensor
+from .._core import Tensor, multi_margin_loss, multilabel_margin_loss
 from .._ops.shape import broadcast_tensors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "cosine_embedding_loss",
     "cosine_similarity",
+    "ctc_loss",
     "gaussian_nll_loss",
     "hinge_embedding_loss",
     "kl_div",
+    "linear_cross_entropy",
     "margin_ranking_loss",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
     "normalize",
     "pairwise_distance",
@@ -372,6 +380,85 @@ def triplet_margin_with_distance_loss(
     if swap:
         far = core.minimum(far, distance(positive, negative))
     return _reduced((margin + near - far).clamp_min(0), reduction)
+
+
+def ctc_loss(
+    log_probs: Tensor,
+    targets: Tensor,
+    input_lengths: Tensor | Sequence[int],
+    target_lengths: Tensor | Sequence[int],
+    blank: int = 0,
+    reduction: str = "mean",
+    zero_infinity: bool = False,
+) -> Tensor:
+    """-log of the probability of label sequences under class probabilities, summed over all alignments.
+
+    log_probs [T, N, C] (or [T, C]) are logarithms of probabilities that sum to 1, which the gradient takes for granted;
+    targets [N, S], or all labels one after another. "mean" divides each loss by the number of its labels first.
+    From Graves et al., "Connectionist Temporal Classification", 2006.
+    """
+    _check("ctc_loss", log_probs=log_probs, targets=targets)
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"{reduction} is not a valid value for reduction")
+    batched = log_probs.dim() == 3
+    if not batched:
+        log_probs = log_probs.unsqueeze(1)
+    loss = core._ctc_loss(log_probs, targets, input_lengths, target_lengths, blank, zero_infinity)[0]
+    if zero_infinity:
+        loss = core.where(loss == float("inf"), 0.0, loss)
+    if reduction == "sum":
+        return loss.sum()
+    if reduction == "mean":
+        lengths = target_lengths if isinstance(target_lengths, Tensor) else core.tensor(target_lengths)
+        return (loss / lengths.clamp_min(1).to(loss.dtype)).mean()
+    return loss if batched else loss.squeeze(0)
+
+
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options: Any = None,
+) -> Tensor:
+    """cross_entropy(linear(input, linear_weight, linear_bias), target, …): input [N, E] or [E], linear_weight [C, *, E].
+
+    `options`, which set how much memory PyTorch spends on it, change nothing here: all scores are held at once.
+    """
+    if input.dim() not in (1, 2):
+        raise RuntimeError(f"expected input with dimensionality 1 or 2, got {input.dim()}")
+    if linear_weight.dim() < 2:
+        raise RuntimeError(f"expected linear_weight with dimensionality at least 2, got {linear_weight.dim()}")
+    if input.shape[-1] != linear_weight.shape[-1]:
+        raise RuntimeError(
+            "expected equal input and linear_weight last dimensions (in_features), got "
+            f"{input.shape[-1]} and {linear_weight.shape[-1]}, respectively"
+        )
+    classes = linear_weight.shape[:-1]
+    if len(classes) > 1 and input.dim() == 1:
+        raise RuntimeError(
+            f"K-dimensional loss defined by linear_weight shape {tuple(linear_weight.shape)} requires batched input, "
+            f"(N, {input.shape[-1]}), got unbatched input with shape {tuple(input.shape)}"
+        )
+    if linear_bias is not None and linear_bias.shape != classes:
+        raise RuntimeError(f"expected linear_bias shape {tuple(classes)}, got {tuple(linear_bias.shape)}")
+    bias = None if linear_bias is None else linear_bias.reshape(-1)
+    scores = core.linear(input, linear_weight if len(classes) == 1 else linear_weight.flatten(0, -2), bias)
+    if len(classes) > 1:
+        scores = scores.unflatten(-1, tuple(classes))
+    return core.cross_entropy(
+        scores,
+        target,
+        weight,
+        ignore_index=-100 if ignore_index is None else ignore_index,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )
 
 
 core._internal(globals())

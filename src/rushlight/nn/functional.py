@@ -11,26 +11,19 @@ from .._core import (
     binary_cross_entropy_with_logits,
     celu,
     cross_entropy,
-    dropout,
     elu,
     gelu,
     hardshrink,
-    hardsigmoid,
-    hardswish,
     hardtanh,
     huber_loss,
     l1_loss,
     leaky_relu,
     linear,
     log_sigmoid,
-    mish,
     mse_loss,
     nll_loss,
-    relu,
     relu6,
-    selu,
     sigmoid,
-    silu,
     smooth_l1_loss,
     softplus,
     softshrink,
@@ -38,8 +31,12 @@ from .._core import (
     threshold,
 )
 from .._missing import missing
-from . import _conv, _losses, _norms, _pool, _resample
+from . import _activations, _attention, _conv, _dropouts, _losses, _norms, _pool, _resample
+from ._activations import *
+from ._attention import *
+from ._attention import _canonical_mask as _canonical_mask
 from ._conv import *
+from ._dropouts import *
 from ._losses import *
 from ._norms import *
 from ._pool import *
@@ -54,12 +51,9 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "celu",
     "cross_entropy",
-    "dropout",
     "elu",
     "gelu",
     "hardshrink",
-    "hardsigmoid",
-    "hardswish",
     "hardtanh",
     "huber_loss",
     "l1_loss",
@@ -67,14 +61,10 @@ __all__ = [
     "linear",
     "log_softmax",
     "logsigmoid",
-    "mish",
     "mse_loss",
     "nll_loss",
-    "relu",
     "relu6",
-    "selu",
     "sigmoid",
-    "silu",
     "smooth_l1_loss",
     "softmax",
     "softmin",
@@ -84,7 +74,10 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    *_activations.__all__,
+    *_attention.__all__,
     *_conv.__all__,
+    *_dropouts.__all__,
     *_losses.__all__,
     *_norms.__all__,
     *_pool.__all__,
