@@ -63,7 +63,7 @@ RETURNS: dict[str, str | list[str]] = {
         TENSORS,
     ),
     **dict.fromkeys("sort topk kthvalue mode cummax cummin".split(), FOUND),
-    **dict.fromkeys("std_mean var_mean aminmax frexp slogdet histogram".split(), PAIR),
+    **dict.fromkeys("std_mean var_mean aminmax frexp slogdet histogram _ctc_loss native_dropout".split(), PAIR),
     **dict.fromkeys("max min median nanmedian".split(), ["Tensor", FOUND, "Tensor"]),
     **dict.fromkeys(
         "max_pool1d_with_indices max_pool2d_with_indices max_pool3d_with_indices adaptive_max_pool1d fractional_max_pool2d "
