@@ -21,7 +21,7 @@ T log_sum(T a, More... more) {
   T most = a;
   ((most = more > most ? more : most), ...);
   if (most == -std::numeric_limits<T>::infinity()) return most;
-  return std::log(std::exp(a - most) + (std::exp(more - most) + ...)) + most;
+  return std::log((std::exp(a - most) + ... + std::exp(more - most))) + most;
 }
 
 /// The items of a batch: log-probabilities [T, N, C], labels one after another, lengths of both.
