@@ -91,7 +91,7 @@ struct Ctc {
           const T* const now = p + (t * batch + b) * classes;
           const T* const a = alpha + (b * steps + t) * states;
           std::fill_n(to, classes, none);
-          for (std::int64_t s = 0; s <= last; ++s) {
+          for (std::int64_t s = last; s >= 0; --s) {  // in PyTorch's order: a unit in the last place of the sums counts
             T sum;
             if (t == length - 1)
               sum = s >= last - 1 ? T(0) : none;
