@@ -54,6 +54,8 @@ DEFERRED = {
     "signal": (
         "stft istft",
         "bartlett_window blackman_window hamming_window hann_window histogramdd kaiser_window",
+        "",
+    ),
     "losses": (
         "",
         "cosine_embedding_loss cosine_similarity ctc_loss hinge_embedding_loss kl_div margin_ranking_loss "
