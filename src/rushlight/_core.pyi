@@ -113,6 +113,7 @@ _dual_set: Any
 _edge_tensor: Any
 _get_anomaly: Any
 _gradient_edge: Any
+_hook_id: Any
 _internal: Any
 _is_profiling: Any
 _level_handler: Any
@@ -363,6 +364,8 @@ class Tensor:
     def kron(self, other: Tensor) -> Tensor: ...
     def vdot(self, other: Tensor, *, out: Tensor | None=None) -> Tensor: ...
     def cross(self, other: Tensor, dim: _int | None=None, *, out: Tensor | None=None) -> Tensor: ...
+    def stft(self, n_fft: _int, hop_length: _int | None=None, win_length: _int | None=None, window: Tensor | None=None, center: _bool=True, pad_mode: str='reflect', normalized: _bool=False, onesided: _bool | None=None, return_complex: _bool | None=None, align_to_window: _bool | None=None) -> Tensor: ...
+    def istft(self, n_fft: _int, hop_length: _int | None=None, win_length: _int | None=None, window: Tensor | None=None, center: _bool=True, normalized: _bool=False, onesided: _bool | None=None, length: _int | None=None, return_complex: _bool=False) -> Tensor: ...
     def abs(self, *, out: Tensor | None = None) -> Tensor: ...
     def abs_(self) -> Tensor: ...
     def absolute(self, *, out: Tensor | None = None) -> Tensor: ...
@@ -725,6 +728,10 @@ class Tensor:
     def heaviside_(self, values: Tensor) -> Tensor:
         """In-place heaviside."""
     def histc(self, bins: _int = 100, min: _Number = 0, max: _Number = 0, *, out: Tensor | None = None) -> Tensor: ...
+    @overload
+    def histogram(self, bins: Tensor, *, weight: Tensor | None = None, density: _bool = False, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def histogram(self, bins: _int = 100, *, range: Any = None, weight: Tensor | None = None, density: _bool = False, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]: ...
     def hypot(self, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
     def hypot_(self, other: Tensor) -> Tensor:
         """sqrt(input^2 + other^2) without overflow. In place."""
@@ -1202,12 +1209,21 @@ def _clear_grads(params: Any) -> None:
     """Sets .grad of all tensors of a list to None."""
 def _color_columns(starts: Tensor, columns: Tensor, count: _int) -> Tensor:
     """Numbers for the columns of a sparse matrix: those of one number have no row in common."""
+def _cross(input: Tensor, other: Tensor, dim: _int) -> Tensor:
+    """Cross products along a dimension of size 3, with broadcasting."""
 def _ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any, blank: _int = 0, zero_infinity: _bool = False) -> tuple[Tensor, Tensor]:
     """The negative log-likelihood [N] of labels under log-probabilities [T, N, C], and the logarithms of the forward probabilities [N, T, 2 S + 1]. zero_infinity: where the loss is inf its gradient is 0."""
 def _empty_cache() -> None:
     """Gives memory that is kept for reuse back to the system."""
 def _from_dlpack(capsule: Any) -> tuple[Tensor, _bool]:
     """The tensor on the memory of a DLPack capsule, and whether that is read-only."""
+@overload
+def _histogramdd(input: Tensor, bins: _int, range: Any = None, weight: Tensor | None = None, density: _bool = False) -> tuple[Tensor, ...]:
+    """What histogramdd does: the histogram, then the edges of each dimension."""
+@overload
+def _histogramdd(input: Tensor, bins: _int | Sequence[_int], range: Any = None, weight: Tensor | None = None, density: _bool = False) -> tuple[Tensor, ...]: ...
+@overload
+def _histogramdd(input: Tensor, bins: Sequence[Tensor], range: Any = None, weight: Tensor | None = None, density: _bool = False) -> tuple[Tensor, ...]: ...
 def _is_torch_function_enabled() -> _bool:
     """May subclasses take over calls?"""
 def _jacobian_rows(output: Tensor, inputs: Any, create_graph: _bool = False) -> Tensor:
@@ -1433,6 +1449,8 @@ def can_cast(from_: _DType, to: _DType) -> _bool:
     """May a result of the one dtype be written to the other?"""
 def cat(tensors: Sequence[Tensor], dim: _int = 0, *, out: Tensor | None = None) -> Tensor:
     """The tensors one after the other along a dimension."""
+def cdist(x1: Tensor, x2: Tensor, p: _float = 2.0, compute_mode: str = 'use_mm_for_euclid_dist_if_necessary') -> Tensor:
+    """The p-norms of the differences between all rows of x1 [..., P, M] and of x2 [..., R, M]: [..., P, R]. For p = 2 and more than 25 rows they come from a product of matrices, unless compute_mode is 'donot_use_mm_for_euclid_dist'; 'use_mm_for_euclid_dist' always takes the product, which is faster and less accurate between near points."""
 def ceil(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The smallest integer not below input."""
 def ceil_(self: Tensor) -> Tensor:
@@ -1724,6 +1742,14 @@ def greater_equal(input: Tensor, other: Tensor, *, out: Tensor | None = None) ->
     """Alias of ge."""
 @overload
 def greater_equal(input: Tensor, other: _Number, *, out: Tensor | None = None) -> Tensor: ...
+def grid_sample(input: Tensor, grid: Tensor, mode: str = 'bilinear', padding_mode: str = 'zeros', align_corners: _bool | None = None) -> Tensor:
+    """Reads images [N, C, H, W] (or [N, C, D, H, W]) at the places of a grid [N, ..., 2] (or 3) of coordinates (x, y, z), where -1 and 1 are the image's ends: [N, C, ...]. mode: 'bilinear', 'nearest' or, in two dimensions, 'bicubic'; padding_mode: what lies outside is zero ('zeros'), the nearest element ('border'), or the image reflected ('reflection'); align_corners: the ends are the centres of the outer elements instead of their edges."""
+def grid_sampler(input: Tensor, grid: Tensor, interpolation_mode: _int, padding_mode: _int, align_corners: _bool) -> Tensor:
+    """Reads images at the coordinates of a grid, as grid_sample does; modes are numbers: 0 bilinear, 1 nearest, 2 bicubic; 0 zeros, 1 border, 2 reflection."""
+def grid_sampler_2d(input: Tensor, grid: Tensor, interpolation_mode: _int, padding_mode: _int, align_corners: _bool) -> Tensor:
+    """Reads images at the coordinates of a grid, as grid_sample does; modes are numbers: 0 bilinear, 1 nearest, 2 bicubic; 0 zeros, 1 border, 2 reflection."""
+def grid_sampler_3d(input: Tensor, grid: Tensor, interpolation_mode: _int, padding_mode: _int, align_corners: _bool) -> Tensor:
+    """Reads images at the coordinates of a grid, as grid_sample does; modes are numbers: 0 bilinear, 1 nearest, 2 bicubic; 0 zeros, 1 border, 2 reflection."""
 def group_norm(input: Tensor, num_groups: _int, weight: Tensor | None = None, bias: Tensor | None = None, eps: _float = 1e-05, cudnn_enabled: _bool = True) -> Tensor:
     """[N, C, ...]: (input - mean) / sqrt(var + eps) over groups of C / num_groups channels, then weight [C] and bias [C] (Wu and He 2018)."""
 def gru_cell(input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None) -> Tensor:
@@ -1751,6 +1777,11 @@ def heaviside(input: Tensor, values: Tensor, *, out: Tensor | None = None) -> Te
     """0 below zero, 1 above, `values` at zero."""
 def histc(input: Tensor, bins: _int = 100, min: _Number = 0, max: _Number = 0, *, out: Tensor | None = None) -> Tensor:
     """Counts in equal intervals of [min, max]; those of the data where both are equal."""
+@overload
+def histogram(input: Tensor, bins: Tensor, *, weight: Tensor | None = None, density: _bool = False, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """How many elements, or how much weight, lie in each bin: (hist, bin_edges). bins: a tensor of growing edges, or how many bins of equal width there are in `range`, else between the least and the greatest element. A bin includes its lower edge, the last one both. density: divided by the total and the bin's width."""
+@overload
+def histogram(input: Tensor, bins: _int = 100, *, range: Any = None, weight: Tensor | None = None, density: _bool = False, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]: ...
 def hstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Joined along the second dimension (vectors along the first)."""
 def huber_loss(input: Tensor, target: Tensor, reduction: str = 'mean', delta: _float = 1.0, weight: Tensor | None = None) -> Tensor:
@@ -1789,6 +1820,8 @@ def inner(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The sum of products over the last dimensions."""
 def instance_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Tensor | None, running_var: Tensor | None, use_input_stats: _bool, momentum: _float, eps: _float, cudnn_enabled: _bool) -> Tensor:
     """batch_norm of each member of the batch by itself; the running statistics move towards the mean of theirs."""
+def interpolate(input: Tensor, size: Any = None, scale_factor: Any = None, mode: Any = 'nearest', align_corners: _bool | None = None, recompute_scale_factor: _bool | None = None, antialias: _bool = False) -> Tensor:
+    """Images [N, C, ...] in another size, or in one that is scale_factor times theirs (then rounded down). mode: 'nearest', 'nearest-exact' or 'area' (means) in 1 to 3 spatial dimensions, 'linear' in 1, 'bilinear', 'bicubic' and 'lanczos' in 2, 'trilinear' in 3. align_corners: the centres of the outer elements stay where they are, instead of their edges; antialias: where an image shrinks, all elements count that an output covers."""
 def is_complex(input: Tensor) -> _bool:
     """Is the dtype complex?"""
 def is_floating_point(input: Tensor) -> _bool:
@@ -2062,6 +2095,8 @@ def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """All products of the elements of two vectors."""
 def pad(input: Tensor, pad: _int | Sequence[_int], mode: str = 'constant', value: _float | None = None) -> Tensor:
     """Two numbers of places for each of the last dimensions, the very last first: how many are added in front and behind, or cut off where negative. They hold `value` ('constant'), the elements mirrored at the border ('reflect'), the border's own ('replicate') or those of the other end ('circular'); all but the first of images [N, C, ...] or [C, ...]."""
+def pdist(input: Tensor, p: _float = 2.0) -> Tensor:
+    """The p-norms of the differences between every two rows of an [N, M] matrix, N (N - 1) / 2 of them: those of row 0 with the later ones first."""
 @overload
 def permute(input: Tensor, dims: Sequence[_int]) -> Tensor:
     """The dimensions in another order."""
