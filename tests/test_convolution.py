@@ -38,7 +38,8 @@ def test_against_the_definition(stride, padding, dilation, groups):
 
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("groups", [1, 2])
-def test_second_derivatives(transposed, groups):
+@pytest.mark.parametrize("stride", [1, 2])
+def test_second_derivatives(transposed, groups, stride):
     torch.manual_seed(0)
     x = torch.randn(2, 4, 5, 4, dtype=torch.float64, requires_grad=True)
     w = torch.randn(4, 4 // groups, 2, 3, dtype=torch.float64, requires_grad=True)
@@ -46,8 +47,8 @@ def test_second_derivatives(transposed, groups):
 
     def function(x, w, b):
         if transposed:
-            return F.conv_transpose2d(x, w, b, stride=2, padding=1, output_padding=1, groups=groups)
-        return F.conv2d(x, w, b, stride=2, padding=1, groups=groups)
+            return F.conv_transpose2d(x, w, b, stride, padding=1, output_padding=stride - 1, groups=groups)
+        return F.conv2d(x, w, b, stride, padding=1, groups=groups)
 
     assert torch.autograd.gradcheck(function, (x, w, b))
     assert torch.autograd.gradgradcheck(function, (x, w, b))

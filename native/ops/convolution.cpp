@@ -196,6 +196,34 @@ void to_wide(DType d, const Geometry& g, const T* y, const T* w, T* x) {
   });
 }
 
+/// Can to_wide be to_narrow in disguise, and is that faster? Every element of x is then written once, but a column of y
+/// is as long as y has channels.
+bool turns(const Geometry& g) {
+  constexpr Three ones{1, 1, 1};
+  return g.stride == ones && !g.is_pointwise() && g.narrow_each() <= 2 * g.wide_each();
+}
+/// The convolution of y whose result is x: strides are 1, taps are met in the opposite order.
+Geometry turned(const Geometry& g) {
+  Geometry t = g;
+  std::swap(t.wide, t.narrow);
+  std::swap(t.x, t.y);
+  for (std::size_t d = 0; d < 3; ++d) t.pad[d] = g.dilation[d] * (g.kernel[d] - 1) - g.pad[d];
+  return t;
+}
+/// [narrow, wide / groups, taps] to [wide, narrow / groups, taps backwards].
+template <class T>
+void turn_weights(const Geometry& g, const T* w, T* out) {
+  const std::int64_t taps = g.taps(), rows = g.narrow_each(), columns = g.wide_each();
+  for (std::int64_t group = 0; group < g.groups; ++group) {
+    for (std::int64_t c = 0; c < columns; ++c) {
+      for (std::int64_t r = 0; r < rows; ++r, out += taps) {
+        const T* from = w + ((group * rows + r) * columns + c) * taps;
+        std::reverse_copy(from, from + taps, out);
+      }
+    }
+  }
+}
+
 /// w += the products of x and y, summed over the batch and y's places in this order for any number of threads.
 template <class T>
 void to_weight(DType d, const Geometry& g, const T* x, const T* y, T* w) {
@@ -254,7 +282,14 @@ Tensor compute(Part part, const Geometry& g, const Tensor& a, const Tensor& b, c
         }
         if (work == 0) return;
         if (part == Part::Narrow) to_narrow(d, g, p, q, r);
-        if (part == Part::Wide) to_wide(d, g, p, q, r);
+        if (part == Part::Wide && turns(g)) {
+          const Scratch turned_weights(v.numel() * std::int64_t(sizeof(T)));
+          T* const weights = reinterpret_cast<T*>(turned_weights.get());
+          turn_weights(g, q, weights);
+          to_narrow(d, turned(g), p, weights, r);
+        } else if (part == Part::Wide) {
+          to_wide(d, g, p, q, r);
+        }
         if (part == Part::Weight) to_weight(d, g, p, q, r);
       }
     });
