@@ -10,7 +10,7 @@ import pytest
 
 import rushlight as rl
 from rushlight._bench import cli, process, report
-from rushlight._bench.cases import CASES, GROUPS, Case
+from rushlight._bench.cases import CASES, GROUPS, ON_DEMAND, Case
 from rushlight._bench.measure import Result, Timing, compiled, geometric_mean, measure
 
 torch = pytest.importorskip("torch")
@@ -28,7 +28,7 @@ def test_every_small_case_runs(case: Case, library: Any) -> None:
 def test_names_are_unique_and_every_group_has_cases() -> None:
     labels = [(case.group, case.label) for case in CASES]
     assert len(set(labels)) == len(labels)
-    assert {case.group for case in CASES} | {"process"} == set(GROUPS)
+    assert {case.group for case in CASES} | {"process"} == {*GROUPS, *ON_DEMAND}
     assert {case.threads for case in CASES} == {1, 2}
 
 

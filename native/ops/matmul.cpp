@@ -3,6 +3,7 @@
 
 #include "kernels/gemm.h"
 #include "ops/binary.h"
+#include "ops/matrix.h"
 #include "ops/ops.h"
 #include "python/bind.h"
 #include "tensor/iterator.h"
@@ -15,7 +16,6 @@ Tensor times(const Tensor& t, const Scalar& factor) {
   if (factor.equals(1)) return t;
   return t * (factor.im == 0 ? factor : Scalar(cdouble(factor.d, -factor.im)));
 }
-Tensor adjoint(const Tensor& t) { return conj(matrix_transpose(t)); }
 
 /// Column by column in memory, as weight.t() is: then its gradient is made so, too, and the weight's is row-major.
 bool by_columns(const Tensor& t) { return t.ndim() == 2 && t.strides()[0] == 1 && t.strides()[1] == t.sizes()[0]; }

@@ -6,6 +6,7 @@
 
 #include "kernels/sorting.h"
 #include "ops/binary.h"
+#include "ops/matrix.h"
 #include "ops/ops.h"
 #include "ops/picked.h"
 #include "python/bind.h"
@@ -13,13 +14,20 @@
 
 namespace rl {
 
-PyObject* give_pair(Args& a, int out_slot, const char* name, const char* shown, const Picked& p, bool tracked) {
-  if (!a.has(out_slot)) return pack_named(shown, {"values", "indices"}, {p.values, p.indices});
+PyObject* give_named(Args& a, int out_slot, const char* name, const char* shown,
+                     std::initializer_list<const char*> fields, std::initializer_list<Tensor> results, bool tracked,
+                     OutRule rule) {
+  if (!a.has(out_slot)) return pack_named(shown, fields, results);
   const std::vector<Tensor> out = a.tensors(out_slot);
-  if (out.size() != 2) fail_type(name, "(): argument 'out' must be a tuple of 2 tensors, not ", out.size());
-  const std::vector<Tensor> results{p.values, p.indices}, inputs = a.all_tensors(out_slot);
-  give_all(out, results, inputs, name, tracked);
-  return pack_named(shown, {"values", "indices"}, {out[0], out[1]});
+  if (out.size() != results.size())
+    fail_type(name, "(): argument 'out' must be a tuple of ", results.size(), " tensors, not ", out.size());
+  const std::vector<Tensor> inputs = a.all_tensors(out_slot);
+  give_all(out, {results.begin(), results.size()}, inputs, name, tracked, rule);
+  if (out.size() == 2) return pack_named(shown, fields, {out[0], out[1]});
+  return pack_named(shown, fields, {out[0], out[1], out[2]});
+}
+PyObject* give_pair(Args& a, int out_slot, const char* name, const char* shown, const Picked& p, bool tracked) {
+  return give_named(a, out_slot, name, shown, {"values", "indices"}, {p.values, p.indices}, tracked);
 }
 
 namespace {
@@ -469,8 +477,6 @@ PyObject* histc_op(const OpDef& def, Args& a) {
 // --- triangles
 // -------------------------------------------------------------------------------------------------------------------
 
-Tensor triangle(const Tensor& t, std::int64_t diagonal, bool upper);
-
 struct TriangleNode final : Node {
   std::int64_t diagonal = 0;
   bool upper = false;
@@ -478,6 +484,8 @@ struct TriangleNode final : Node {
   void show(ValueVisitor& v) const override { v.number("diagonal", diagonal); }
   void apply(Tensor* in, Tensor* out) override { out[0] = triangle(in[0], diagonal, upper); }
 };
+
+}  // namespace
 
 Tensor triangle(const Tensor& t, std::int64_t diagonal, bool upper) {
   if (t.ndim() < 2) fail_runtime(upper ? "triu" : "tril", ": input tensor must have at least 2 dimensions");
@@ -502,6 +510,9 @@ Tensor triangle(const Tensor& t, std::int64_t diagonal, bool upper) {
   }
   return out;
 }
+
+namespace {
+
 /// (input, diagonal, out)
 PyObject* triangle_op(const OpDef& def, Args& a) {
   const Tensor t = a.tensor(0);

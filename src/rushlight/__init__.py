@@ -63,10 +63,9 @@ _NOT_HERE = (
     "max_pool2d_with_indices", "max_pool3d_with_indices", "fractional_max_pool2d", "fractional_max_pool3d",
     "max_unpool2d", "max_unpool3d", "pad",
     "scaled_dot_product_attention", "glu", "multi_margin_loss", "multilabel_margin_loss",
-    "special_i0e", "special_i1", "special_i1e", "special_xlog1py", "special_zeta",
 )  # fmt: skip
-for _name in _NOT_HERE:
-    globals().pop(_name, None)
+for _name in [name for name in globals() if name in _NOT_HERE or name.startswith(("special_", "linalg_"))]:
+    del globals()[_name]
 
 _SUBMODULES = (
     "_C",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from textwrap import dedent
 
-__all__ = ["CASES", "GROUPS", "Case"]
+__all__ = ["CASES", "GROUPS", "ON_DEMAND", "Case"]
 
 GROUPS = ("overhead", "autograd", "medium", "large", "arrays", "process")
+#: Groups of cases that run only where they are named.
+ON_DEMAND = ("linalg",)
 
 
 @dataclass(frozen=True)
@@ -518,9 +520,57 @@ def _layers() -> None:
         _add("overhead", f"{name}, forward and backward", f"{statement}.sum().backward()", setup, 5)
 
 
+def _linalg() -> None:
+    calls = {
+        "solve": "torch.linalg.solve(a, b)",
+        "inv": "torch.linalg.inv(a)",
+        "det": "torch.linalg.det(a)",
+        "slogdet": "torch.linalg.slogdet(a)",
+        "lu_factor": "torch.linalg.lu_factor(a)",
+        "solve_triangular": "torch.linalg.solve_triangular(a, b, upper=True)",
+        "cholesky": "torch.linalg.cholesky(s)",
+        "qr": "torch.linalg.qr(a)",
+        "svd": "torch.linalg.svd(a, full_matrices=False)",
+        "svdvals": "torch.linalg.svdvals(a)",
+        "eigh": "torch.linalg.eigh(s)",
+        "eigvalsh": "torch.linalg.eigvalsh(s)",
+        "eig": "torch.linalg.eig(a)",
+        "pinv": "torch.linalg.pinv(a)",
+        "matrix_exp": "torch.linalg.matrix_exp(a)",
+    }
+    for shape, title, target in (
+        ("2, 2", "2x2", 1.0),
+        ("10, 10", "10x10", 1.0),
+        ("100, 100", "100x100", 0.9),
+        ("500, 500", "500x500", 0.9),
+        ("1000, 4, 4", "1000 of 4x4", 1.0),
+    ):
+        setup = f"""
+        torch.manual_seed(0)
+        n = {shape.split(", ")[-1]}
+        a = (torch.randn({shape}) / n ** 0.5 + 2 * torch.eye(n)).requires_grad_()
+        s = (a @ a.mT).detach().requires_grad_()
+        b = torch.randn({shape})
+        """
+        for name, statement in calls.items():
+            if name in ("eig", "pinv", "matrix_exp", "svdvals") and title == "500x500":
+                continue  # seconds each
+            _add("linalg", f"{name}, {title}", statement, f"{dedent(setup)}\na, s = a.detach(), s.detach()", target)
+            if name == "eig":  # of the vectors only what does not depend on their phase has a derivative
+                statement = "torch.linalg.eigvals(a)"
+            results = f"""
+            r = {statement}
+            r = [r] if isinstance(r, torch.Tensor) else [t for t in r if t.requires_grad]
+            """
+            after = f"{dedent(results)}g = [torch.ones_like(t) for t in r]; w = {'s' if '(s)' in statement else 'a'}"
+            both = f"{dedent(results)}torch.autograd.grad(r, w, g)"
+            _add("linalg", f"{name} and derivative, {title}", both, f"{dedent(setup)}{dedent(after)}", target)
+
+
 _overhead()
 _autograd()
 _medium()
 _large()
 _arrays()
 _layers()
+_linalg()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import operators, process, report
-from .cases import CASES, GROUPS
+from .cases import CASES, GROUPS, ON_DEMAND
 from .measure import QUICK, Timing, measure
 
 __all__ = ["main"]
@@ -23,8 +23,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--group",
         action="append",
-        choices=[*GROUPS, "operators"],
-        help="only this group (may be repeated); operators: every operator of PyTorch's table",
+        choices=[*GROUPS, *ON_DEMAND, "operators"],
+        help="only this group (may be repeated); linalg: linear algebra by size; operators: every operator of PyTorch's table",
     )
     parser.add_argument(
         "--case", action="append", metavar="TEXT", help="only cases whose name contains TEXT (may be repeated)"

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .cases import GROUPS
+from .cases import GROUPS, ON_DEMAND
 from .measure import Result, geometric_mean
 from .operators import LARGE, SMALL
 from .process import Check
@@ -70,7 +70,9 @@ def line(row: Row) -> str:
 
 def _means(rows: Sequence[Row]) -> dict[str, float]:
     results = [row for row in rows if isinstance(row, Result)]
-    groups = {group: [row.ratio for row in results if row.group == group] for group in (*GROUPS, SMALL, LARGE)}
+    groups = {
+        group: [row.ratio for row in results if row.group == group] for group in (*GROUPS, *ON_DEMAND, SMALL, LARGE)
+    }
     return {group: geometric_mean(ratios) for group, ratios in groups.items() if ratios}
 
 

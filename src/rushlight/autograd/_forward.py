@@ -395,6 +395,11 @@ def _by_double_backward(
     return _give(out, level, results)
 
 
+def _from_zero(level: int, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What looks at its cotangent: eigenvectors, whose phase is free."""
+    return _by_double_backward(level, func, args, kwargs, _core.zeros_like)
+
+
 def _any_tracked(args: Any, kwargs: dict[str, Any]) -> bool:
     found = False
 
@@ -502,6 +507,7 @@ _RULES: dict[str, Rule] = {
     **dict.fromkeys(("div", "divide", "true_divide"), _quotient),
     **dict.fromkeys("cat concat concatenate stack hstack vstack dstack".split(), _affine),
     "where": _where,
+    "linalg_eig": _from_zero,
     **dict.fromkeys(
         """clone contiguous to float double half bfloat16 cfloat cdouble flip fliplr flipud roll repeat tile tril triu neg
         negative conj conj_physical resolve_conj positive sum mean cumsum gather index_select masked_select take_along_dim

@@ -579,6 +579,11 @@ def _whole(b: Batch, func: Any, input: Tensor, *args: Any, **kwargs: Any) -> Any
     return _wrapped(b, func(full, *args, **kwargs))
 
 
+def _matrices(b: Batch, func: Any, input: Tensor, *args: Any, **kwargs: Any) -> Any:
+    """Functions of matrices, of which a batch is one more dimension in front."""
+    return (_whole if input.ndim >= 2 else _loop)(b, func, input, *args, **kwargs)
+
+
 # --- along dimensions -----------------------------------------------------------------------------------------------------
 
 
@@ -1490,6 +1495,12 @@ _RULES: dict[str, Rule] = {
         _REDUCE, "sum mean prod amax amin argmax argmin all any nansum logsumexp median nanmedian count_nonzero aminmax"
     ),
     **_names(_along(0, -1), "mode sort argsort softmax log_softmax cumsum cumprod cummax cummin logcumsumexp"),
+    **_names(
+        _matrices,
+        """cholesky det inverse logdet slogdet qr svd geqrf linalg_cholesky linalg_cholesky_ex linalg_det linalg_eig linalg_eigh
+        linalg_eigvals linalg_eigvalsh linalg_inv linalg_inv_ex linalg_lu linalg_lu_factor linalg_lu_factor_ex linalg_qr
+        linalg_slogdet linalg_svd linalg_svdvals""",
+    ),
     "msort": lambda b, func, input: b.wrap(
         (b.all_of(input).sort(1) if input.ndim else b.all_of(input).unsqueeze(1).sort(1))[0].reshape(
             b.all_of(input).shape
