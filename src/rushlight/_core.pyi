@@ -304,19 +304,7 @@ class Tensor:
     def get_device(self) -> _int: ...
     def pin_memory(self, device: Any=None) -> NoReturn: ...
     def is_pinned(self, device: Any=None) -> _bool: ...
-    def cholesky(self, upper: _bool=False) -> Tensor: ...
-    def cholesky_solve(self, L: Tensor, upper: _bool=False) -> Tensor: ...
-    def cholesky_inverse(self, upper: _bool=False) -> Tensor: ...
-    def triangular_solve(self, A: Tensor, upper: _bool=True, transpose: _bool=False, unitriangular: _bool=False, *, out: Tensor | None=None) -> Any: ...
-    def inverse(self, *, out: Tensor | None=None) -> Tensor: ...
-    def det(self) -> Tensor: ...
-    def slogdet(self, *, out: Tensor | None=None) -> Any: ...
-    def logdet(self) -> Tensor: ...
-    def qr(self, some: _bool=True, *, out: Tensor | None=None) -> Any: ...
-    def svd(self, some: _bool=True, compute_uv: _bool=True, *, out: Tensor | None=None) -> Any: ...
     def lu(self, pivot: _bool=True, get_infos: _bool=False) -> Any: ...
-    def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor, *, out: Tensor | None=None) -> Tensor: ...
-    def geqrf(self) -> Any: ...
     def orgqr(self, tau: Tensor) -> Tensor: ...
     def ormqr(self, tau: Tensor, other: Tensor, left: _bool=True, transpose: _bool=False, *, out: Tensor | None=None) -> Tensor: ...
     def pinverse(self, rcond: _float=1e-15) -> Tensor: ...
@@ -523,6 +511,9 @@ class Tensor:
         """self in this dtype."""
     def char(self, memory_format: _memory_format | None = None) -> Tensor:
         """self in this dtype."""
+    def cholesky(self, upper: _bool = False, *, out: Tensor | None = None) -> Tensor: ...
+    def cholesky_inverse(self, upper: _bool = False, *, out: Tensor | None = None) -> Tensor: ...
+    def cholesky_solve(self, L: Tensor, upper: _bool = False, *, out: Tensor | None = None) -> Tensor: ...
     def chunk(self, chunks: _int, dim: _int = 0) -> tuple[Tensor, ...]: ...
     @overload
     def clamp(self, min: Tensor | None = None, max: Tensor | None = None, *, out: Tensor | None = None) -> Tensor: ...
@@ -587,6 +578,7 @@ class Tensor:
     def cumsum(self, dim: _int, *, dtype: _DType | None = None, out: Tensor | None = None) -> Tensor: ...
     def deg2rad(self, *, out: Tensor | None = None) -> Tensor: ...
     def deg2rad_(self) -> Tensor: ...
+    def det(self) -> Tensor: ...
     def detach(self) -> Tensor: ...
     def detach_(self) -> Tensor: ...
     def diagonal(self, offset: _int = 0, dim1: _int = 0, dim2: _int = 1) -> Tensor: ...
@@ -689,6 +681,7 @@ class Tensor:
     def ge_(self, other: _Number) -> Tensor: ...
     def geometric_(self, p: _float, *, generator: Generator | None = None) -> Tensor:
         """Fills self with the number of trials up to the first success of probability p."""
+    def geqrf(self, *, out: Sequence[Tensor] | None = None) -> Tensor: ...
     def ger(self, vec2: Tensor, *, out: Tensor | None = None) -> Tensor: ...
     @overload
     def greater(self, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
@@ -762,6 +755,7 @@ class Tensor:
     def inner(self, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
     def int(self, memory_format: _memory_format | None = None) -> Tensor:
         """self in this dtype."""
+    def inverse(self, *, out: Tensor | None = None) -> Tensor: ...
     def is_complex(self) -> _bool: ...
     def is_contiguous(self, memory_format: _memory_format | None = None) -> _bool:
         """Do the elements lie in row-major order, or in that of the memory format?"""
@@ -833,6 +827,7 @@ class Tensor:
     def logaddexp(self, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
     def logaddexp2(self, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
     def logcumsumexp(self, dim: _int, *, out: Tensor | None = None) -> Tensor: ...
+    def logdet(self) -> Tensor: ...
     def logical_and(self, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
     def logical_and_(self, other: Tensor) -> Tensor:
         """Both elements are nonzero. In place."""
@@ -860,6 +855,7 @@ class Tensor:
         """input < other, elementwise. In place."""
     @overload
     def lt_(self, other: _Number) -> Tensor: ...
+    def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor, *, out: Tensor | None = None) -> Tensor: ...
     @overload
     def masked_fill(self, mask: Tensor, value: Tensor) -> Tensor: ...
     @overload
@@ -999,6 +995,7 @@ class Tensor:
     def prod(self, *, dtype: _DType | None = None) -> Tensor: ...
     @overload
     def prod(self, dim: _int, keepdim: _bool = False, *, dtype: _DType | None = None, out: Tensor | None = None) -> Tensor: ...
+    def qr(self, some: _bool = True, *, out: Sequence[Tensor] | None = None) -> Tensor: ...
     def rad2deg(self, *, out: Tensor | None = None) -> Tensor: ...
     def rad2deg_(self) -> Tensor: ...
     @overload
@@ -1103,6 +1100,7 @@ class Tensor:
     def sinh_(self) -> Tensor: ...
     def size(self, dim: _int | None = None) -> Any:
         """The sizes, or one of them."""
+    def slogdet(self, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]: ...
     def softmax(self, dim: _int, dtype: _DType | None = None) -> Tensor: ...
     @overload
     def sort(self, *, stable: _bool | None, dim: _int = -1, descending: _bool = False, out: Sequence[Tensor] | None = None) -> _ValuesAndIndices: ...
@@ -1135,6 +1133,7 @@ class Tensor:
     def sum(self, *, dtype: _DType | None = None) -> Tensor: ...
     @overload
     def sum(self, dim: _int | Sequence[_int] | None, keepdim: _bool = False, *, dtype: _DType | None = None, out: Tensor | None = None) -> Tensor: ...
+    def svd(self, some: _bool = True, compute_uv: _bool = True, *, out: Sequence[Tensor] | None = None) -> Tensor: ...
     def swapaxes(self, axis0: _int, axis1: _int) -> Tensor: ...
     def swapdims(self, dim0: _int, dim1: _int) -> Tensor: ...
     def t(self) -> Tensor: ...
@@ -1156,6 +1155,7 @@ class Tensor:
     def to(self, other: Tensor, non_blocking: _bool = False, copy: _bool = False, *, memory_format: _memory_format | None = None) -> Tensor: ...
     def topk(self, k: _int, dim: _int = -1, largest: _bool = True, sorted: _bool = True, *, out: Sequence[Tensor] | None = None) -> _ValuesAndIndices: ...
     def transpose(self, dim0: _int, dim1: _int) -> Tensor: ...
+    def triangular_solve(self, A: Tensor, upper: _bool = True, transpose: _bool = False, unitriangular: _bool = False, *, out: Sequence[Tensor] | None = None) -> Tensor: ...
     def tril(self, diagonal: _int = 0, *, out: Tensor | None = None) -> Tensor: ...
     def tril_(self, diagonal: _int = 0) -> Tensor:
         """In-place tril."""
@@ -1228,6 +1228,10 @@ def _is_torch_function_enabled() -> _bool:
     """May subclasses take over calls?"""
 def _jacobian_rows(output: Tensor, inputs: Any, create_graph: _bool = False) -> Tensor:
     """For each input the gradients of all elements of the output, stacked; None where there is none."""
+def _linalg_orgqr(A: Tensor, tau: Tensor) -> Tensor:
+    """The first columns of a product of reflections, without a derivative."""
+def _linalg_ormqr(A: Tensor, tau: Tensor, C: Tensor, left: _bool, transpose: _bool) -> Tensor:
+    """A product of reflections times a matrix, without a derivative."""
 def _optim_step(kind: _int, params: Any, state: Any, names: Any, options: Any, flags: _int) -> _bool:
     """A step of an optimiser over a group; False, with nothing changed, where it takes operators."""
 def _reaches_others(outputs: Any, inputs: Any) -> Tensor:
@@ -1459,6 +1463,12 @@ def celu(input: Tensor, alpha: _Number = 1.0, inplace: _bool = False) -> Tensor:
     """max(0, x) + min(0, alpha * (exp(x / alpha) - 1))."""
 def celu_(input: Tensor, alpha: _Number = 1.0) -> Tensor:
     """In-place celu."""
+def cholesky(input: Tensor, upper: _bool = False, *, out: Tensor | None = None) -> Tensor:
+    """The Cholesky factor; torch.linalg.cholesky is its successor."""
+def cholesky_inverse(L: Tensor, upper: _bool = False, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of L L^H (or U^H U)."""
+def cholesky_solve(B: Tensor, L: Tensor, upper: _bool = False, *, out: Tensor | None = None) -> Tensor:
+    """X with L L^H X = B (or U^H U X = B)."""
 def chunk(input: Tensor, chunks: _int, dim: _int = 0) -> tuple[Tensor, ...]:
     """At most so many equal pieces along a dimension (the last may be shorter)."""
 @overload
@@ -1574,6 +1584,8 @@ def deg2rad(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Degrees as radians."""
 def deg2rad_(self: Tensor) -> Tensor:
     """In-place deg2rad."""
+def det(input: Tensor) -> Tensor:
+    """The determinant of matrices [..., n, n] -> [...]."""
 def detach(input: Tensor) -> Tensor:
     """The same memory without history."""
 def detach_(self: Tensor) -> Tensor:
@@ -1722,6 +1734,8 @@ def ge(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
 def ge(input: Tensor, other: _Number, *, out: Tensor | None = None) -> Tensor: ...
 def gelu(input: Tensor, *, approximate: str = 'none') -> Tensor:
     """input * Phi(input), Phi the normal distribution function; approximate='tanh' for the cheaper form."""
+def geqrf(input: Tensor, *, out: Sequence[Tensor] | None = None) -> Tensor:
+    """The QR decomposition as LAPACK leaves it: R above, the reflectors below the diagonal, and their factors."""
 def ger(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Alias of outer."""
 def get_default_dtype() -> _dtype:
@@ -1822,6 +1836,8 @@ def instance_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None, run
     """batch_norm of each member of the batch by itself; the running statistics move towards the mean of theirs."""
 def interpolate(input: Tensor, size: Any = None, scale_factor: Any = None, mode: Any = 'nearest', align_corners: _bool | None = None, recompute_scale_factor: _bool | None = None, antialias: _bool = False) -> Tensor:
     """Images [N, C, ...] in another size, or in one that is scale_factor times theirs (then rounded down). mode: 'nearest', 'nearest-exact' or 'area' (means) in 1 to 3 spatial dimensions, 'linear' in 1, 'bilinear', 'bicubic' and 'lanczos' in 2, 'trilinear' in 3. align_corners: the centres of the outer elements stay where they are, instead of their edges; antialias: where an image shrinks, all elements count that an output covers."""
+def inverse(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of matrices [..., n, n]."""
 def is_complex(input: Tensor) -> _bool:
     """Is the dtype complex?"""
 def is_floating_point(input: Tensor) -> _bool:
@@ -1886,6 +1902,54 @@ def lgamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """log |gamma(input)|."""
 def lgamma_(self: Tensor) -> Tensor:
     """log |gamma(input)|."""
+def linalg_cholesky(A: Tensor, *, upper: _bool = False, out: Tensor | None = None) -> Tensor:
+    """The lower triangular L with A = L L^H (or the upper U with A = U^H U), [..., n, n]."""
+def linalg_cholesky_ex(A: Tensor, *, upper: _bool = False, check_errors: _bool = False, out: Sequence[Tensor] | None = None) -> Tensor:
+    """The Cholesky factor of Hermitian positive-definite matrices [..., n, n], and for each matrix 0 or the order of its first leading minor that is not positive. -> (L, info)"""
+def linalg_det(A: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The determinant of matrices [..., n, n] -> [...]."""
+def linalg_eig(A: Tensor, *, out: Sequence[Tensor] | None = None) -> Tensor:
+    """Eigenvalues and eigenvectors (columns of norm 1), complex, of matrices [..., n, n]."""
+def linalg_eigh(A: Tensor, UPLO: str = 'L', *, out: Sequence[Tensor] | None = None) -> Tensor:
+    """Eigenvalues, ascending, and eigenvectors of Hermitian matrices [..., n, n], of which one triangle is read."""
+def linalg_eigvals(A: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The eigenvalues, complex, of matrices [..., n, n] -> [..., n]."""
+def linalg_eigvalsh(A: Tensor, UPLO: str = 'L', *, out: Tensor | None = None) -> Tensor:
+    """The eigenvalues, ascending, of Hermitian matrices [..., n, n] -> [..., n]."""
+def linalg_inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of matrices [..., n, n]."""
+def linalg_inv_ex(A: Tensor, *, check_errors: _bool = False, out: Sequence[Tensor] | None = None) -> Tensor:
+    """The inverse of matrices [..., n, n], and for each of them 0 or the place of a zero pivot. -> (inverse, info)"""
+def linalg_ldl_factor(A: Tensor, *, hermitian: _bool = False, out: Sequence[Tensor] | None = None) -> Tensor:
+    """The LDL decomposition of symmetric (or Hermitian) matrices [..., n, n], for ldl_solve. -> (LD, pivots)"""
+def linalg_ldl_factor_ex(A: Tensor, *, hermitian: _bool = False, check_errors: _bool = False, out: Sequence[Tensor] | None = None) -> Tensor:
+    """The LDL decomposition of symmetric (or Hermitian) matrices [..., n, n]. -> (LD, pivots, info)"""
+def linalg_ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: _bool = False, out: Tensor | None = None) -> Tensor:
+    """X with A X = B from A's LDL decomposition."""
+def linalg_lu(A: Tensor, *, pivot: _bool = True, out: Sequence[Tensor] | None = None) -> Tensor:
+    """A = P L U for matrices [..., m, n]. -> (P, L, U)"""
+def linalg_lu_factor(A: Tensor, *, pivot: _bool = True, out: Sequence[Tensor] | None = None) -> Tensor:
+    """The LU decomposition of matrices [..., m, n], packed in one, and the pivots, for lu_solve and lu_unpack."""
+def linalg_lu_factor_ex(A: Tensor, *, pivot: _bool = True, check_errors: _bool = False, out: Sequence[Tensor] | None = None) -> Tensor:
+    """The LU decomposition of matrices [..., m, n] packed in one, pivots, and 0 or the place of a zero pivot."""
+def linalg_lu_solve(LU: Tensor, pivots: Tensor, B: Tensor, *, left: _bool = True, adjoint: _bool = False, out: Tensor | None = None) -> Tensor:
+    """X with A X = B (X A = B where not `left`, A^H where `adjoint`) from A's packed LU decomposition."""
+def linalg_multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
+    """The product of matrices in the order of least work; the first and the last may be vectors."""
+def linalg_qr(A: Tensor, mode: str = 'reduced', *, out: Sequence[Tensor] | None = None) -> Tensor:
+    """A = Q R for matrices [..., m, n]: Q with orthonormal columns, R upper triangular. `mode`: 'reduced', 'complete', or 'r' for R alone."""
+def linalg_slogdet(A: Tensor, *, out: Sequence[Tensor] | None = None) -> Tensor:
+    """Sign (or phase) and logarithm of the absolute value of the determinant of matrices [..., n, n]. -> (sign, logabsdet)"""
+def linalg_solve(A: Tensor, B: Tensor, *, left: _bool = True, out: Tensor | None = None) -> Tensor:
+    """The X with A X = B (X A = B where not `left`), A [..., n, n] invertible, B [..., n, k] or [..., n]."""
+def linalg_solve_ex(A: Tensor, B: Tensor, *, left: _bool = True, check_errors: _bool = False, out: Sequence[Tensor] | None = None) -> Tensor:
+    """X with A X = B (X A = B where not `left`), and for each matrix 0 or the place of a zero pivot. -> (result, info)"""
+def linalg_solve_triangular(A: Tensor, B: Tensor, *, upper: _bool, left: _bool = True, unitriangular: _bool = False, out: Tensor | None = None) -> Tensor:
+    """X with A X = B (X A = B where not `left`) for triangular A; the other triangle is not looked at."""
+def linalg_svd(A: Tensor, full_matrices: _bool = True, *, driver: str | None = None, out: Sequence[Tensor] | None = None) -> Tensor:
+    """The singular value decomposition A = U diag(S) Vh of matrices [..., m, n], S descending. -> (U, S, Vh)"""
+def linalg_svdvals(A: Tensor, *, driver: str | None = None, out: Tensor | None = None) -> Tensor:
+    """The singular values of matrices [..., m, n], descending: [..., min(m, n)]."""
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input @ weight.T + bias; input [..., in], weight [out, in] or [in], bias [out]."""
 def linspace(start: _Number, end: _Number, steps: _int, *, out: Tensor | None = None, dtype: _DType | None = None, layout: _layout | None = None, device: _Device | None = None, pin_memory: _bool | None = False, requires_grad: _bool = False) -> Tensor:
@@ -1918,6 +1982,8 @@ def logaddexp2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Te
     """log2(2^input + 2^other), stably."""
 def logcumsumexp(input: Tensor, dim: _int, *, out: Tensor | None = None) -> Tensor:
     """log(cumsum(exp(input))) along a dimension, without overflow."""
+def logdet(input: Tensor) -> Tensor:
+    """The logarithm of the determinant of matrices [..., n, n]: nan where it is negative, -inf where it is 0."""
 def logical_and(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Both elements are nonzero."""
 def logical_not(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -1939,6 +2005,10 @@ def lt(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """input < other, elementwise."""
 @overload
 def lt(input: Tensor, other: _Number, *, out: Tensor | None = None) -> Tensor: ...
+def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """X with A X = b from A's packed LU decomposition; torch.linalg.lu_solve is its successor."""
+def lu_unpack(LU_data: Tensor, LU_pivots: Tensor, unpack_data: _bool = True, unpack_pivots: _bool = True, *, out: Sequence[Tensor] | None = None) -> Tensor:
+    """P, L and U of a packed LU decomposition."""
 def manual_seed(seed: Any) -> Generator:
     """Seeds the default generator and gives it."""
 @overload
@@ -2127,6 +2197,8 @@ def prod(input: Tensor, *, dtype: _DType | None = None) -> Tensor:
 def prod(input: Tensor, dim: _int, keepdim: _bool = False, *, dtype: _DType | None = None, out: Tensor | None = None) -> Tensor: ...
 def promote_types(type1: _DType, type2: _DType) -> _dtype:
     """The smallest dtype that holds both."""
+def qr(input: Tensor, some: _bool = True, *, out: Sequence[Tensor] | None = None) -> Tensor:
+    """The QR decomposition; torch.linalg.qr is its successor."""
 def rad2deg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Radians as degrees."""
 def rad2deg_(self: Tensor) -> Tensor:
@@ -2276,6 +2348,8 @@ def sinh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The hyperbolic sine."""
 def sinh_(self: Tensor) -> Tensor:
     """The hyperbolic sine."""
+def slogdet(input: Tensor, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """Sign and logarithm of the absolute value of the determinant; torch.linalg.slogdet's other name."""
 def smooth_l1_loss(input: Tensor, target: Tensor, size_average: _bool | None = None, reduce: _bool | None = None, reduction: str = 'mean', beta: _float = 1.0) -> Tensor:
     """With d = |input - target|: d^2 / (2 beta) below beta, d - beta / 2 above; reduced."""
 def softmax(input: Tensor, dim: _int, dtype: _DType | None = None) -> Tensor:
@@ -2354,6 +2428,8 @@ def sum(input: Tensor, *, dtype: _DType | None = None) -> Tensor:
     """The sum over all elements or over dimensions; integers sum in int64."""
 @overload
 def sum(input: Tensor, dim: _int | Sequence[_int] | None, keepdim: _bool = False, *, dtype: _DType | None = None, out: Tensor | None = None) -> Tensor: ...
+def svd(input: Tensor, some: _bool = True, compute_uv: _bool = True, *, out: Sequence[Tensor] | None = None) -> Tensor:
+    """The singular value decomposition input = U diag(S) V^H; torch.linalg.svd is its successor. -> (U, S, V)"""
 def swapaxes(input: Tensor, axis0: _int, axis1: _int) -> Tensor:
     """Alias of transpose."""
 def swapdims(input: Tensor, dim0: _int, dim1: _int) -> Tensor:
@@ -2385,6 +2461,8 @@ def topk(input: Tensor, k: _int, dim: _int = -1, largest: _bool = True, sorted: 
     """(values, indices) of the k largest, or smallest, along a dimension, in order."""
 def transpose(input: Tensor, dim0: _int, dim1: _int) -> Tensor:
     """Two dimensions swapped."""
+def triangular_solve(b: Tensor, A: Tensor, upper: _bool = True, transpose: _bool = False, unitriangular: _bool = False, *, out: Sequence[Tensor] | None = None) -> Tensor:
+    """X with A X = b (or A^T X = b) for triangular A, and a copy of A; torch.linalg.solve_triangular is its successor."""
 def tril(input: Tensor, diagonal: _int = 0, *, out: Tensor | None = None) -> Tensor:
     """The lower triangle of matrices: elements above the diagonal become 0."""
 def tril_indices(row: _int, col: _int, offset: _int = 0, *, dtype: _DType | None = None, device: _Device | None = None, layout: _layout | None = None) -> Tensor:

@@ -69,34 +69,8 @@ def affine_grid_generator(theta: Tensor, size: Sequence[_int], align_corners: _b
     """Where matrices theta [N, d, d + 1] map the places of an image of `size` [N, C, *d sizes]: [N, *d sizes, d].
 
 Coordinates are those of grid_sample: width first, -1 and 1 at the image's ends."""
-def cholesky(input: Tensor, upper: _bool=False) -> Tensor:
-    """The Cholesky factor; torch.linalg.cholesky is its successor."""
-def cholesky_solve(B: Tensor, L: Tensor, upper: _bool=False) -> Tensor:
-    """X with L L^H X = B (or U^H U X = B)."""
-def cholesky_inverse(L: Tensor, upper: _bool=False) -> Tensor:
-    """The inverse of L L^H (or U^H U)."""
-def triangular_solve(b: Tensor, A: Tensor, upper: _bool=True, transpose: _bool=False, unitriangular: _bool=False, *, out: Tensor | None=None) -> Any:
-    """X with A X = b (or A^T X = b) for triangular A, and a copy of A; torch.linalg.solve_triangular is its successor."""
-def inverse(input: Tensor, *, out: Tensor | None=None) -> Tensor:
-    """The inverse of matrices [..., n, n]."""
-def det(input: Tensor) -> Tensor:
-    """The determinant of matrices [..., n, n] -> [...]."""
-def slogdet(input: Tensor, *, out: Tensor | None=None) -> Any:
-    """Sign and logarithm of the absolute value of the determinant; torch.linalg.slogdet's other name."""
-def logdet(input: Tensor) -> Tensor:
-    """The logarithm of the determinant of matrices [..., n, n]: nan where it is negative, -inf where it is 0."""
-def qr(input: Tensor, some: _bool=True, *, out: Tensor | None=None) -> Any:
-    """The QR decomposition; torch.linalg.qr is its successor."""
-def svd(input: Tensor, some: _bool=True, compute_uv: _bool=True, *, out: Tensor | None=None) -> Any:
-    """The singular value decomposition input = U diag(S) V^H; torch.linalg.svd is its successor. -> (U, S, V)"""
 def lu(input: Tensor, pivot: _bool=True, get_infos: _bool=False) -> Any:
     """The packed LU decomposition and the pivots; torch.linalg.lu_factor is its successor."""
-def lu_unpack(LU_data: Tensor, LU_pivots: Tensor, unpack_data: _bool=True, unpack_pivots: _bool=True, *, out: Tensor | None=None) -> Any:
-    """P, L and U of a packed LU decomposition."""
-def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor, *, out: Tensor | None=None) -> Tensor:
-    """X with A X = b from A's packed LU decomposition; torch.linalg.lu_solve is its successor."""
-def geqrf(input: Tensor) -> Any:
-    """The QR decomposition as LAPACK leaves it: R above, the reflectors below the diagonal, and their factors."""
 def orgqr(input: Tensor, tau: Tensor) -> Tensor:
     """The product of Householder reflections; torch.linalg.householder_product's other name."""
 def ormqr(input: Tensor, tau: Tensor, other: Tensor, left: _bool=True, transpose: _bool=False, *, out: Tensor | None=None) -> Tensor:
