@@ -93,3 +93,82 @@ def test_jet_refuses() -> None:
         F.jet(m.sin, (X,), ([],))
     with pytest.raises(ValueError, match="primals' shapes"):
         F.jet(m.sin, (X,), ([V[:2]],))
+
+
+MAPS: dict[str, Callable[[Any], Any]] = {
+    "band": lambda x: x[1:-1] * x[:-2] + x[2:].sin(),
+    "reductions": lambda x: m.cat([x[:4].sum()[None], x.view(3, 4).mean(0), x.view(3, 4).logsumexp(1), x[:2].prod()[None]]),
+    "products": lambda x: m.cat([W @ x[:3], x.view(4, 3) @ x[:3], (x.view(4, 3) @ W).reshape(-1), W.outer(x[3:6]) if False else W[0].outer(x[:2]).reshape(-1)]),
+    "batches": lambda x: (x.view(2, 2, 3) @ x.view(2, 3, 2)).reshape(-1),
+    "layout": lambda x: m.stack([x.view(3, 4).T.flip(0), x.roll(2).reshape(4, 3)], 1)[:, 0].tril().reshape(-1),
+    "scans": lambda x: m.cat([x[:5].cumsum(0), x[5:].softmax(0)]),
+    "in place": lambda x: (
+        z := m.zeros(6, dtype=x.dtype), z[:3].copy_(x[:3]), z[3:].add_(x[5:8]), z.__setitem__(0, x[9]), z.mul_(x[:6]), z
+    )[-1],
+    "decompositions": lambda x: m.linalg.inv(x[:4].view(2, 2)).reshape(-1),
+    "constant": lambda x: m.ones(3, dtype=x.dtype),
+    "pieces": lambda x: m.where(x > 0.5, x, x.flip(0)).clamp(min=0.1),
+}  # fmt: skip
+POINT = (m.arange(12, dtype=m.float64) * 0.37).sin() + 1.2
+
+
+def as_dense(matrix: Any) -> Any:
+    return m.from_numpy(matrix.toarray())
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_sparse_jacobian(name: str) -> None:
+    pytest.importorskip("scipy")
+    f = MAPS[name]
+    matrix = F.sparse_jacobian(f)(POINT)
+    assert m.allclose(as_dense(matrix), F.jacrev(f)(POINT).reshape(matrix.shape))
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_sparse_hessian(name: str) -> None:
+    pytest.importorskip("scipy")
+    f = lambda x: (MAPS[name](x) * m.arange(1, 1 + len(MAPS[name](x)))).sum()  # noqa: E731
+    expected = F.hessian(f)(POINT)
+    assert m.allclose(as_dense(F.sparse_hessian(f)(POINT)), expected)
+    assert m.allclose(F.hessian_diagonal(f)(POINT), expected.diagonal())
+    assert m.allclose(F.laplacian(f)(POINT), expected.trace())
+
+
+def test_patterns() -> None:
+    pytest.importorskip("scipy")
+    import numpy as np
+
+    band = lambda x: x * 2 + m.cat([x[1:] ** 2, x[:1] * 0]) + m.cat([x[:1] * 0, x[:-1].sin()])  # noqa: E731
+    x = m.linspace(0, 1, 50, dtype=m.float64)
+    pattern = F.jacobian_sparsity(band)(x)
+    assert pattern.count <= 4 and pattern.shape == (50, 50) and "colors=" in repr(pattern)
+    for given in (pattern, np.eye(50) + np.eye(50, k=1) + np.eye(50, k=-1) + np.eye(50)[::-1] * 0, m.ones(50, 50)):
+        matrix = F.sparse_jacobian(band, pattern=given)(x)
+        dense = F.jacrev(band)(x)
+        if not isinstance(given, np.ndarray):
+            assert m.allclose(as_dense(matrix), dense)
+    # The pattern of the second argument, of a function with others.
+    second = F.sparse_jacobian(lambda a, b, scale: a * b * scale, 1)(x, x, scale=3)
+    assert m.allclose(as_dense(second), (3 * x).diag())
+    # Nonlinear in one of two variables: no pair.
+    assert F.hessian_sparsity(lambda y: (y[:25] ** 2).sum() + y[25:].sum())(x).indices.tolist() == list(range(25))
+
+
+def test_derivatives_of_a_laplacian() -> None:
+    pytest.importorskip("scipy")
+    w = m.tensor(2.0, dtype=m.float64, requires_grad=True)
+    value = F.laplacian(lambda x: (w * x**3).sum())(POINT)
+    (slope,) = m.autograd.grad(value, w)
+    assert m.allclose(slope, (6 * POINT).sum())
+
+
+def test_sparse_refuses() -> None:
+    pytest.importorskip("scipy")
+    with pytest.raises(ValueError, match="pattern has 3 columns"):
+        F.sparse_jacobian(m.sin, pattern=m.eye(3))(POINT)
+    with pytest.raises(NotImplementedError, match="give its pattern"):
+        F.sparse_jacobian(F.grad(lambda x: (x**3).sum()))(POINT)
+    with pytest.raises(RuntimeError, match="single number"):
+        F.sparse_hessian(m.sin)(POINT)
+    matrix = F.sparse_jacobian(F.grad(lambda x: (x**3).sum()), pattern=m.eye(12))(POINT)
+    assert m.allclose(as_dense(matrix), (6 * POINT).diag())

@@ -447,3 +447,14 @@ def test_custom_functions(how: str) -> None:
         return result
 
     agree(scenario, 1e-9)
+
+
+def test_printed() -> None:
+    def scenario(m: Any) -> Any:
+        shown: list[str] = []
+        func(m).vmap(lambda a: (shown.append(repr(a)), func(m).vmap(lambda b: (shown.append(repr(b)), b)[1])(a))[1])(
+            m.ones(2, 2)
+        )
+        return shown
+
+    agree(scenario)

@@ -1035,6 +1035,13 @@ vectorcallfunc plain_call(PyObject* op) {
   return reinterpret_cast<OpObject*>(op)->python != nullptr ? python_call : op_call;
 }
 bool is_random(PyObject* op) { return reinterpret_cast<OpObject*>(op)->def->kind == Kind::Random; }
+bool is_elementwise(PyObject* op) {
+  if (!Py_IS_TYPE(op, op_type)) return false;
+  const OpDef* def = reinterpret_cast<OpObject*>(op)->def;
+  const std::string_view name = def->name;
+  if (name.ends_with('_')) return false;
+  return def->kind == Kind::Pointwise ? name != "frexp" : name == "add" || name == "sub" || name == "neg";
+}
 bool is_query(PyObject* op) { return reinterpret_cast<OpObject*>(op)->def->kind == Kind::Query; }
 bool is_composed(PyObject* op) { return reinterpret_cast<OpObject*>(op)->python != nullptr; }
 const char* operator_label(PyObject* op) { return reinterpret_cast<OpObject*>(op)->def->name; }
@@ -1045,13 +1052,19 @@ bool looks_at_elements(const char* name) {
   return std::any_of(std::begin(names), std::end(names), [&](const char* n) { return std::strcmp(n, name) == 0; });
 }
 void watch_operators(vectorcallfunc call) {
-  Py_ssize_t at = 0;
-  PyObject *name, *o;
-  while (PyDict_Next(op_table, &at, &name, &o)) {
-    auto* op = reinterpret_cast<OpObject*>(o);
-    if (op->def->kind != Kind::Query || looks_at_elements(op->def->name))
-      op->call = call != nullptr ? call : plain_call(o);
+  static std::vector<PyObject*> watched;  // operators live for ever
+  static Py_ssize_t known = 0;
+  if (known != PyDict_GET_SIZE(op_table)) {
+    watched.clear();
+    Py_ssize_t at = 0;
+    PyObject *name, *o;
+    while (PyDict_Next(op_table, &at, &name, &o)) {
+      const OpDef* def = reinterpret_cast<OpObject*>(o)->def;
+      if (def->kind != Kind::Query || looks_at_elements(def->name)) watched.push_back(o);
+    }
+    known = PyDict_GET_SIZE(op_table);
   }
+  for (PyObject* o : watched) reinterpret_cast<OpObject*>(o)->call = call != nullptr ? call : plain_call(o);
 }
 
 PyObject* op_object(const char* name) { return PyDict_GetItemString(op_table, name); }

@@ -172,6 +172,8 @@ const char* operator_label(PyObject* op);
 /// Is it written in Python, out of other operators?
 bool is_composed(PyObject* op);
 bool is_random(PyObject* op);
+/// out[i] = f(in[i], ...) with one result, which is new memory.
+bool is_elementwise(PyObject* op);
 bool is_query(PyObject* op);
 /// If some argument overrides `__torch_function__`: its result (a new reference), or null with an exception; else
 /// nullopt.

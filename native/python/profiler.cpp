@@ -174,7 +174,12 @@ PyObject* run_cast(PyObject* rule, PyObject* op, PyObject* const* args, Py_ssize
 }
 
 /// Lets the rule of forward mode run the operator.
+PyObject* run_elementwise(int level, PyObject* op, PyObject* const* args, Py_ssize_t n);
+
 PyObject* run_dual(int level, PyObject* op, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  if (kwnames == nullptr) {
+    if (PyObject* result = run_elementwise(level, op, args, n)) return result;
+  }
   static PyObject* forward = nullptr;
   static PyObject* const run_name = PyUnicode_InternFromString("run");
   const Object handler = Object::borrow(level_handler(level));
@@ -187,6 +192,53 @@ PyObject* run_dual(int level, PyObject* op, PyObject* const* args, Py_ssize_t n,
   Object number = Object::check(PyLong_FromLong(level));
   PyObject* const all[] = {nullptr, number.get(), op, positional.get(), keywords.get()};
   return PyObject_Vectorcall(run.get(), all + 1, 4 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
+}
+
+/// The batched tensor of the samples all[0], all[1], ... See NOTE [Batched].
+Tensor batched(const Tensor& all, int level) {
+  const Dims sizes(all.sizes().begin() + 1, all.ndim() - 1), strides(all.strides().begin() + 1, all.ndim() - 1);
+  // Without samples there is no memory for one to lie in.
+  Tensor one = all.size(0) == 0 ? full(sizes, Scalar(0), all.dtype()) : alias(all, sizes, strides, all->offset);
+  set_tangent(one, level, all);
+  return one;
+}
+
+/// The rule of rushlight.func._batch for pointwise operators, where ranks and dtypes need no care: null if they do.
+PyObject* run_elementwise(int level, PyObject* op, PyObject* const* args, Py_ssize_t n) {
+  if (n > 3 || op == nullptr || level_handler(level) == nullptr || !is_batch_level(level) || !is_elementwise(op))
+    return nullptr;
+  int rank = 0, dtype = -1;
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    if (!is_tensor(args[i])) continue;
+    if (!is_exact_tensor(args[i])) return nullptr;
+    auto* t = reinterpret_cast<TensorObject*>(args[i]);
+    if (dtype >= 0 && dtype != int(t->dtype)) return nullptr;
+    dtype = int(t->dtype);
+    rank = std::max(rank, int(t->ndim));
+  }
+  Tensor fulls[3];
+  PyObject* given[4] = {};
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    given[i + 1] = args[i];
+    if (!is_tensor(args[i])) continue;
+    auto* t = reinterpret_cast<TensorObject*>(args[i]);
+    if (!find_tangent(t, level, fulls[i])) {
+      if (t->base != nullptr && t->base->has(kDual)) return nullptr;
+      continue;
+    }
+    if (!fulls[i].defined()) continue;
+    if (t->ndim != rank) return nullptr;
+    given[i + 1] = fulls[i].object();
+  }
+  struct Below {
+    int old;
+    explicit Below(int level) : old(std::exchange(dual_limit, level)) {}
+    ~Below() { dual_limit = old; }
+  } below(level);
+  Object out =
+      Object::check(PyObject_Vectorcall(op, given + 1, std::size_t(n) | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
+  if (!is_tensor(out.get())) fail_runtime("a pointwise operator gave no tensor");
+  return batched(Tensor::borrow(out.get()), level).release();
 }
 
 bool given_out(PyObject* kwnames) {
@@ -459,12 +511,14 @@ PyObject* autocast(PyObject*, PyObject* rules) {
   Py_RETURN_NONE;
 }
 PyObject* autocasting(PyObject*, PyObject*) { return PyBool_FromLong(casts != nullptr && !casting); }
-/// _dual_open(handler=None): opens a level of forward mode, or one that `handler` serves, and gives its number.
+/// _dual_open(handler=None, batch=False): opens a level of forward mode, or one that `handler` serves (batch: a level of
+/// vmap), and gives its number.
 PyObject* dual_open(PyObject*, PyObject* args) {
   PyObject* handler = nullptr;
-  if (!PyArg_ParseTuple(args, "|O", &handler)) return nullptr;
+  int batch = 0;
+  if (!PyArg_ParseTuple(args, "|Op", &handler, &batch)) return nullptr;
   use_exchanged(true);
-  return PyLong_FromLong(open_dual_level(handler == Py_None ? nullptr : handler));
+  return PyLong_FromLong(open_dual_level(handler == Py_None ? nullptr : handler, batch != 0));
 }
 PyObject* dual_close(PyObject*, PyObject*) {
   if (dual_levels > 0) {
@@ -519,12 +573,7 @@ PyObject* batch_wrap(PyObject*, PyObject* args) {
   int level;
   if (!PyArg_ParseTuple(args, "O!i", tensor_type, &o, &level)) return nullptr;
   return guarded([&]() -> PyObject* {
-    const Tensor all = Tensor::borrow(o);
-    const Dims sizes(all.sizes().begin() + 1, all.ndim() - 1), strides(all.strides().begin() + 1, all.ndim() - 1);
-    // Without samples there is no memory for one to lie in.
-    Tensor one = all.size(0) == 0 ? full(sizes, Scalar(0), all.dtype()) : alias(all, sizes, strides, all->offset);
-    set_tangent(one, level, all);
-    return one.release();
+    return batched(Tensor::borrow(o), level).release();
   });
 }
 PyObject* is_profiling(PyObject*, PyObject*) { return PyBool_FromLong(profiling); }
@@ -538,7 +587,7 @@ PyMethodDef functions[] = {
     {"_watch", watch, METH_O, "_watch(callable): callable(op, args, kwargs) runs operators."},
     {"_autocast", autocast, METH_O, "_autocast(rules): operators convert their arguments."},
     {"_autocasting", autocasting, METH_NOARGS, "Do this thread's operators convert?"},
-    {"_dual_open", dual_open, METH_VARARGS, "_dual_open(handler=None): opens a level; its number."},
+    {"_dual_open", dual_open, METH_VARARGS, "_dual_open(handler=None, batch=False): opens a level."},
     {"_dual_count", dual_count, METH_NOARGS, "How many levels this thread sees."},
     {"_level_handler", level_handler_py, METH_O, "What serves a level; None: forward mode."},
     {"_batch_level", batch_level_py, METH_O, "The highest level of vmap of a tensor; -1."},

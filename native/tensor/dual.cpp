@@ -15,6 +15,7 @@ struct Level {
   Tangents tangents;
   Object handler;
   unsigned long thread = 0;
+  bool batch = false;
 };
 std::vector<Level>& levels() {
   static std::vector<Level> all;
@@ -72,9 +73,9 @@ void set_tangent(const Tensor& t, int level, Tensor tangent) {
   std::swap(levels()[std::size_t(level)].tangents[t.get()], tangent);
 }
 
-int open_dual_level(PyObject* handler) {
+int open_dual_level(PyObject* handler, bool batch) {
   forget_dual = forget;
-  levels().push_back({{}, Object::borrow(handler), PyThread_get_thread_ident()});
+  levels().push_back({{}, Object::borrow(handler), PyThread_get_thread_ident(), batch});
   dual_levels = int(levels().size());
   return dual_levels - 1;
 }
@@ -85,6 +86,7 @@ void close_dual_level() {
   dual_levels = int(levels().size());
 }
 
+bool is_batch_level(int level) { return levels()[std::size_t(level)].batch; }
 PyObject* level_handler(int level) { return levels()[std::size_t(level)].handler.get(); }
 
 int open_batch_level() {

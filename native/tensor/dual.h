@@ -30,7 +30,9 @@ bool find_tangent(TensorObject* t, int level, Tensor& tangent);
 /// An undefined tangent says that there is none, though the base may have one.
 void set_tangent(const Tensor& t, int level, Tensor tangent);
 /// The new level's number. `handler`: what serves it; none for forward mode.
-int open_dual_level(PyObject* handler);
+int open_dual_level(PyObject* handler, bool batch);
+/// Is it a level of vmap, whose tensors are those of all samples?
+bool is_batch_level(int level);
 /// What serves a level, null for forward mode. Borrowed.
 PyObject* level_handler(int level);
 /// The highest level of vmap that this thread sees in which `t`, or its base, is batched; -1: none.

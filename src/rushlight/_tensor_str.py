@@ -300,6 +300,9 @@ def _tangent(t: Tensor) -> Tensor | None:
 def _str(t: Tensor, *, tensor_contents: str | None = None) -> str:
     """What `repr` gives for a tensor. `tensor_contents` stands in for brackets and numbers where it is given."""
     cls = type(t)
+    level = _core._batch_level(t)
+    if level >= 0 and hasattr(handler := _core._level_handler(level), "text"):
+        return str(handler.text(t))
     plain, wrapped = cls is _core.Tensor, False
     if not plain:
         # Only a module that has been imported can have made a Parameter.

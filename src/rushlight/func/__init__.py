@@ -12,6 +12,15 @@ from .. import _core
 from .._missing import missing
 from ._jet import jet
 from ._modules import functional_call, replace_all_batch_norm_modules_, stack_module_state
+from ._sparse import (
+    SparsityPattern,
+    hessian_diagonal,
+    hessian_sparsity,
+    jacobian_sparsity,
+    laplacian,
+    sparse_hessian,
+    sparse_jacobian,
+)
 from ._transforms import (
     functionalize,
     grad,
@@ -26,17 +35,24 @@ from ._transforms import (
 from ._vmap import vmap
 
 __all__ = [
+    "SparsityPattern",
     "functional_call",
     "functionalize",
     "grad",
     "grad_and_value",
     "hessian",
+    "hessian_diagonal",
+    "hessian_sparsity",
     "jacfwd",
+    "jacobian_sparsity",
     "jacrev",
     "jet",
     "jvp",
+    "laplacian",
     "linearize",
     "replace_all_batch_norm_modules_",
+    "sparse_hessian",
+    "sparse_jacobian",
     "stack_module_state",
     "vjp",
     "vmap",

@@ -91,7 +91,7 @@ class Batch:
 
     def __init__(self, size: int, randomness: str) -> None:
         self.size, self.randomness = size, randomness
-        self.level: int = _core._dual_open(self)
+        self.level: int = _core._dual_open(self, self.open)
 
     def __enter__(self) -> Batch:
         self.was = _limit(self.level)
@@ -150,6 +150,17 @@ class Batch:
         full = _core.empty_strided((self.size, *x.shape), (span, *strides), dtype=x.dtype).copy_(x)
         _set(x, self.level, full)
         return full
+
+    def text(self, x: Tensor) -> str:
+        """What `repr` gives for a batched tensor."""
+        import textwrap
+
+        was = _limit(self.level)
+        try:
+            inner = textwrap.indent(repr(self.all_of(x)), "    ")
+        finally:
+            _limit(was)
+        return f"BatchedTensor(lvl={self.level + 1}, bdim=0, value=\n{inner}\n)"
 
     # --- what the core asks -----------------------------------------------------------------------------------------
 

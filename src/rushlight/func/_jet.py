@@ -21,6 +21,7 @@ __all__ = ["jet"]
 
 _get = _core._dual_get
 _set = _core._dual_set
+addcmul = _core.addcmul
 Series = list[Any]  # coefficients from x0 on; None stands for zero
 
 
@@ -47,9 +48,11 @@ class _Level:
 
     def give(self, x: Tensor, rest: Sequence[Any]) -> Tensor:
         """`x` with these coefficients."""
-        if all(c is None for c in rest):
-            return x
-        stacked = _core.stack([_core.zeros_like(x) if c is None else c for c in rest])
+        if any(c is None for c in rest):
+            if all(c is None for c in rest):
+                return x
+            rest = [_core.zeros_like(x) if c is None else c for c in rest]
+        stacked = _core.stack(rest)
         _set(x, self.level, stacked)
         return x
 
@@ -244,6 +247,10 @@ def _cauchy(a: Series, b: Series, k: int, product: Callable[[Any, Any], Any]) ->
 def _product(j: _Level, func: Any, a: Any, b: Any) -> Any:
     """Linear in each of two factors."""
     first, second = j.series(a), j.series(b)
+    if all(c is None for c in second[1:]):
+        return j.give(func(a, b), [None if c is None else func(c, b) for c in first[1:]])
+    if all(c is None for c in first[1:]):
+        return j.give(func(a, b), [None if c is None else func(a, c) for c in second[1:]])
     return j.give(func(a, b), [_cauchy(first, second, k, func) for k in range(1, j.order + 1)])
 
 
@@ -251,9 +258,9 @@ def _tail(du: Series, w: Series, k: int) -> Any:
     """The sum of i u_i w_(k-i) for i from 1 to k, where du[i] is i u_i."""
     total = None
     for i in range(1, k + 1):
-        if du[i] is None or w[k - i] is None:
-            continue
-        total = du[i] * w[k - i] if total is None else _core.addcmul(total, du[i], w[k - i])
+        a, b = du[i], w[k - i]
+        if a is not None and b is not None:
+            total = a * b if total is None else addcmul(total, a, b)
     return total
 
 
@@ -305,7 +312,18 @@ def _solving(derivative: Callable[[Series, int], Any]) -> Rule:
 
 
 def _square_term(w: Series, k: int) -> Any:
-    return _cauchy(w, w, k, lambda a, b: a * b)
+    """The k-th coefficient of the square: each mixed product counts twice."""
+    total = None
+    for i in range((k + 1) // 2):
+        a, b = w[i], w[k - i]
+        if a is not None and b is not None:
+            total = a * b if total is None else addcmul(total, a, b)
+    if total is not None:
+        total = total + total
+    middle = w[k // 2]
+    if k % 2 or middle is None:
+        return total
+    return middle * middle if total is None else addcmul(total, middle, middle)
 
 
 def _tanh_slope(w: Series, k: int) -> Any:
