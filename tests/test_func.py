@@ -256,3 +256,31 @@ def test_own_containers() -> None:
         return [type(gradient) is own, gradient.value]
 
     agree(scenario)
+
+
+def test_parameters_in_arithmetic() -> None:
+    """Subclasses have copies of the type's slots, through which Python calls operators with a Parameter on the right."""
+    import rushlight as m
+
+    F, x, y = func(m), vec(m), vec(m) * 2
+
+    def outcomes(kind: Any) -> list[Any]:
+        w, square = kind(y), kind(y.outer(y))
+        f = lambda a: m.stack([a + w, w - a, a * w, w / a, a @ square, w @ a * a, (a > w) * a])  # noqa: E731
+        late = type("Late", (m.nn.Parameter,), {})
+
+        def inside(a: Any) -> Any:
+            return a * (late(y, requires_grad=False) if kind is not m.Tensor.clone else y)
+
+        return [
+            F.jvp(f, (x,), (x,))[1],
+            F.vmap(f)(m.stack([x, y])),
+            F.jvp(inside, (x,), (x,))[1],
+            F.vmap(F.grad(lambda a: (a * w).sum()))(m.stack([x, y])),
+            x * late(y, requires_grad=False),
+        ]
+
+    for got, expected in zip(
+        outcomes(lambda t: m.nn.Parameter(t, requires_grad=False)), outcomes(m.Tensor.clone), strict=True
+    ):
+        assert m.allclose(got, expected)

@@ -358,9 +358,50 @@ std::vector<PyWrapperDescrObject*> methods_of(void* slot) {
   return found;
 }
 
+/// All subclasses of Tensor. Each has its own copy of the slots that it inherits.
+std::vector<PyTypeObject*> subclasses() {
+  std::vector<PyTypeObject*> found;
+  std::vector<PyTypeObject*> left{tensor_type};
+  while (!left.empty()) {
+    PyTypeObject* type = left.back();
+    left.pop_back();
+    if (type->tp_subclasses == nullptr) continue;
+    Object below = Object::check(PyObject_CallMethod(reinterpret_cast<PyObject*>(type), "__subclasses__", nullptr));
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(below.get()); ++i) {
+      auto* one = reinterpret_cast<PyTypeObject*>(PyList_GET_ITEM(below.get(), i));
+      if (std::find(found.begin(), found.end(), one) != found.end()) continue;
+      found.push_back(one);
+      left.push_back(one);
+    }
+  }
+  return found;
+}
+std::vector<PyTypeObject*> classes;  // while slots are exchanged: what `subclasses` gave
+
+/// Where a type has what `tensor_type` has at `slot`: the tables of a class that Python made have one layout.
+template <class F>
+F* same_slot(PyTypeObject* type, F& slot) {
+  const auto within = [&](auto* table, auto* of) -> F* {
+    if (table == nullptr || of == nullptr) return nullptr;
+    const auto at = std::intptr_t(&slot) - std::intptr_t(table);
+    if (at < 0 || at >= std::intptr_t(sizeof *table)) return nullptr;
+    return reinterpret_cast<F*>(reinterpret_cast<char*>(of) + at);
+  };
+  if (F* f = within(tensor_type->tp_as_number, type->tp_as_number)) return f;
+  if (F* f = within(tensor_type->tp_as_mapping, type->tp_as_mapping)) return f;
+  return within(tensor_type, type);
+}
+
 template <int place, class F>
 void exchange(F& slot, const char* name, bool on) {
   using Slot = typename Exchanged<F>::template At<place>;
+  const F from = on ? slot : F(Slot::timed), to = on ? F(Slot::timed) : Slot::original;
+  if (from != nullptr && to != nullptr) {
+    for (PyTypeObject* type : classes) {
+      F* theirs = same_slot(type, slot);
+      if (theirs != nullptr && *theirs == from) *theirs = to;
+    }
+  }
   if (on) {
     if (slot == nullptr) return;
     Slot::original = slot;
@@ -376,6 +417,7 @@ void exchange(F& slot, const char* name, bool on) {
 }
 
 void exchange_slots(bool on) {
+  classes = subclasses();
   PyNumberMethods& n = *tensor_type->tp_as_number;
   exchange<0>(n.nb_add, "add", on);
   exchange<1>(n.nb_subtract, "sub", on);
@@ -409,6 +451,7 @@ void exchange_slots(bool on) {
   exchange<kGetItem>(tensor_type->tp_as_mapping->mp_subscript, "index", on);
   exchange<kSetItem>(tensor_type->tp_as_mapping->mp_ass_subscript, "index_put_", on);
   PyType_Modified(tensor_type);
+  classes.clear();
 }
 
 int users = 0;  // profiles and watchers for which operators are exchanged
