@@ -554,8 +554,8 @@ PyObject* autocast(PyObject*, PyObject* rules) {
   Py_RETURN_NONE;
 }
 PyObject* autocasting(PyObject*, PyObject*) { return PyBool_FromLong(casts != nullptr && !casting); }
-/// _dual_open(handler=None, batch=False): opens a level of forward mode, or one that `handler` serves (batch: a level of
-/// vmap), and gives its number.
+/// _dual_open(handler=None, batch=False): opens a level of forward mode, or one that `handler` serves (batch: a level
+/// of vmap), and gives its number.
 PyObject* dual_open(PyObject*, PyObject* args) {
   PyObject* handler = nullptr;
   int batch = 0;
@@ -615,9 +615,7 @@ PyObject* batch_wrap(PyObject*, PyObject* args) {
   PyObject* o;
   int level;
   if (!PyArg_ParseTuple(args, "O!i", tensor_type, &o, &level)) return nullptr;
-  return guarded([&]() -> PyObject* {
-    return batched(Tensor::borrow(o), level).release();
-  });
+  return guarded([&]() -> PyObject* { return batched(Tensor::borrow(o), level).release(); });
 }
 PyObject* is_profiling(PyObject*, PyObject*) { return PyBool_FromLong(profiling); }
 
