@@ -47,13 +47,22 @@ class ParityResults:
         self.config = config
         self.report = Report()
 
+        #: Samples of PyTorch's other databases, by database and entry: how many agree, of how many.
+        self.samples: dict[str, dict[str, tuple[int, int]]] = {}
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call":
             for name, value in report.user_properties:
                 if name == "parity":
                     self.report.add(*value)
+                elif name == "samples":
+                    database, entry, agree, asked = value
+                    self.samples.setdefault(database, {})[entry] = (agree, asked)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for database, found in self.samples.items():
+            agree, asked = (sum(counts[i] for counts in found.values()) for i in (0, 1))
+            terminalreporter.line(f"{database}: {agree} of {asked} samples agree ({len(found)} entries)")
         if not self.report.results:
             return
         from parity.table import TABLE

@@ -61,53 +61,74 @@ def close(a, b, what):
 
 
 def compared(info, dtype, training):
+    """For each sample of the database nothing, or how it differs."""
     samples = info.module_inputs_func(info, device="cpu", dtype=dtype, requires_grad=True, training=training)
     for i, sample in enumerate(samples):
-        what = f"{info.name} sample {i}"
-        made = []
-        for lib in (rl, torch):
-            convert = ours if lib is rl else lambda v: v
-            args, kwargs = sample.constructor_input.args, sample.constructor_input.kwargs
-            lib.manual_seed(i)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                module = getattr(lib.nn, info.module_cls.__name__)(*convert(args), **convert(kwargs))
-            made.append(module.to(convert(dtype)).train(training))
-        a, b = made
-        assert repr(a) == repr(b)
-        assert list(a.state_dict()) == list(b.state_dict())
-        for key, value in b.state_dict().items():
-            close(a.state_dict()[key], value, f"{what}: {key}")
-        if sample.forward_input is None:
-            continue
-        args, kwargs = sample.forward_input.args, sample.forward_input.kwargs
-        args, kwargs = fresh(args), fresh(kwargs)
-        my_args, my_kwargs = ours(args), ours(kwargs)
+        try:
+            compare_sample(info, dtype, training, i, sample)
+            yield None
+        except AssertionError as error:
+            yield error
+
+
+def compare_sample(info, dtype, training, i, sample):
+    what = f"{info.name} sample {i}"
+    made = []
+    for lib in (rl, torch):
+        convert = ours if lib is rl else lambda v: v
+        args, kwargs = sample.constructor_input.args, sample.constructor_input.kwargs
+        lib.manual_seed(i)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            rl.manual_seed(1)
-            out = a(*my_args, **my_kwargs)
-            torch.manual_seed(1)
-            expected = b(*args, **kwargs)
-        close(out, expected, what)
-        if isinstance(expected, torch.Tensor) and expected.requires_grad:
-            weights = (
-                torch.arange(expected.numel(), dtype=torch.float64).cos().to(expected.dtype).reshape(expected.shape)
-            )
-            expected.backward(weights)
-            out.backward(ours(weights))
-            for x, y in zip(my_args, args, strict=True):
-                if isinstance(y, torch.Tensor):
-                    close(x.grad, y.grad, f"{what}: gradient of an input")
-            for (name, p), q in zip(a.named_parameters(), b.parameters(), strict=True):
-                close(p.grad, q.grad, f"{what}: gradient of {name}")
+            module = getattr(lib.nn, info.module_cls.__name__)(*convert(args), **convert(kwargs))
+        made.append(module.to(convert(dtype)).train(training))
+    a, b = made
+    assert repr(a) == repr(b)
+    assert list(a.state_dict()) == list(b.state_dict())
+    for key, value in b.state_dict().items():
+        close(a.state_dict()[key], value, f"{what}: {key}")
+    if sample.forward_input is None:
+        return
+    args, kwargs = sample.forward_input.args, sample.forward_input.kwargs
+    args, kwargs = fresh(args), fresh(kwargs)
+    my_args, my_kwargs = ours(args), ours(kwargs)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        rl.manual_seed(1)
+        out = a(*my_args, **my_kwargs)
+        torch.manual_seed(1)
+        expected = b(*args, **kwargs)
+    close(out, expected, what)
+    if isinstance(expected, torch.Tensor) and expected.requires_grad:
+        weights = torch.arange(expected.numel(), dtype=torch.float64).cos().to(expected.dtype).reshape(expected.shape)
+        expected.backward(weights)
+        out.backward(ours(weights))
+        for x, y in zip(my_args, args, strict=True):
+            if isinstance(y, torch.Tensor):
+                close(x.grad, y.grad, f"{what}: gradient of an input")
+        for (name, p), q in zip(a.named_parameters(), b.parameters(), strict=True):
+            close(p.grad, q.grad, f"{what}: gradient of {name}")
 
 
 @pytest.mark.parametrize("info", INFOS, ids=lambda info: info.name)
-def test_agrees_with_pytorch(info):
-    for dtype in (torch.float32, torch.float64):
-        for training in (True, False) if info.train_and_eval_differ else (True,):
-            compared(info, dtype, training)
+def test_agrees_with_pytorch(info, record_property):
+    found = [
+        error
+        for dtype in (torch.float32, torch.float64)
+        for training in ((True, False) if info.train_and_eval_differ else (True,))
+        for error in compared(info, dtype, training)
+    ]
+    wrong = [error for error in found if error is not None]
+    record_property("samples", ("module_db", info.name, len(found) - len(wrong), len(found)))
+    if wrong:
+        raise wrong[0]
+
+
+def test_modules_without_samples_are_missing():
+    """What of module_db is not compared does not exist here."""
+    compared_here = {info.module_cls.__name__ for info in INFOS}
+    others = {info.module_cls.__name__ for info in module_db} - compared_here
+    assert sorted(name for name in others if hasattr(rl.nn, name)) == []
 
 
 def both(function):
