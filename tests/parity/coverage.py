@@ -9,7 +9,7 @@ from .table import TABLE
 
 #: Entries without a row, by the reason. A name ends in `*` where it stands for all that begin so.
 WITHOUT = {
-    "an operator of PyTorch's own internals, which programs do not call": "_* torch.ops.* torch._* slice max_pool2d_with_indices_backward",
+    "an operator of PyTorch's own internals, which programs do not call": "_* torch.ops.* torch._* slice native_dropout_backward max_pool2d_with_indices_backward",
     "compiles CUDA source": "jiterator_*",
     "there are no sparse tensors": "sparse.* to_sparse",
     "there is no complex32": "chalf",
@@ -17,13 +17,7 @@ WITHOUT = {
 }
 
 #: Entries whose operators rushlight lacks; docs/differences.md names each.
-MISSING = set(
-    """nn.functional.linear_cross_entropy nn.functional.multi_margin_loss nn.functional.multilabel_margin_loss
-    nn.functional.glu nn.functional.prelu nn.functional.rrelu nn.functional.scaled_dot_product_attention
-    nn.functional.dropout native_dropout_backward nn.functional.dropout2d nn.functional.dropout3d
-    nn.functional.alpha_dropout nn.functional.feature_alpha_dropout nn.functional.multi_head_attention_forward
-    nn.functional.ctc_loss""".split()
-)
+MISSING: set[str] = set()
 
 
 def reason(name: str) -> str:

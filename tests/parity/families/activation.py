@@ -72,7 +72,7 @@ TABLE: tuple[Row, ...] = (
     *(own(f"nn.functional.{name}/inplace", "f", _inplace, path=f"nn.functional.{name}", core=(f"{name}_",), dtypes=FLOAT)
       for name in "silu mish hardswish hardsigmoid selu relu rrelu".split()),
     *functional("dropout dropout2d dropout3d alpha_dropout"),
-    Row("nn.functional.feature_alpha_dropout", "f", "nn.functional.feature_alpha_dropout/with_train"),
+    Row("nn.functional.feature_alpha_dropout", "f", "nn.functional.feature_alpha_dropout"),
     own("nn.functional.dropout1d", "f", _channels, dtypes=FLOAT),
     *(own(name, "f", _dropout, dtypes=FLOAT) for name in "dropout feature_dropout alpha_dropout feature_alpha_dropout".split()),
     own("native_dropout", "f", _native, dtypes=FLOAT),
