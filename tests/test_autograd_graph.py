@@ -609,6 +609,44 @@ def picklable_hooks(m: Any) -> Any:
     return counts, len(z._backward_hooks), (x * 3)._backward_hooks
 
 
+def gradients_that_do_not_fit(m: Any) -> Any:
+    errors = []
+    for wrong in (m.ones(3), m.ones(2, 1), m.ones(2, dtype=m.float64)):
+        try:
+            leaf(m).grad = wrong
+        except RuntimeError as error:
+            errors.append(str(error).partition(" (defaults")[0].removesuffix("'s grad_dtype"))
+    return errors
+
+
+def version_of_an_inference_tensor(m: Any) -> Any:
+    with m.inference_mode():
+        t = m.ones(2)
+    return t._version
+
+
+def anomaly_questions(m: Any) -> Any:
+    before = m.is_anomaly_enabled(), m.is_anomaly_check_nan_enabled()
+    with m.autograd.set_detect_anomaly(True, check_nan=False):
+        inside = m.is_anomaly_enabled(), m.is_anomaly_check_nan_enabled()
+    return before, inside
+
+
+def order_of_hooks(m: Any) -> Any:
+    log: list[str] = []
+    x = leaf(m)
+    y = x * 2
+    y.register_hook(lambda g: log.append("first"))
+    y.retain_grad()
+    y.register_hook(lambda g: [log.append("second"), g * 2][1])
+    y.grad_fn.register_prehook(lambda g: log.append("before the node"))
+    y.grad_fn.register_hook(lambda a, b: log.append("after the node"))
+    x.register_post_accumulate_grad_hook(lambda p: log.append("accumulated"))
+    x.register_hook(lambda g: log.append("leaf"))
+    y.sum().backward()
+    return log, y.grad, x.grad
+
+
 def memory_budget(m: Any) -> Any:
     with m.autograd.graph.region_activation_memory_budget(0.5):
         pass
@@ -650,7 +688,17 @@ def layout_of_gradients(m: Any) -> Any:
 
 @pytest.mark.parametrize(
     "scenario",
-    [picklable_hooks, memory_budget, memory_budget_beyond, switches_of_devices, layout_of_gradients],
+    [
+        picklable_hooks,
+        memory_budget,
+        memory_budget_beyond,
+        switches_of_devices,
+        layout_of_gradients,
+        gradients_that_do_not_fit,
+        version_of_an_inference_tensor,
+        anomaly_questions,
+        order_of_hooks,
+    ],  # fmt: skip
     ids=lambda f: f.__name__,
 )
 def test_other_settings(scenario: Scenario) -> None:

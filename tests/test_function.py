@@ -51,6 +51,37 @@ PROGRAMS = {
         a.sum().backward()
         print(x.grad)
     """,
+    "arguments by name": """
+        class F(T.autograd.Function):
+            @staticmethod
+            def forward(ctx, x, a=1, b=2):
+                print(a, b, ctx.needs_input_grad)
+                return x * a * b
+            @staticmethod
+            def backward(ctx, *g):
+                return g + (None,) * (len(ctx.needs_input_grad) - 1)
+        class G(T.autograd.Function):
+            @staticmethod
+            def forward(x, a=1):
+                return x * a
+            @staticmethod
+            def setup_context(ctx, inputs, output):
+                print(inputs[1:])
+            @staticmethod
+            def backward(ctx, g):
+                return g, None
+        x = T.ones(2, requires_grad=True)
+        for call in (
+            lambda: F.apply(x=x), lambda: F.apply(b=3, x=x, a=2), lambda: F.apply(x, 4, b=5), lambda: G.apply(x, a=7),
+            lambda: F.apply(x, b=5), lambda: F.apply(x, z=5), lambda: F.apply(x, x=x), lambda: F.apply(a=1),
+        ):
+            try:
+                y = call()
+                y.sum().backward()
+                print(y, x.grad)
+            except TypeError as e:
+                print(e)
+    """,
     "saved tensors once": """
         class F(T.autograd.Function):
             clear_saved_tensors_on_access = True

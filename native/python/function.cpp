@@ -469,11 +469,26 @@ PyType_Spec function_spec = {"rushlight._core._FunctionBase", sizeof(FunctionObj
                              Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, function_slots};
 
 /// `apply`, a class method of the Python class Function.
+PyObject* apply(PyObject* cls, PyObject* const* args, Py_ssize_t n, PyObject* names) {
+  if (names == nullptr || PyTuple_GET_SIZE(names) == 0) [[likely]]
+    return function_apply(cls, args, n);
+  // Keywords take the places that they have in forward.
+  return guarded([&]() -> PyObject* {
+    Object given = Object::check(PyTuple_New(n)), named = Object::check(PyDict_New());
+    for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(given.get(), i, Py_NewRef(args[i]));
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); ++i) {
+      if (PyDict_SetItem(named.get(), PyTuple_GET_ITEM(names, i), args[n + i]) < 0) throw PythonError();
+    }
+    Object module = Object::check(PyImport_ImportModule("rushlight.autograd.function"));
+    Object all = Object::check(
+        PyObject_CallMethod(module.get(), "_by_position", "OOO", cls, given.get(), named.get()));
+    return function_apply(cls, PySequence_Fast_ITEMS(all.get()), PyTuple_GET_SIZE(all.get()));
+  });
+}
 PyMethodDef apply_def = {
     "apply",
-    reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(
-        +[](PyObject* cls, PyObject* const* args, Py_ssize_t n) { return function_apply(cls, args, n); })),
-    METH_FASTCALL | METH_CLASS, "Runs forward and records the node whose backward this class defines."};
+    reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(apply)),
+    METH_FASTCALL | METH_KEYWORDS | METH_CLASS, "Runs forward and records the node whose backward this class defines."};
 PyObject* attach_apply(PyObject*, PyObject* cls) {
   Object method = Object::steal(PyDescr_NewClassMethod(reinterpret_cast<PyTypeObject*>(cls), &apply_def));
   if (!method || PyObject_SetAttrString(cls, "apply", method.get()) < 0) return nullptr;

@@ -480,7 +480,12 @@ PyObject* get_dtype(PyObject* o, void*) { return wrap_dtype(raw(o)->dtype); }
 PyObject* get_ndim(PyObject* o, void*) { return PyLong_FromLong(raw(o)->ndim); }
 PyObject* get_itemsize(PyObject* o, void*) { return PyLong_FromLong(itemsize(raw(o)->dtype)); }
 PyObject* get_nbytes(PyObject* o, void*) { return PyLong_FromLongLong(raw(o)->numel * itemsize(raw(o)->dtype)); }
-PyObject* get_version(PyObject* o, void*) { return PyLong_FromUnsignedLong(raw(o)->version()); }
+PyObject* get_version(PyObject* o, void*) {
+  return guarded([&]() -> PyObject* {
+    if (raw(o)->has(kInference)) fail_runtime("Inference tensors do not track version counter.");
+    return PyLong_FromUnsignedLong(raw(o)->version());
+  });
+}
 PyObject* get_output_nr(PyObject* o, void*) { return PyLong_FromUnsignedLong(raw(o)->output_nr); }
 PyObject* get_base(PyObject* o, void*) {
   TensorObject* base = raw(o)->base;
@@ -557,12 +562,15 @@ int set_grad(PyObject* o, PyObject* value, void*) {
              if (value == o) fail_runtime("can't assign Variable as its own grad");
              fresh = raw(value);
              if (fresh->dtype != t->dtype) {
-               fail_runtime("attempting to assign a gradient with dtype '", dtype_name(fresh->dtype),
-                            "' to a tensor with grad_dtype '", dtype_name(t->dtype),
+               std::string kind = scalar_type_name(fresh->dtype);  // as C++ names it: double
+               kind[0] = char(std::tolower(kind[0]));
+               fail_runtime("attempting to assign a gradient with dtype '", kind, "' to a tensor with grad_dtype '", scalar_type_name(t->dtype),
                             "'. The gradient must match the tensor's grad_dtype");
              }
              if (!same(Dims(fresh->sizes(), fresh->ndim), Dims(t->sizes(), t->ndim))) {
-               fail_runtime("assigned grad has data of a different size");
+               fail_runtime("attempting to assign a gradient of size '", str(Dims(fresh->sizes(), fresh->ndim)),
+                            "' to a tensor of size '", str(Dims(t->sizes(), t->ndim)),
+                            "'. Please ensure that the gradient and the tensor are the same size");
              }
              Py_INCREF(value);
            }

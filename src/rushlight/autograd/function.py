@@ -229,6 +229,24 @@ class NestedIOFunction(Function):
     """A Function whose arguments and results may be nested lists and tuples of tensors; kept as PyTorch's name for it."""
 
 
+def _by_position(cls: Any, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+    """The arguments of `apply`, those given by name in the places that they have in forward."""
+    code = cls.forward.__code__
+    names = code.co_varnames[: code.co_argcount][0 if cls._has_setup else 1 :]
+    places = {name: i for i, name in enumerate(names)}
+    all_ = dict(enumerate(args))
+    for name, value in named.items():
+        if name not in places:
+            raise TypeError(f"forward() got an unexpected keyword argument '{name}'")
+        if places[name] in all_:
+            raise TypeError(f"forward() got multiple values for argument '{name}'")
+        all_[places[name]] = value
+    for i in range(len(all_)):
+        if i not in all_:
+            raise TypeError(f"forward() missing required argument: '{names[i]}' (position {i})")
+    return tuple(all_[i] for i in range(len(all_)))
+
+
 class _Refuse(Function):
     """The identity whose backward raises: what a first derivative that must not be derived passes through."""
 
