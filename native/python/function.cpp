@@ -480,15 +480,13 @@ PyObject* apply(PyObject* cls, PyObject* const* args, Py_ssize_t n, PyObject* na
       if (PyDict_SetItem(named.get(), PyTuple_GET_ITEM(names, i), args[n + i]) < 0) throw PythonError();
     }
     Object module = Object::check(PyImport_ImportModule("rushlight.autograd.function"));
-    Object all = Object::check(
-        PyObject_CallMethod(module.get(), "_by_position", "OOO", cls, given.get(), named.get()));
+    Object all = Object::check(PyObject_CallMethod(module.get(), "_by_position", "OOO", cls, given.get(), named.get()));
     return function_apply(cls, PySequence_Fast_ITEMS(all.get()), PyTuple_GET_SIZE(all.get()));
   });
 }
-PyMethodDef apply_def = {
-    "apply",
-    reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(apply)),
-    METH_FASTCALL | METH_KEYWORDS | METH_CLASS, "Runs forward and records the node whose backward this class defines."};
+PyMethodDef apply_def = {"apply", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(apply)),
+                         METH_FASTCALL | METH_KEYWORDS | METH_CLASS,
+                         "Runs forward and records the node whose backward this class defines."};
 PyObject* attach_apply(PyObject*, PyObject* cls) {
   Object method = Object::steal(PyDescr_NewClassMethod(reinterpret_cast<PyTypeObject*>(cls), &apply_def));
   if (!method || PyObject_SetAttrString(cls, "apply", method.get()) < 0) return nullptr;

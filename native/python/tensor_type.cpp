@@ -564,8 +564,8 @@ int set_grad(PyObject* o, PyObject* value, void*) {
              if (fresh->dtype != t->dtype) {
                std::string kind = scalar_type_name(fresh->dtype);  // as C++ names it: double
                kind[0] = char(std::tolower(kind[0]));
-               fail_runtime("attempting to assign a gradient with dtype '", kind, "' to a tensor with grad_dtype '", scalar_type_name(t->dtype),
-                            "'. The gradient must match the tensor's grad_dtype");
+               fail_runtime("attempting to assign a gradient with dtype '", kind, "' to a tensor with grad_dtype '",
+                            scalar_type_name(t->dtype), "'. The gradient must match the tensor's grad_dtype");
              }
              if (!same(Dims(fresh->sizes(), fresh->ndim), Dims(t->sizes(), t->ndim))) {
                fail_runtime("attempting to assign a gradient of size '", str(Dims(fresh->sizes(), fresh->ndim)),

@@ -47,8 +47,9 @@ def is_anomaly_enabled() -> bool:
 
 
 def is_anomaly_check_nan_enabled() -> bool:
-    """Whether anomaly mode looks for NaN."""
-    return bool(_core._get_anomaly()[1])
+    """Whether anomaly mode looks for NaN, or would if it were on."""
+    on, check = _core._get_anomaly()
+    return bool(check or not on)
 
 
 def warn_once(name: str) -> None:
