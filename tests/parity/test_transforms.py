@@ -32,6 +32,16 @@ UNLIKE: dict[str, tuple[tuple[str, ...], str]] = {
         ("jvp of vjp",),
         "the eigenvectors' phase is undetermined, and the check for that refuses the tangent",
     ),
+    **dict.fromkeys(
+        (
+            "nn.functional.grid_sample",
+            "nn.functional.grid_sample.exact",
+            "grid_sampler",
+            "grid_sampler_2d",
+            "grid_sampler_3d",
+        ),
+        (("jvp of vjp",), "the tangent of a backward derives it twice more, and its second derivative has none"),
+    ),
 }
 
 #: Of all cells: how many were tried, and which did not agree.
@@ -215,6 +225,9 @@ def test_cells(row: Row) -> None:
         for transform in TRANSFORMS if row.grad and outs else ("vmap",):
             tried.append((row.name, transform))
             why = agrees(transform, f, xs)
+            if "randomness error mode" in why:
+                tried.pop()  # numbers are drawn, though they do not count here
+                continue
             if why:
                 wrong[transform] = why
                 differing.append((row.name, transform))
