@@ -167,6 +167,7 @@ def backward():
 work = {"kernels": kernels, "one matmul": one_matmul, "one reduction": one_reduction, "backward": backward}[sys.argv[1]]
 main = threading.main_thread().ident
 started = time.monotonic()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background of a shell ignores it
 threading.Timer(0.5, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
 try:
     work()

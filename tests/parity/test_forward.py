@@ -24,6 +24,9 @@ from .table import TABLE
 #: Relative and absolute tolerances of their own: finite differences agree with rushlight to 1e-8, PyTorch's tangents do not.
 LOOSE = {"logcumsumexp": (1e-5, 1e-5), "cholesky_inverse": (1e-4, 1e-4)}
 
+#: Operators for which PyTorch gives no tangent at all on some samples, and no error either; finite differences agree with rushlight.
+SILENT = {"scatter_reduce"}
+
 # Operators that read one triangle only: the other one's tangent is the same, or none.
 SYMMETRIC = set("linalg.cholesky linalg.cholesky_ex linalg.eigh linalg.eigvalsh cholesky".split())
 TRIANGULAR = set("cholesky_inverse cholesky_solve triangular_solve".split())
@@ -96,6 +99,8 @@ def test_tangents(row: Row) -> None:
         for g, e in zip(got, expected, strict=True):
             # Without a tangent and with zeros mean the same.
             if g is None and e is None:
+                continue
+            if e is None and row.name in SILENT:
                 continue
             g = torch.zeros_like(e) if g is None else g
             e = torch.zeros_like(g) if e is None else e

@@ -511,7 +511,7 @@ _RULES: dict[str, Rule] = {
     **dict.fromkeys(
         """clone contiguous to float double half bfloat16 cfloat cdouble flip fliplr flipud roll repeat tile tril triu neg
         negative conj conj_physical resolve_conj positive sum mean cumsum gather index_select masked_select take_along_dim
-        __getitem__ avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d
+        __getitem__ embedding avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d
         max_unpool2d max_unpool3d""".split(),
         _first,
     ),

@@ -55,7 +55,7 @@ LINALG_CHANCE = {
     "strided": (
         "expanded matrices are singular: what LAPACK leaves is not determined",
         "cholesky_solve geqrf linalg.cholesky_ex linalg.cond linalg.eig linalg.eigvals "
-        "linalg.inv_ex linalg.qr linalg.svd pinverse qr svd",
+        "linalg.inv_ex linalg.lu linalg.qr linalg.svd lu pinverse qr svd",
     ),
     "out": (
         "eigenvectors are determined up to a sign or phase, eigenvalues up to rounding",
