@@ -47,6 +47,9 @@ _FAMILIES = {
     "rnn": "GRU GRUCell LSTM LSTMCell RNN RNNBase RNNCell RNNCellBase",
     "shape": "CosineSimilarity Flatten PairwiseDistance Unflatten",
     "sparse": "Embedding EmbeddingBag",
+    "transformer": (
+        "Transformer TransformerDecoder TransformerDecoderLayer TransformerEncoder TransformerEncoderLayer"
+    ),
 }
 
 _HOME = {name: family for family, names in _FAMILIES.items() for name in names.split()}
