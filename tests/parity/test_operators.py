@@ -63,6 +63,13 @@ def test_every_operator_of_the_core_has_a_row() -> None:
     assert sorted(without) == []
 
 
+def test_the_page_of_operators_has_these_rows() -> None:
+    """docs/operators.md is of a run of this table: else write it anew, by the command that stands in it."""
+    page = (pathlib.Path(__file__).parents[2] / "docs" / "operators.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| (\S+) (?:\| (?:\+|DIFFER|missing|\.) )+\|$", page, re.MULTILINE)
+    assert sorted(named) == sorted(row.name for row in TABLE)
+
+
 def test_what_stands_elsewhere_is_tested() -> None:
     texts = "\n".join(path.read_text(encoding="utf-8") for path in pathlib.Path(__file__).parents[1].glob("*.py"))
     assert sorted(name for name in ELSEWHERE if not re.search(rf"\.{name}\(|\"{name}\"", texts)) == []
