@@ -290,3 +290,25 @@ def test_names_and_lists() -> None:
     assert rl.add in functions[rl] and rl.Tensor.add in functions[rl.Tensor]
     assert rl.add in o.get_testing_overrides()
     assert o.is_tensor_method_or_property(rl.Tensor.add) and o.is_tensor_method_or_property(rl.Tensor.shape.__get__)
+
+
+def test_modes_see_families_that_are_loaded_inside_of_them(python):
+    code = """
+        import rushlight as rl
+        from rushlight.overrides import TorchFunctionMode
+
+        seen = []
+
+        class Mode(TorchFunctionMode):
+            def __torch_function__(self, func, types, args=(), kwargs=None):
+                seen.append(func.__name__)
+                return func(*args, **(kwargs or {}))
+
+        x = rl.ones(2)
+        with Mode():
+            rl.igamma(x, x)
+            rl.igamma(x, x)
+        rl.igamma(x, x)
+        print(seen)
+    """
+    assert python(code).stdout == "['igamma', 'igamma']\n"

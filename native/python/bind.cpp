@@ -759,6 +759,17 @@ PyObject* call_checked(OpObject* op, PyObject* const* args, Py_ssize_t n, PyObje
   return PyObject_Vectorcall(op->python, fresh.empty() ? args : fresh.data(), std::size_t(n), names.get());
 }
 
+/// What calls operators while a profile, a mode or a level is open; null outside. A family that is loaded then joins
+/// in.
+vectorcallfunc exchanged_call = nullptr;
+
+/// All but queries, of which transforms see those that look at elements or make hooks.
+bool is_watched(const OpDef& def) {
+  static constexpr std::string_view seen[] = {"allclose",       "equal",       "nonzero",       "argwhere",
+                                              "requires_grad_", "retain_grad", "register_hook", "backward"};
+  return def.kind != Kind::Query || std::find(std::begin(seen), std::end(seen), def.name) != std::end(seen);
+}
+
 PyObject* python_call(PyObject* self, PyObject* const* args, std::size_t nargsf, PyObject* kwnames) {
   return guarded([&]() -> PyObject* {
     auto* op = reinterpret_cast<OpObject*>(self);
@@ -888,8 +899,8 @@ PyObject* python_operator(PyObject*, PyObject* args) {
     }
     auto* op = PyObject_New(OpObject, op_type);
     if (op == nullptr) throw PythonError();
-    op->call = python_call;
     op->def = def;
+    op->call = exchanged_call != nullptr && is_watched(*def) ? exchanged_call : python_call;
     op->signatures = nullptr;
     op->python = Py_NewRef(function);
     if (PyFunction_Check(function)) mark_internal(PyFunction_GET_CODE(function));
@@ -1045,13 +1056,8 @@ bool is_elementwise(PyObject* op) {
 bool is_query(PyObject* op) { return reinterpret_cast<OpObject*>(op)->def->kind == Kind::Query; }
 bool is_composed(PyObject* op) { return reinterpret_cast<OpObject*>(op)->python != nullptr; }
 const char* operator_label(PyObject* op) { return reinterpret_cast<OpObject*>(op)->def->name; }
-/// Queries that a transform must see.
-bool looks_at_elements(const char* name) {
-  static constexpr const char* names[] = {"allclose",       "equal",       "nonzero",       "argwhere",
-                                          "requires_grad_", "retain_grad", "register_hook", "backward"};
-  return std::any_of(std::begin(names), std::end(names), [&](const char* n) { return std::strcmp(n, name) == 0; });
-}
 void watch_operators(vectorcallfunc call) {
+  exchanged_call = call;
   static std::vector<PyObject*> watched;  // operators live for ever
   static Py_ssize_t known = 0;
   if (known != PyDict_GET_SIZE(op_table)) {
@@ -1059,8 +1065,7 @@ void watch_operators(vectorcallfunc call) {
     Py_ssize_t at = 0;
     PyObject *name, *o;
     while (PyDict_Next(op_table, &at, &name, &o)) {
-      const OpDef* def = reinterpret_cast<OpObject*>(o)->def;
-      if (def->kind != Kind::Query || looks_at_elements(def->name)) watched.push_back(o);
+      if (is_watched(*reinterpret_cast<OpObject*>(o)->def)) watched.push_back(o);
     }
     known = PyDict_GET_SIZE(op_table);
   }
