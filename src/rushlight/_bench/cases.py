@@ -9,7 +9,7 @@ __all__ = ["CASES", "GROUPS", "ON_DEMAND", "Case"]
 
 GROUPS = ("overhead", "autograd", "medium", "large", "arrays", "process")
 #: Groups of cases that run only where they are named.
-ON_DEMAND = ("linalg",)
+ON_DEMAND = ("linalg", "networks")
 
 
 @dataclass(frozen=True)
@@ -507,9 +507,9 @@ def _layers() -> None:
     for name, layer in {"LSTM": "torch.nn.LSTM(128, 128)", "GRU": "torch.nn.GRU(128, 128)"}.items():
         setup = f"f = {layer}\n{sequence}"
         label = f"{name} of 50 steps, 128 wide, batch 16, forward and backward"
-        _add("arrays", label, "torch.autograd.grad(f(x)[0].sum(), p)", setup, 1.2, (1, 2))
+        _add("arrays", label, "torch.autograd.grad(f(x)[0].sum(), p)", setup, 2, (1, 2))
     cell = "f = torch.nn.LSTMCell(32, 32); x = torch.rand(1, 32); s = (torch.rand(1, 32), torch.rand(1, 32))"
-    _add("overhead", "LSTM cell, 32 wide", "f(x, s)", cell, 4)
+    _add("overhead", "LSTM cell, 32 wide", "f(x, s)", cell, 10)
     _add("overhead", "LSTM cell, 32 wide, forward and backward", "f(x, s)[0].sum().backward()", cell, 10)
     for name, statement in {
         "layer_norm, 4x8": "F.layer_norm(x, (8,), w, b)",
@@ -553,9 +553,10 @@ def _linalg() -> None:
         b = torch.randn({shape})
         """
         for name, statement in calls.items():
+            wanted = 3.0 if title == "10x10" and name in ("solve", "cholesky", "qr", "svd", "eigh") else target
             if name in ("eig", "pinv", "matrix_exp", "svdvals") and title == "500x500":
                 continue  # seconds each
-            _add("linalg", f"{name}, {title}", statement, f"{dedent(setup)}\na, s = a.detach(), s.detach()", target)
+            _add("linalg", f"{name}, {title}", statement, f"{dedent(setup)}\na, s = a.detach(), s.detach()", wanted)
             if name == "eig":  # of the vectors only what does not depend on their phase has a derivative
                 statement = "torch.linalg.eigvals(a)"
             results = f"""
@@ -564,7 +565,58 @@ def _linalg() -> None:
             """
             after = f"{dedent(results)}g = [torch.ones_like(t) for t in r]; w = {'s' if '(s)' in statement else 'a'}"
             both = f"{dedent(results)}torch.autograd.grad(r, w, g)"
-            _add("linalg", f"{name} and derivative, {title}", both, f"{dedent(setup)}{dedent(after)}", target)
+            _add("linalg", f"{name} and derivative, {title}", both, f"{dedent(setup)}{dedent(after)}", wanted)
+
+
+def _networks() -> None:
+    """Training steps of whole networks, optimiser included where one is named."""
+    step = """
+    optimizer.zero_grad()
+    F.{loss}(model(x), y).backward()
+    optimizer.step()
+    """
+    start = "nn, F = torch.nn, torch.nn.functional; torch.manual_seed(0)\n"
+    small = """
+    model = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01); x = torch.rand(1, 4); y = torch.rand(1, 1)
+    """
+    _add("networks", "MLP 4-16-16-1, batch 1, SGD step", step.format(loss="mse_loss"), start + dedent(small), 15)
+    adam = """
+    p = [torch.rand(16, requires_grad=True) for _ in range(100)]; optimizer = torch.optim.Adam(p)
+    for q in p:
+        q.grad = torch.rand(16)
+    """
+    _add("networks", "Adam step, 100 parameters of 16", "optimizer.step()", adam, 15)
+    wide = """
+    model = nn.Sequential(nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 10)); optimizer = torch.optim.Adam(model.parameters())
+    x = torch.rand(64, 784); y = torch.randint(10, (64,))
+    """
+    label = "MLP 784-256-10, batch 64, Adam step"
+    _add("networks", label, step.format(loss="cross_entropy"), start + dedent(wide), 2, (1, 2))
+    images = """
+    model = nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+        nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
+    )
+    x = torch.rand(32, 1, 28, 28); y = torch.randint(10, (32,))
+    """
+    both = "F.cross_entropy(model(x), y).backward()"
+    _add("networks", "LeNet, batch 32, forward and backward", both, start + dedent(images), 1.2, (1, 2))
+    block = """
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = nn.LayerNorm(128), nn.LayerNorm(128)
+            self.qkv, self.out = nn.Linear(128, 384), nn.Linear(128, 128)
+            self.mlp = nn.Sequential(nn.Linear(128, 512), nn.GELU(), nn.Linear(512, 128))
+        def forward(self, x):
+            q, k, v = (t.view(8, 64, 4, 32).transpose(1, 2) for t in self.qkv(self.first(x)).chunk(3, -1))
+            x = x + self.out(F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(8, 64, 128))
+            return x + self.mlp(self.second(x))
+    model = Block(); x = torch.rand(8, 64, 128)
+    """
+    label = "GPT block, 128 wide, 64 places, batch 8, forward and backward"
+    _add("networks", label, "model(x).sum().backward()", start + dedent(block), 1.2, (1, 2))
 
 
 _overhead()
@@ -574,3 +626,4 @@ _large()
 _arrays()
 _layers()
 _linalg()
+_networks()
