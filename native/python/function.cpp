@@ -6,8 +6,8 @@
 
 #include "autograd/hooks.h"
 #include "python/bind.h"
+#include "python/levels.h"
 #include "python/node_object.h"
-#include "python/profiler.h"
 #include "tensor/dual.h"
 
 namespace rl {

@@ -9,6 +9,8 @@
 #include "base/threads.h"
 #include "ops/generator.h"
 #include "python/bind.h"
+#include "python/exchange.h"
+#include "python/levels.h"
 #include "python/module_type.h"
 #include "python/node_object.h"
 #include "python/profiler.h"
@@ -561,6 +563,8 @@ PyMODINIT_FUNC PyInit__core() {
     init_node_type(module.get());
     init_saved(module.get());
     init_profiler(module.get());
+    init_exchange(module.get());
+    init_levels(module.get());
     init_function_type(module.get());
     init_generator(module.get());
     add_module_type(module.get());

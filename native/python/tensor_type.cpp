@@ -8,7 +8,7 @@
 #include "ops/binary.h"
 #include "ops/indexing.h"
 #include "python/bind.h"
-#include "python/profiler.h"
+#include "python/levels.h"
 #include "tensor/dual.h"
 #include "tensor/iterator.h"
 

@@ -8,7 +8,7 @@ namespace rl {
 // NOTE [Duals]: a dual tensor is a tensor with the flag kDual; its tangents are kept by the levels that gave them, in
 // maps from the tensor. So a tensor's object does not grow, closing a level drops all its tangents at once (and with
 // them whatever cycles there are through them), and outside of levels nothing looks at any of this. While a level is
-// open operators and slots are exchanged (see python/profiler.cpp) for ones that look for the flag among their
+// open operators and slots are exchanged (see python/exchange.cpp) for ones that look for the flag among their
 // arguments. What they find is served in Python (rushlight/autograd/_forward.py) by a rule for the highest level among
 // the arguments; while it runs this thread sees only the levels below, so that rules are written with operators on the
 // very same tensors and levels nest.
