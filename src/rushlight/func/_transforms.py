@@ -10,7 +10,8 @@ from .. import _core
 from .._core import Tensor
 from ..autograd._levels import forward_level, make_dual, own, reaches_others, tracked, unpack
 from ..utils._pytree import TreeSpec, tree_flatten, tree_map, tree_unflatten
-from ._batch import Batch, NeedsSamples
+from ._batch import Batch
+from ._rules.common import NeedsSamples
 
 Function = Callable[..., Any]
 Argnums = int | tuple[int, ...]

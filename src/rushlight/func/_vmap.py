@@ -11,7 +11,8 @@ from .. import _core
 from .._core import Tensor
 from ..autograd._levels import _limit
 from ..utils._pytree import TreeSpec, _broadcast_to_and_flatten, tree_flatten, tree_unflatten
-from ._batch import Batch, NeedsSamples, Single
+from ._batch import Batch, Single
+from ._rules.common import NeedsSamples
 
 __all__ = ["vmap"]
 
