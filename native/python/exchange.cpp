@@ -322,12 +322,11 @@ PyObject* autocast(PyObject*, PyObject* rules) {
 }
 PyObject* autocasting(PyObject*, PyObject*) { return PyBool_FromLong(casts != nullptr && !casting); }
 
-PyMethodDef functions[] = {
-    {"_watch", watch, METH_O, "_watch(callable): callable(op, args, kwargs) runs operators."},
-    {"_autocast", autocast, METH_O, "_autocast(rules): operators convert their arguments."},
-    {"_autocasting", autocasting, METH_NOARGS, "Do this thread's operators convert?"},
-    {"_rewatch", rewatch, METH_O, "_rewatch(on): are the watcher's own operators watched?"},
-    {}};
+PyMethodDef functions[] = {{"_watch", watch, METH_O, "_watch(callable): callable(op, args, kwargs) runs operators."},
+                           {"_autocast", autocast, METH_O, "_autocast(rules): operators convert their arguments."},
+                           {"_autocasting", autocasting, METH_NOARGS, "Do this thread's operators convert?"},
+                           {"_rewatch", rewatch, METH_O, "_rewatch(on): are the watcher's own operators watched?"},
+                           {}};
 
 }  // namespace
 

@@ -19,7 +19,8 @@ Tensor batched(const Tensor& all, int level) {
   return one;
 }
 
-/// The rule of rushlight.func._rules.pointwise for pointwise operators, where ranks and dtypes need no care: null if they do.
+/// The rule of rushlight.func._rules.pointwise for pointwise operators, where ranks and dtypes need no care: null if
+/// they do.
 PyObject* run_elementwise(int level, PyObject* op, PyObject* const* args, Py_ssize_t n) {
   if (n > 3 || op == nullptr || level_handler(level) == nullptr || !is_batch_level(level) || !is_elementwise(op))
     return nullptr;
