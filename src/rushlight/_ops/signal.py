@@ -9,49 +9,54 @@ from .. import _core as core
 from .._core import Tensor, dtype
 from . import BOTH, FUNCTION, operator
 from .fft import fft, ifft, irfft, rfft
+from .reduce import scalar_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
 
 # --- windows ----------------------------------------------------------------------------------------------------------
 
 
-def _steps(name: str, length: int, periodic: bool, kind: dtype | None, options: dict[str, Any]) -> tuple[int, Tensor]:
-    """0, 1, ... of a symmetric window as long as a period asks for, and its length; a window of at most 1 is done."""
+def _window(
+    name: str,
+    length: int,
+    periodic: bool,
+    kind: dtype | None,
+    layout: Any,
+    device: Any,
+    requires_grad: bool,
+    values: Callable[[Tensor, int], Tensor],
+) -> Tensor:
+    """values(n, N) for n = 0, 1, ..., N, without the last if `periodic`; a window of at most one sample is 1."""
     if length < 0:
         raise RuntimeError(f"{name} requires non-negative window_length, got window_length={length}")
-    if kind is not None and not (kind.is_floating_point or kind.is_complex):
-        raise RuntimeError(f"{name} expects floating point dtypes, got: {kind}")
     kind = core.get_default_dtype() if kind is None else kind
-    if kind.is_complex:
-        raise NotImplementedError("\"arange_cpu\" not implemented for 'ComplexFloat'")
+    if not (kind.is_floating_point or kind.is_complex):
+        raise RuntimeError(f"{name} expects floating point dtypes, got: {kind}")
+    options = {"dtype": kind, "layout": layout, "device": device}
     if length <= 1:
-        return length, core.ones(length, dtype=kind, **options)
-    count = length + 1 if periodic else length
-    return count, core.arange(count, dtype=kind, **options)
-
-
-def _finished(window: Tensor, length: int, requires_grad: bool) -> Tensor:
-    if len(window) != length:
-        # Without the last element, in memory of its own length.
-        window = window[:length]
+        window = core.ones(length, **options)
+    else:
+        steps = length if periodic else length - 1
+        window = values(core.arange(steps + 1, **options), steps)
+        if periodic:
+            window = window[:length]
     return window.detach().requires_grad_() if requires_grad else window
 
 
-def _cosines(
-    name: str, terms: Sequence[float], length: int, periodic: bool, kind: dtype | None, options: Any
-) -> Tensor:
+def _cosines(*terms: float) -> Callable[[Tensor, int], Tensor]:
     """terms[0] + terms[1] cos(x) + terms[2] cos(2 x) + ... over one period of x."""
-    requires_grad = options.pop("requires_grad")
-    count, n = _steps(name, length, periodic, kind, options)
-    if length > 1:
-        x = n * (2 * math.pi / (count - 1))
-        n = x.cos() * terms[1] + terms[0]
+
+    def values(n: Tensor, steps: int) -> Tensor:
+        x = n * (2 * math.pi / steps)
+        window = x.cos() * terms[1] + terms[0]
         for k, term in enumerate(terms[2:], 2):
-            n += (x * k).cos() * term
-    return _finished(n, length, requires_grad)
+            window += (x * k).cos() * term
+        return window
+
+    return values
 
 
 @operator("Creation", where=FUNCTION)
@@ -66,8 +71,8 @@ def hann_window(
     requires_grad: bool = False,
 ) -> Tensor:
     """0.5 - 0.5 cos(2 pi n / N); N is the length, or one less unless `periodic`."""
-    options = {"layout": layout, "device": device, "requires_grad": requires_grad}
-    return _cosines("hann_window", (0.5, -0.5), window_length, periodic, dtype, options)
+    values = _cosines(0.5, -0.5)
+    return _window("hann_window", window_length, periodic, dtype, layout, device, requires_grad, values)
 
 
 @operator("Creation", where=FUNCTION)
@@ -84,8 +89,8 @@ def hamming_window(
     requires_grad: bool = False,
 ) -> Tensor:
     """alpha - beta cos(2 pi n / N); N is the length, or one less unless `periodic`."""
-    options = {"layout": layout, "device": device, "requires_grad": requires_grad}
-    return _cosines("hamming_window", (alpha, -beta), window_length, periodic, dtype, options)
+    values = _cosines(alpha, -beta)
+    return _window("hamming_window", window_length, periodic, dtype, layout, device, requires_grad, values)
 
 
 @operator("Creation", where=FUNCTION)
@@ -100,8 +105,8 @@ def blackman_window(
     requires_grad: bool = False,
 ) -> Tensor:
     """0.42 - 0.5 cos(2 pi n / N) + 0.08 cos(4 pi n / N); N is the length, or one less unless `periodic`."""
-    options = {"layout": layout, "device": device, "requires_grad": requires_grad}
-    return _cosines("blackman_window", (0.42, -0.5, 0.08), window_length, periodic, dtype, options)
+    values = _cosines(0.42, -0.5, 0.08)
+    return _window("blackman_window", window_length, periodic, dtype, layout, device, requires_grad, values)
 
 
 @operator("Creation", where=FUNCTION)
@@ -116,11 +121,11 @@ def bartlett_window(
     requires_grad: bool = False,
 ) -> Tensor:
     """A triangle: 1 - |2 n / N - 1|; N is the length, or one less unless `periodic`."""
-    options = {"layout": layout, "device": device}
-    count, n = _steps("bartlett_window", window_length, periodic, dtype, options)
-    if window_length > 1:
-        n = 1 - (n * (2 / (count - 1)) - 1).abs()
-    return _finished(n, window_length, requires_grad)
+
+    def values(n: Tensor, steps: int) -> Tensor:
+        return 1 - (n * (2 / steps) - 1).abs()
+
+    return _window("bartlett_window", window_length, periodic, dtype, layout, device, requires_grad, values)
 
 
 @operator("Creation", where=FUNCTION)
@@ -136,24 +141,15 @@ def kaiser_window(
     requires_grad: bool = False,
 ) -> Tensor:
     """i0(beta sqrt(1 - (2 n / N - 1)^2)) / i0(beta); N is the length, or one less unless `periodic`."""
-    options = {"layout": layout, "device": device}
-    count, n = _steps("kaiser_window", window_length, periodic, dtype, options)
-    if window_length > 1:
-        x = n * (2 / (count - 1)) - 1
-        n = ((1 - x * x).clamp(min=0).sqrt() * beta).i0() / core.tensor(beta, dtype=core.float64).i0().item()
-    return _finished(n, window_length, requires_grad)
+
+    def values(n: Tensor, steps: int) -> Tensor:
+        x = n * (2 / steps) - 1
+        return ((1 - x * x).clamp(min=0).sqrt() * beta).i0() / core.tensor(beta, dtype=core.float64).i0().item()
+
+    return _window("kaiser_window", window_length, periodic, dtype, layout, device, requires_grad, values)
 
 
 # --- short-time transforms --------------------------------------------------------------------------------------------
-
-
-def _kind(t: Tensor) -> str:
-    names = {
-        "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long", "int32": "Int",
-        "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool", "complex64": "ComplexFloat",
-        "complex128": "ComplexDouble",
-    }  # fmt: skip
-    return names[str(t.dtype).rpartition(".")[2]]
 
 
 def _shown(call: str, window: Tensor | None, **numbers: Any) -> str:
@@ -162,7 +158,7 @@ def _shown(call: str, window: Tensor | None, **numbers: Any) -> str:
     for name, value in numbers.items():
         shown[name] = int(value) if isinstance(value, bool) else value
         if name == "win_length":
-            shown["window"] = None if window is None else f"torch.{_kind(window)}Tensor{{{list(window.shape)}}}"
+            shown["window"] = None if window is None else f"torch.{scalar_name(window.dtype)}Tensor{{{list(window.shape)}}}"
     return f"{call}, {', '.join(f'{k}={v}' for k, v in shown.items())})"
 
 
@@ -231,7 +227,7 @@ def stft(
 
     def fail(what: str) -> RuntimeError:
         call = _shown(
-            f"stft(torch.{_kind(input)}Tensor{padded}", window, n_fft=n_fft, hop_length=hop, win_length=win,
+            f"stft(torch.{scalar_name(input.dtype)}Tensor{padded}", window, n_fft=n_fft, hop_length=hop, win_length=win,
             normalized=normalized, onesided=onesided, return_complex=return_complex, align_to_window=align_to_window,
         )  # fmt: skip
         return RuntimeError(f"{call} : {what}")
@@ -309,7 +305,7 @@ def istft(
     hop = n_fft // 4 if hop_length is None else hop_length
     win = n_fft if win_length is None else win_length
     call = _shown(
-        f"istft({'CPU' if input.is_complex() else 'torch.'}{_kind(input)}{'Type' if input.is_complex() else 'Tensor'}"
+        f"istft({'CPU' if input.is_complex() else 'torch.'}{scalar_name(input.dtype)}{'Type' if input.is_complex() else 'Tensor'}"
         f"{list(input.shape)}", window, n_fft=n_fft, hop_length=hop, win_length=win, center=center, normalized=normalized,
         onesided=onesided, length=length, return_complex=return_complex,
     )  # fmt: skip
