@@ -51,12 +51,11 @@ def _samples(M: int, first: float, step: float, options: dict[str, Any]) -> Tens
     return _core.linspace(first, first + (M - 1) * step, M, **options)
 
 
-def general_cosine(
-    M: int, *, a: Iterable[float], sym: bool = True, dtype: Any = None, layout: Any = strided, device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:  # fmt: skip
-    """The sum over i of (-1)^i a[i] cos(2 pi i n / N); N is M - 1, or M unless `sym`."""
-    options = _options("general_cosine", M, dtype, layout, device, requires_grad)
+def _cosines(
+    name: str, M: int, a: Any, sym: bool, dtype: Any, layout: Any, device: Any, requires_grad: bool
+) -> Tensor:
+    """`general_cosine`, with the name that messages call it by."""
+    options = _options(name, M, dtype, layout, device, requires_grad)
     if M < 2:
         return _core.ones(M, **options)
     if not isinstance(a, (list, tuple)):
@@ -70,14 +69,20 @@ def general_cosine(
     return (factors.unsqueeze(-1) * (orders.unsqueeze(-1) * x).cos()).sum(0)
 
 
+def general_cosine(
+    M: int, *, a: Iterable[float], sym: bool = True, dtype: Any = None, layout: Any = strided, device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """The sum over i of (-1)^i a[i] cos(2 pi i n / N); N is M - 1, or M unless `sym`."""
+    return _cosines("general_cosine", M, a, sym, dtype, layout, device, requires_grad)
+
+
 def general_hamming(
     M: int, *, alpha: float = 0.54, sym: bool = True, dtype: Any = None, layout: Any = strided, device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """alpha - (1 - alpha) cos(2 pi n / N); N is M - 1, or M unless `sym`."""
-    return general_cosine(
-        M, a=[alpha, 1.0 - alpha], sym=sym, dtype=dtype, layout=layout, device=device, requires_grad=requires_grad
-    )
+    return _cosines("general_cosine", M, [alpha, 1.0 - alpha], sym, dtype, layout, device, requires_grad)
 
 
 def hamming(
@@ -90,7 +95,7 @@ def hamming(
     requires_grad: bool = False,
 ) -> Tensor:
     """0.54 - 0.46 cos(2 pi n / N); N is M - 1, or M unless `sym`."""
-    return general_hamming(M, sym=sym, dtype=dtype, layout=layout, device=device, requires_grad=requires_grad)
+    return _cosines("general_cosine", M, [0.54, 1.0 - 0.54], sym, dtype, layout, device, requires_grad)
 
 
 def hann(
@@ -103,9 +108,7 @@ def hann(
     requires_grad: bool = False,
 ) -> Tensor:
     """0.5 - 0.5 cos(2 pi n / N); N is M - 1, or M unless `sym`."""
-    return general_hamming(
-        M, alpha=0.5, sym=sym, dtype=dtype, layout=layout, device=device, requires_grad=requires_grad
-    )
+    return _cosines("general_cosine", M, [0.5, 0.5], sym, dtype, layout, device, requires_grad)
 
 
 def blackman(
@@ -118,10 +121,7 @@ def blackman(
     requires_grad: bool = False,
 ) -> Tensor:
     """0.42 - 0.5 cos(2 pi n / N) + 0.08 cos(4 pi n / N); N is M - 1, or M unless `sym`."""
-    _options("blackman", M, dtype, layout, device, requires_grad)
-    return general_cosine(
-        M, a=[0.42, 0.5, 0.08], sym=sym, dtype=dtype, layout=layout, device=device, requires_grad=requires_grad
-    )
+    return _cosines("blackman", M, [0.42, 0.5, 0.08], sym, dtype, layout, device, requires_grad)
 
 
 def nuttall(
@@ -134,10 +134,8 @@ def nuttall(
     requires_grad: bool = False,
 ) -> Tensor:
     """Nuttall's window of four terms, whose first derivative is continuous: sidelobes below -98 dB."""
-    return general_cosine(
-        M, a=[0.3635819, 0.4891775, 0.1365995, 0.0106411], sym=sym, dtype=dtype, layout=layout, device=device,
-        requires_grad=requires_grad,
-    )  # fmt: skip
+    terms = [0.3635819, 0.4891775, 0.1365995, 0.0106411]
+    return _cosines("general_cosine", M, terms, sym, dtype, layout, device, requires_grad)
 
 
 def bartlett(
