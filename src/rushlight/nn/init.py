@@ -170,6 +170,18 @@ def kaiming_uniform_(
     return uniform_(tensor, -bound, bound, generator)
 
 
+def _within_fan_in_(weight: Tensor, bias: Tensor | None) -> None:
+    """What linear layers and convolutions begin with: uniform within 1 / sqrt(fan_in), the number of weights behind a result.
+
+    Where there are none, the bias is 0.
+    """
+    kaiming_uniform_(weight, a=math.sqrt(5))
+    if bias is not None:
+        fan_in, _ = _calculate_fan_in_and_fan_out(weight)
+        bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0
+        uniform_(bias, -bound, bound)
+
+
 def kaiming_normal_(
     tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None
 ) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from ... import _core
@@ -129,12 +128,7 @@ class _ConvNd(Module):
 
     def reset_parameters(self) -> None:
         """Weights and biases uniform within 1 / sqrt(fan_in), the number of weights behind each result."""
-        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        if self.bias is not None:
-            fan_in, _ = init._calculate_fan_in_and_fan_out(self.weight)
-            if fan_in != 0:
-                bound = 1 / math.sqrt(fan_in)
-                init.uniform_(self.bias, -bound, bound)
+        init._within_fan_in_(self.weight, self.bias)
 
     def extra_repr(self) -> str:
         parts = [
@@ -172,20 +166,9 @@ class _Conv(_ConvNd):
     ) -> None:
         super().__init__()
         self._make(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            padding,
-            dilation,
-            False,
-            0,
-            groups,
-            bias,
-            padding_mode,
-            device,
-            dtype,
-        )
+            in_channels, out_channels, kernel_size, stride, padding, dilation, False, 0, groups, bias, padding_mode,
+            device, dtype,
+        )  # fmt: skip
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         convolve = (F.conv1d, F.conv2d, F.conv3d)[self._dims - 1]
@@ -242,20 +225,9 @@ class _ConvTransposeNd(_ConvNd):
             raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
         super().__init__()
         self._make(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            padding,
-            dilation,
-            True,
-            output_padding,
-            groups,
-            bias,
-            padding_mode,
-            device,
-            dtype,
-        )
+            in_channels, out_channels, kernel_size, stride, padding, dilation, True, output_padding, groups, bias,
+            padding_mode, device, dtype,
+        )  # fmt: skip
 
     def _output_padding(self, input: Tensor, output_size: Sequence[int] | None) -> tuple[int, ...]:
         """What is to be added behind so that the result has `output_size`, with or without batch and channels."""
@@ -358,17 +330,8 @@ class _LazyConv(LazyModuleMixin):
 
     _dims: int
 
-    def __init__(
-        self,
-        out_channels: int,
-        kernel_size: Any,
-        *args: Any,
-        bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(0, 0, kernel_size, *args, bias=False, **kwargs)
+    def _leave_open(self, out_channels: int, bias: bool, device: Any, dtype: Any) -> None:
+        """Parameters without a shape in the place of those of no channels."""
         self.out_channels = out_channels
         self.weight = UninitializedParameter(device=device, dtype=dtype)
         if bias:
@@ -414,18 +377,8 @@ class _LazyForward(_LazyConv):
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(
-            out_channels,
-            kernel_size,
-            stride,
-            padding,
-            dilation,
-            groups,
-            bias=bias,
-            padding_mode=padding_mode,
-            device=device,
-            dtype=dtype,
-        )
+        super().__init__(0, 0, kernel_size, stride, padding, dilation, groups, False, padding_mode)
+        self._leave_open(out_channels, bias, device, dtype)
 
 
 class _LazyTransposed(_LazyConv):
@@ -443,10 +396,8 @@ class _LazyTransposed(_LazyConv):
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(
-            out_channels, kernel_size, stride, padding, output_padding, groups, bias=bias, dilation=dilation,
-            padding_mode=padding_mode, device=device, dtype=dtype,
-        )  # fmt: skip
+        super().__init__(0, 0, kernel_size, stride, padding, output_padding, groups, False, dilation, padding_mode)
+        self._leave_open(out_channels, bias, device, dtype)
 
 
 class LazyConv1d(_LazyForward, Conv1d):

@@ -49,11 +49,7 @@ class Linear(Module):
 
     def reset_parameters(self) -> None:
         """Draws the initial values."""
-        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        if self.bias is not None:
-            fan_in, _ = init._calculate_fan_in_and_fan_out(self.weight)
-            bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0
-            init.uniform_(self.bias, -bound, bound)
+        init._within_fan_in_(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         return _linear(input, self.weight, self.bias)
@@ -99,10 +95,7 @@ class Bilinear(Module):
     def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
         from .. import functional as F
 
-        if hasattr(F, "bilinear"):
-            return F.bilinear(input1, input2, self.weight, self.bias)
-        pairs = (input1.unsqueeze(-1) * input2.unsqueeze(-2)).flatten(-2)
-        return _linear(pairs, self.weight.flatten(1), self.bias)
+        return F.bilinear(input1, input2, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         return (
