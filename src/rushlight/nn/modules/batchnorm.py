@@ -7,10 +7,10 @@ from typing import Any
 from ... import _core
 from ..._core import Tensor
 from .. import functional as F
-from .. import init
-from ..parameter import Parameter, UninitializedBuffer, UninitializedParameter
+from ..parameter import UninitializedBuffer, UninitializedParameter
 from .lazy import LazyModuleMixin
 from .module import Module
+from .normalization import _Affine
 
 __all__ = [
     "BatchNorm1d",
@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 
-class _NormBase(Module):
+class _NormBase(_Affine):
     """Parameters, running statistics and their states, of batch and instance norms."""
 
     # 2: there is num_batches_tracked.
@@ -48,9 +48,8 @@ class _NormBase(Module):
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
+        self._make_affine(num_features, affine, bias, device, dtype)
         kind: dict[str, Any] = {"device": device, "dtype": dtype}
-        for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            self.register_parameter(name, Parameter(_core.empty(num_features, **kind)) if wanted else None)
         tracked = track_running_stats
         self.register_buffer("running_mean", _core.zeros(num_features, **kind) if tracked else None)
         self.register_buffer("running_var", _core.ones(num_features, **kind) if tracked else None)
@@ -68,10 +67,7 @@ class _NormBase(Module):
     def reset_parameters(self) -> None:
         """Weights 1, biases 0; and the running statistics."""
         self.reset_running_stats()
-        if self.affine:
-            init.ones_(self.weight)
-            if self.bias is not None:
-                init.zeros_(self.bias)
+        super().reset_parameters()
 
     def _check_input_dim(self, input: Tensor) -> None:
         raise NotImplementedError

@@ -16,11 +16,7 @@ from .module import Module
 __all__ = ["CrossMapLRN2d", "GroupNorm", "LayerNorm", "LocalResponseNorm", "RMSNorm"]
 
 
-class LocalResponseNorm(Module):
-    """input / (k + alpha mean(input^2))^beta over `size` channels around each of [N, C, *]."""
-
-    __constants__ = ["size", "alpha", "beta", "k"]
-
+class _AcrossChannels(Module):
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         super().__init__()
         self.size = size
@@ -28,14 +24,20 @@ class LocalResponseNorm(Module):
         self.beta = beta
         self.k = k
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
-
     def extra_repr(self) -> str:
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
 
 
-class CrossMapLRN2d(Module):
+class LocalResponseNorm(_AcrossChannels):
+    """input / (k + alpha mean(input^2))^beta over `size` channels around each of [N, C, *]."""
+
+    __constants__ = ["size", "alpha", "beta", "k"]
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+
+class CrossMapLRN2d(_AcrossChannels):
     """input / (k + alpha / size sum(input^2))^beta over channels around each of [N, C, H, W]: an old layer.
 
     The sum is PyTorch's: over (size + 1) // 2 - 1 channels (rounded down) to each side, and the first channel stays in it
@@ -43,11 +45,7 @@ class CrossMapLRN2d(Module):
     """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
-        super().__init__()
-        self.size = size
-        self.alpha = alpha
-        self.beta = beta
-        self.k = k
+        super().__init__(size, alpha, beta, k)
 
     def forward(self, input: Tensor) -> Tensor:
         if input.dim() != 4:
@@ -62,15 +60,28 @@ class CrossMapLRN2d(Module):
         total = _core.cat([first, rest + square.narrow(1, 0, 1)], 1)
         return input * (total * (self.alpha / self.size) + self.k).pow(-self.beta)
 
-    def extra_repr(self) -> str:
-        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
-
 
 def _sizes(shape: Any) -> tuple[int, ...]:
     return (shape,) if isinstance(shape, int) else tuple(shape)
 
 
-class LayerNorm(Module):
+class _Affine(Module):
+    """What is multiplied by a weight and has a bias added, if there are such."""
+
+    def _make_affine(self, shape: Any, affine: bool, bias: bool, device: Any, dtype: Any) -> None:
+        for name, wanted in (("weight", affine), ("bias", affine and bias)):
+            own = Parameter(_core.empty(shape, device=device, dtype=dtype)) if wanted else None
+            self.register_parameter(name, own)
+
+    def reset_parameters(self) -> None:
+        """Weights 1, biases 0."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+
+class LayerNorm(_Affine):
     """(input - mean) / sqrt(var + eps) * weight + bias over the last dimensions, whose sizes are normalized_shape."""
 
     __constants__ = ["normalized_shape", "eps", "elementwise_affine"]
@@ -88,17 +99,8 @@ class LayerNorm(Module):
         self.normalized_shape = _sizes(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        for name, wanted in (("weight", elementwise_affine), ("bias", elementwise_affine and bias)):
-            own = Parameter(_core.empty(self.normalized_shape, device=device, dtype=dtype)) if wanted else None
-            self.register_parameter(name, own)
+        self._make_affine(self.normalized_shape, elementwise_affine, bias, device, dtype)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Weights 1, biases 0."""
-        if self.elementwise_affine:
-            init.ones_(self.weight)
-            if self.bias is not None:
-                init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         return _layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
@@ -110,7 +112,7 @@ class LayerNorm(Module):
         )
 
 
-class GroupNorm(Module):
+class GroupNorm(_Affine):
     """(input - mean) / sqrt(var + eps) over num_groups groups of the channels of [N, C, *], then weight and bias [C]."""
 
     __constants__ = ["num_groups", "num_channels", "eps", "affine"]
@@ -133,17 +135,8 @@ class GroupNorm(Module):
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
-        for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            own = Parameter(_core.empty(num_channels, device=device, dtype=dtype)) if wanted else None
-            self.register_parameter(name, own)
+        self._make_affine(num_channels, affine, bias, device, dtype)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Weights 1, biases 0."""
-        if self.affine:
-            init.ones_(self.weight)
-            if self.bias is not None:
-                init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
