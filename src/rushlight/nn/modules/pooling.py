@@ -309,6 +309,9 @@ class _FractionalMaxPoolNd(Module):
         if self.output_ratio is not None and not all(0 < r < 1 for r in self.output_ratio):
             raise ValueError(f"output_ratio must be between 0 and 1 (got {output_ratio})")
 
+    def _arguments(self) -> tuple[Any, ...]:
+        return self.kernel_size, self.output_size, self.output_ratio, self.return_indices, self._random_samples
+
 
 class FractionalMaxPool2d(_FractionalMaxPoolNd):
     """The largest elements of windows at random places, of [N, C, H, W] or [C, H, W]: B. Graham, arXiv:1412.6071."""
@@ -316,14 +319,7 @@ class FractionalMaxPool2d(_FractionalMaxPoolNd):
     _dims = 2
 
     def forward(self, input: Tensor) -> Any:
-        return F.fractional_max_pool2d(
-            input,
-            self.kernel_size,
-            self.output_size,
-            self.output_ratio,
-            self.return_indices,
-            _random_samples=self._random_samples,
-        )
+        return F.fractional_max_pool2d(input, *self._arguments())
 
 
 class FractionalMaxPool3d(_FractionalMaxPoolNd):
@@ -332,14 +328,7 @@ class FractionalMaxPool3d(_FractionalMaxPoolNd):
     _dims = 3
 
     def forward(self, input: Tensor) -> Any:
-        return F.fractional_max_pool3d(
-            input,
-            self.kernel_size,
-            self.output_size,
-            self.output_ratio,
-            self.return_indices,
-            _random_samples=self._random_samples,
-        )
+        return F.fractional_max_pool3d(input, *self._arguments())
 
 
 class _LPPoolNd(Module):

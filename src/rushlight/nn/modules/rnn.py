@@ -20,7 +20,17 @@ _GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
 _NETWORKS = {"LSTM": _rnn.lstm, "GRU": _rnn.gru, "RNN_TANH": _rnn.rnn_tanh, "RNN_RELU": _rnn.rnn_relu}
 
 
-class RNNBase(Module):
+class _Recurrent(Module):
+    hidden_size: int
+
+    def reset_parameters(self) -> None:
+        """Draws the initial values, uniform in ±1/sqrt(hidden_size)."""
+        bound = 1.0 / math.sqrt(self.hidden_size) if self.hidden_size > 0 else 0
+        for weight in self.parameters():
+            init.uniform_(weight, -bound, bound)
+
+
+class RNNBase(_Recurrent):
     """Layers of one kind of cell on sequences [L, N, *], [N, L, *] (batch_first), [L, *] or packed ones.
 
     Parameters of each layer k and direction: weight_ih_lk [gates * hidden_size, *], weight_hh_lk, biases of the same rows
@@ -104,8 +114,8 @@ class RNNBase(Module):
     @property
     def _flat_weights(self) -> list[Tensor]:
         own = self._parameters
-        found = [own[name] if name in own else getattr(self, name) for name in self._flat_weights_names]
-        return found  # type: ignore[return-value]
+        found: list[Any] = [own[name] if name in own else getattr(self, name) for name in self._flat_weights_names]
+        return found
 
     @property
     def all_weights(self) -> list[list[Any]]:
@@ -114,12 +124,6 @@ class RNNBase(Module):
 
     def flatten_parameters(self) -> None:
         """Does nothing: it is for devices that want all weights in one block."""
-
-    def reset_parameters(self) -> None:
-        """Draws the initial values."""
-        bound = 1.0 / math.sqrt(self.hidden_size) if self.hidden_size > 0 else 0
-        for weight in self.parameters():
-            init.uniform_(weight, -bound, bound)
 
     def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:
         """Refuses an input of another dtype, rank or width than the network's."""
@@ -302,7 +306,7 @@ class LSTM(RNNBase):
         return change(hx[0]), change(hx[1])
 
 
-class RNNCellBase(Module):
+class RNNCellBase(_Recurrent):
     """One step: weight_ih [chunks * hidden_size, input_size], weight_hh, and biases of as many rows."""
 
     __constants__ = ["input_size", "hidden_size", "bias"]
@@ -321,12 +325,6 @@ class RNNCellBase(Module):
         for name in ("bias_ih", "bias_hh"):
             self.register_parameter(name, Parameter(_core.empty(rows, **kind)) if bias else None)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Draws the initial values, uniform in ±1/sqrt(hidden_size)."""
-        bound = 1.0 / math.sqrt(self.hidden_size) if self.hidden_size > 0 else 0
-        for weight in self.parameters():
-            init.uniform_(weight, -bound, bound)
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"

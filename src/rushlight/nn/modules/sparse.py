@@ -17,6 +17,10 @@ __all__ = ["Embedding", "EmbeddingBag"]
 class _Table(Module):
     """The table [num_embeddings, embedding_dim] and what is asked for together with its rows."""
 
+    max_norm: float | None
+    norm_type: float
+    scale_grad_by_freq: bool
+
     def _set_table(
         self,
         num_embeddings: int,
@@ -42,6 +46,23 @@ class _Table(Module):
             if list(weight.shape) != [num_embeddings, embedding_dim]:
                 raise AssertionError("Shape of weight does not match num_embeddings and embedding_dim")
             self.weight = Parameter(weight, requires_grad=not freeze)
+
+    @staticmethod
+    def _sizes(embeddings: Tensor) -> tuple[int, ...]:
+        """Of a table that is given."""
+        if embeddings.dim() != 2:
+            raise AssertionError("Embeddings parameter is expected to be 2-dimensional")
+        return embeddings.shape
+
+    def _shown_norm(self) -> str:
+        text = ""
+        if self.max_norm is not None:
+            text += f", max_norm={self.max_norm}"
+        if self.norm_type != 2:
+            text += f", norm_type={self.norm_type}"
+        if self.scale_grad_by_freq is not False:
+            text += f", scale_grad_by_freq={self.scale_grad_by_freq}"
+        return text
 
     def reset_parameters(self) -> None:
         """Draws the rows from the normal distribution; that of padding_idx is zero."""
@@ -95,12 +116,7 @@ class Embedding(_Table):
         text = f"{self.num_embeddings}, {self.embedding_dim}"
         if self.padding_idx is not None:
             text += f", padding_idx={self.padding_idx}"
-        if self.max_norm is not None:
-            text += f", max_norm={self.max_norm}"
-        if self.norm_type != 2:
-            text += f", norm_type={self.norm_type}"
-        if self.scale_grad_by_freq is not False:
-            text += f", scale_grad_by_freq={self.scale_grad_by_freq}"
+        text += self._shown_norm()
         if self.sparse is not False:
             text += ", sparse=True"
         return text
@@ -117,9 +133,7 @@ class Embedding(_Table):
         sparse: bool = False,
     ) -> Embedding:
         """A layer on a table that exists; frozen: it is not trained."""
-        if embeddings.dim() != 2:
-            raise AssertionError("Embeddings parameter is expected to be 2-dimensional")
-        rows, columns = embeddings.shape
+        rows, columns = cls._sizes(embeddings)
         return cls(rows, columns, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, embeddings, freeze)
 
 
@@ -172,14 +186,7 @@ class EmbeddingBag(_Table):
         )
 
     def extra_repr(self) -> str:
-        text = f"{self.num_embeddings}, {self.embedding_dim}"
-        if self.max_norm is not None:
-            text += f", max_norm={self.max_norm}"
-        if self.norm_type != 2:
-            text += f", norm_type={self.norm_type}"
-        if self.scale_grad_by_freq is not False:
-            text += f", scale_grad_by_freq={self.scale_grad_by_freq}"
-        text += f", mode={self.mode!r}"
+        text = f"{self.num_embeddings}, {self.embedding_dim}{self._shown_norm()}, mode={self.mode!r}"
         if self.padding_idx is not None:
             text += f", padding_idx={self.padding_idx}"
         return text
@@ -198,21 +205,11 @@ class EmbeddingBag(_Table):
         padding_idx: int | None = None,
     ) -> EmbeddingBag:
         """A layer on a table that exists; frozen: it is not trained."""
-        if embeddings.dim() != 2:
-            raise AssertionError("Embeddings parameter is expected to be 2-dimensional")
-        rows, columns = embeddings.shape
+        rows, columns = cls._sizes(embeddings)
         bag = cls(
-            rows,
-            columns,
-            max_norm,
-            norm_type,
-            scale_grad_by_freq,
-            mode,
-            sparse,
-            embeddings,
-            include_last_offset,
+            rows, columns, max_norm, norm_type, scale_grad_by_freq, mode, sparse, embeddings, include_last_offset,
             padding_idx,
-        )
+        )  # fmt: skip
         bag.weight.requires_grad = not freeze
         return bag
 
