@@ -1,12 +1,14 @@
 """`autocast`: inside, an operator converts its arguments to the dtype that suits it.
 
-Products and convolutions compute in the mode's dtype (bfloat16, or float16), losses and operators that lose too much in 16 bits in float32, joins in the widest dtype among
-their parts; float64, integers and all other operators stay as they are, and so do results of `out=` and changes in place. The
-lists are PyTorch's for the CPU. The converted copy of a parameter is kept until the outermost block ends.
+Products and convolutions compute in the mode's dtype (bfloat16, or float16), losses and operators that lose too much
+in 16 bits in float32, joins in the widest dtype among their parts; float64, integers and all other operators stay as
+they are, and so do results of `out=` and changes in place. The lists are PyTorch's for the CPU. The converted copy of
+a parameter is kept until the outermost block ends.
 """
 
 from __future__ import annotations
 
+import copy
 import functools
 import threading
 import warnings
@@ -138,7 +140,7 @@ def run(rule: str, op: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
 # --- the questions and settings -------------------------------------------------------------------------------------
 
 
-def _device(device_type: str) -> str:
+def _device(device_type: object) -> str:
     if not isinstance(device_type, str):
         raise ValueError(f"Expected `device_type` of type `str`, got: `{type(device_type)}`")
     return device(device_type).type
@@ -156,12 +158,10 @@ def is_autocast_enabled(device_type: str = "cuda") -> bool:
 
 def set_autocast_enabled(device_type: str | bool, enabled: bool | None = None) -> None:
     """Turns autocast on or off for the device in this thread; without a device for CUDA."""
-    if enabled is None:
-        device_type, enabled = "cuda", bool(device_type)
-    name = _device(device_type)  # type: ignore[arg-type]
-    _state.enabled[name] = enabled
+    name, on = ("cuda", bool(device_type)) if enabled is None else (_device(device_type), enabled)
+    _state.enabled[name] = on
     if name == "cpu":
-        _core._autocast(_rules() if enabled else None)
+        _core._autocast(_rules() if on else None)
 
 
 def get_autocast_dtype(device_type: str) -> dtype:
@@ -297,23 +297,17 @@ class autocast:
 
     def clone(self) -> autocast:
         """Another one like this."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return type(self)._like(self)
-
-    @staticmethod
-    def _like(mode: autocast) -> autocast:
-        copy = object.__new__(autocast)
-        copy.device, copy.fast_dtype = mode.device, mode.fast_dtype
-        copy._cache_enabled, copy._enabled = mode._cache_enabled, mode._enabled
-        return copy
+        return copy.copy(self)
 
     def __call__(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return decorate(self, func)
 
 
 def custom_fwd(fwd: Any = None, *, device_type: str, cast_inputs: dtype | None = None) -> Any:
-    """Decorates the forward of an `autograd.Function`: with `cast_inputs` it takes its floating tensors in that dtype and runs without autocast."""
+    """Decorates the forward of an `autograd.Function`.
+
+    With `cast_inputs` it takes its floating tensors in that dtype and runs without autocast.
+    """
     if fwd is None:
         return functools.partial(custom_fwd, device_type=device_type, cast_inputs=cast_inputs)
     _device(device_type)
@@ -321,12 +315,9 @@ def custom_fwd(fwd: Any = None, *, device_type: str, cast_inputs: dtype | None =
     @functools.wraps(fwd)
     def forward(ctx: Any, *args: Any, **kwargs: Any) -> Any:
         ctx._dtype = get_autocast_dtype(device_type)
-        if cast_inputs is None:
-            ctx._fwd_used_autocast = is_autocast_enabled(device_type)
-            return fwd(ctx, *args, **kwargs)
         on = is_autocast_enabled(device_type)
-        ctx._fwd_used_autocast = False
-        if not on:
+        ctx._fwd_used_autocast = on and cast_inputs is None
+        if cast_inputs is None or not on:
             return fwd(ctx, *args, **kwargs)
         with autocast(device_type, enabled=False):
             return fwd(
