@@ -123,7 +123,7 @@ class EnforceUnique:
 class KinetoStepTracker:
     """The step of a program in which several count steps, each under its name: the largest of their counts."""
 
-    _steps: dict[str, int] = {}  # noqa: RUF012
+    _steps: dict[str, int] = {}
     _current_step = 0
 
     @classmethod
@@ -159,6 +159,11 @@ class KinetoStepTracker:
         return cls._current_step
 
 
+def _shown(name: str) -> property:
+    """A time with its unit."""
+    return property(lambda self: _time(getattr(self, name)))
+
+
 class FormattedTimesMixin:
     """What single events and averages share: times in microseconds, memory in bytes."""
 
@@ -175,29 +180,12 @@ class FormattedTimesMixin:
     def cpu_time(self) -> float:
         return self.cpu_time_total / self.count if self.count else 0.0
 
-    @property
-    def cpu_time_str(self) -> str:
-        return _time(self.cpu_time)
-
-    @property
-    def cpu_time_total_str(self) -> str:
-        return _time(self.cpu_time_total)
-
-    @property
-    def self_cpu_time_total_str(self) -> str:
-        return _time(self.self_cpu_time_total)
-
-    @property
-    def device_time_str(self) -> str:
-        return _time(self.device_time)
-
-    @property
-    def device_time_total_str(self) -> str:
-        return _time(self.device_time_total)
-
-    @property
-    def self_device_time_total_str(self) -> str:
-        return _time(self.self_device_time_total)
+    cpu_time_str = _shown("cpu_time")
+    cpu_time_total_str = _shown("cpu_time_total")
+    self_cpu_time_total_str = _shown("self_cpu_time_total")
+    device_time_str = _shown("device_time")
+    device_time_total_str = _shown("device_time_total")
+    self_device_time_total_str = _shown("self_device_time_total")
 
 
 class FunctionEvent(FormattedTimesMixin):
