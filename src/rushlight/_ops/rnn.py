@@ -23,25 +23,21 @@ LSTM, GRU, TANH, RELU = range(4)
 _LAYER: Any = core._rnn_layer
 
 
-def _gates(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    return core.linear(x, weight, bias)
-
-
 def _lstm_step(of_x: Tensor, h: Tensor, c: Tensor, w_hh: Tensor, b_hh: Tensor | None) -> tuple[Tensor, Tensor]:
-    i, f, g, o = (of_x + _gates(h, w_hh, b_hh)).chunk(4, -1)
+    i, f, g, o = (of_x + core.linear(h, w_hh, b_hh)).chunk(4, -1)
     c = f.sigmoid() * c + i.sigmoid() * g.tanh()
     return o.sigmoid() * c.tanh(), c
 
 
 def _gru_step(of_x: Tensor, h: Tensor, w_hh: Tensor, b_hh: Tensor | None) -> Tensor:
     xr, xz, xn = of_x.chunk(3, -1)
-    hr, hz, hn = _gates(h, w_hh, b_hh).chunk(3, -1)
+    hr, hz, hn = core.linear(h, w_hh, b_hh).chunk(3, -1)
     n = (xn + (xr + hr).sigmoid() * hn).tanh()
     return (h - n) * (xz + hz).sigmoid() + n
 
 
 def _plain_step(cell: int, of_x: Tensor, h: Tensor, w_hh: Tensor, b_hh: Tensor | None) -> Tensor:
-    total = of_x + _gates(h, w_hh, b_hh)
+    total = of_x + core.linear(h, w_hh, b_hh)
     return total.tanh() if cell == TANH else total.relu()
 
 
@@ -49,7 +45,7 @@ def _composed(cell: int, reverse: bool, sizes: Sequence[int], given: Weights) ->
     """One layer in one direction out of other operators: outputs, the last h and, of an LSTM, c."""
     x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr = given
     assert x is not None and h is not None and w_ih is not None and w_hh is not None
-    steps = list(_gates(x, w_ih, b_ih).split(list(sizes)))
+    steps = list(core.linear(x, w_ih, b_ih).split(list(sizes)))
     outputs: list[Tensor] = [x] * len(steps)
     for t in reversed(range(len(steps))) if reverse else range(len(steps)):
         n = sizes[t]
@@ -149,7 +145,6 @@ _NAMES = ("has_biases", "num_layers", "dropout", "train", "bidirectional", "batc
 
 def _call(name: str, cell: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Tensor, ...]:
     """Both forms of a network: (input, hx, params, …, batch_first) and (data, batch_sizes, hx, params, …)."""
-    args = list(args)  # type: ignore[assignment]
     packed = "batch_sizes" in kwargs or "data" in kwargs
     if not packed and len(args) > 2:
         packed = isinstance(args[2], Tensor) if cell != LSTM else isinstance(args[1], Tensor)

@@ -707,7 +707,7 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
             raise RuntimeError("no dimension of size 3 in input")
     if input.ndim == 0 and other.ndim == 0:
         raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
-    if input.dtype == core.bool and other.dtype == core.bool:
+    if input.dtype == core.bool:
         raise NotImplementedError("\"cross\" not implemented for 'Bool'")
     return core._cross(input, other, dim)
 
