@@ -257,7 +257,7 @@ def test_contains():
     with pytest.raises(
         RuntimeError, match=r"Tensor.__contains__ only supports Tensor or scalar, but you passed in a <class 'str'>\."
     ):
-        "a" in x  # noqa: B015
+        "a" in x
 
 
 def test_type():

@@ -316,7 +316,7 @@ def both(program: str) -> tuple[str, str]:
     for name, lib in (("torch", torch), ("rushlight", rl)):
         text = io.StringIO()
         with contextlib.redirect_stdout(text):
-            exec(textwrap.dedent(program).replace("{T}", name), {"T": lib})  # noqa: S102
+            exec(textwrap.dedent(program).replace("{T}", name), {"T": lib})
         shown.append(re.sub(r"0x[0-9a-f]+", "0x", text.getvalue()))
     return shown[0], shown[1]
 

@@ -135,7 +135,7 @@ def test_nobody_takes_the_call() -> None:
         class Refusing:
             @classmethod
             def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-                log.append(len(types))  # noqa: B023
+                log.append(len(types))
                 return NotImplemented
 
             def __repr__(self) -> str:
@@ -143,7 +143,7 @@ def test_nobody_takes_the_call() -> None:
 
         one = lib.ones(2).as_subclass(type("One", (lib.Tensor,), {}))
         other = lib.ones(2).as_subclass(type("Other", (lib.Tensor,), {}))
-        for call in (lambda: lib.add(lib.ones(2), Refusing()), lambda: lib.add(one, Refusing()), lambda: lib.add(one, other)):  # noqa: B023  # fmt: skip
+        for call in (lambda: lib.add(lib.ones(2), Refusing()), lambda: lib.add(one, Refusing()), lambda: lib.add(one, other)):  # fmt: skip
             with pytest.raises(TypeError) as caught:
                 call()
             texts.append(str(caught.value))
@@ -229,8 +229,8 @@ def test_functions_written_in_python_can_ask() -> None:
         o = overrides(lib)
 
         def double(x: Any, *, note: str = "") -> Any:
-            if o.has_torch_function((x,)):  # noqa: B023
-                return o.handle_torch_function(double, (x,), x, note=note)  # noqa: B023
+            if o.has_torch_function((x,)):
+                return o.handle_torch_function(double, (x,), x, note=note)
             return x * 2
 
         log: list[Any] = []
@@ -252,7 +252,7 @@ def test_modes_see_operators_inside_out() -> None:
                 self.name = name
 
             def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-                log.append(f"{self.name} {func.__name__}")  # noqa: B023
+                log.append(f"{self.name} {func.__name__}")
                 return func(*args, **(kwargs or {}))
 
         with Mode("outer"), Mode("inner"):

@@ -369,7 +369,7 @@ class _Methods:
             from numbers import Number
 
             if not isinstance(element, Number):
-                raise RuntimeError(  # noqa: TRY004
+                raise RuntimeError(
                     f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
                 )
         return bool((self == element).any())

@@ -181,7 +181,7 @@ def _device_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[st
         # A bare number means the accelerator of that index.
         if first < 0:
             raise RuntimeError("Device index must not be negative")
-        raise RuntimeError("Cannot access accelerator device when none is available.")  # noqa: TRY004
+        raise RuntimeError("Cannot access accelerator device when none is available.")
     _no_such_call(args, kwargs)
 
 

@@ -171,7 +171,7 @@ def _outside_of_compiled_regions() -> Iterator[None]:
 
 def _check_switch(enabled: Any) -> None:
     if not isinstance(enabled, bool):
-        raise RuntimeError(f"enabled must be a bool, but got {type(enabled).__name__}")  # noqa: TRY004
+        raise RuntimeError(f"enabled must be a bool, but got {type(enabled).__name__}")
 
 
 def set_warn_on_accumulate_grad_stream_mismatch(enabled: bool) -> None:

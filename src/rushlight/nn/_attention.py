@@ -82,7 +82,7 @@ def _projected_together(
     lengths = [size, 2 * size] if k is v else [size, size, size]
     weights = weight.split(lengths)
     biases = [None] * len(lengths) if bias is None else bias.split(lengths)
-    parts = [core.linear(x, w, b) for x, w, b in zip((q, k, v), weights, biases)]  # noqa: B905
+    parts = [core.linear(x, w, b) for x, w, b in zip((q, k, v), weights, biases)]
     if k is v:
         parts = [parts[0], *parts[1].split(size, -1)]
     return parts[0], parts[1], parts[2]
