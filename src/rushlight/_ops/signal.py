@@ -158,7 +158,9 @@ def _shown(call: str, window: Tensor | None, **numbers: Any) -> str:
     for name, value in numbers.items():
         shown[name] = int(value) if isinstance(value, bool) else value
         if name == "win_length":
-            shown["window"] = None if window is None else f"torch.{scalar_name(window.dtype)}Tensor{{{list(window.shape)}}}"
+            shown["window"] = (
+                None if window is None else f"torch.{scalar_name(window.dtype)}Tensor{{{list(window.shape)}}}"
+            )
     return f"{call}, {', '.join(f'{k}={v}' for k, v in shown.items())})"
 
 

@@ -51,9 +51,7 @@ def _samples(M: int, first: float, step: float, options: dict[str, Any]) -> Tens
     return _core.linspace(first, first + (M - 1) * step, M, **options)
 
 
-def _cosines(
-    name: str, M: int, a: Any, sym: bool, dtype: Any, layout: Any, device: Any, requires_grad: bool
-) -> Tensor:
+def _cosines(name: str, M: int, a: Any, sym: bool, dtype: Any, layout: Any, device: Any, requires_grad: bool) -> Tensor:
     """`general_cosine`, with the name that messages call it by."""
     options = _options(name, M, dtype, layout, device, requires_grad)
     if M < 2:
