@@ -17,6 +17,7 @@ const KernelTable& level_table() {
     fill_sort(t.sort);
     fill_gemm(t.gemm);
     fill_optim(t.optim);
+    fill_conv(t.conv);
     fill_pool(t.pool);
     fill_resample(t.resample);
     fill_attention(t.attention);

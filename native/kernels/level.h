@@ -17,6 +17,7 @@ void fill_sort(SortTable& t);            // sorting and selection               
 void fill_gemm(GemmTable& t);            // matrix products                            gemm_tile.cpp
 void fill_resample(ResampleTable& t);    // interpolation, distances                    resample.cpp
 void fill_optim(OptimTable& t);          // steps of optimisers                        optim.cpp
+void fill_conv(ConvTable& t);            // columns, single channels                   conv.cpp
 void fill_pool(PoolTable& t);            // maxima and averages over windows           pool.cpp
 void fill_attention(AttentionTable& t);  // rows of attention's weights                 attention_rows.cpp
 

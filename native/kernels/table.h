@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/attention_table.h"
+#include "kernels/conv.h"
 #include "kernels/gemm_table.h"
 #include "kernels/norm.h"
 #include "kernels/optim.h"
@@ -24,6 +25,7 @@ struct KernelTable {
   SortTable sort;
   GemmTable gemm;
   OptimTable optim;
+  ConvTable conv;
   PoolTable pool;
   ResampleTable resample;
   AttentionTable attention;

@@ -10,6 +10,7 @@
 
 #include "kernels/gemm.h"
 #include "kernels/scratch.h"
+#include "kernels/table.h"
 #include "ops/binary.h"
 #include "ops/ops.h"
 #include "python/bind.h"
@@ -38,6 +39,13 @@ struct Geometry {
     constexpr Three ones{1, 1, 1}, none{0, 0, 0};
     return kernel == ones && stride == ones && pad == none && x == y;
   }
+  ConvShape shape() const {
+    ConvShape s{};
+    std::copy_n(x.begin(), 3, s.x), std::copy_n(y.begin(), 3, s.y), std::copy_n(kernel.begin(), 3, s.kernel);
+    std::copy_n(stride.begin(), 3, s.stride), std::copy_n(dilation.begin(), 3, s.dilation);
+    std::copy_n(pad.begin(), 3, s.pad);
+    return s;
+  }
   DimVec image(bool of_x) const {
     DimVec s{batch, of_x ? wide : narrow};
     for (int d = 3 - dims; d < 3; ++d) s.push_back(of_x ? x[std::size_t(d)] : y[std::size_t(d)]);
@@ -52,82 +60,27 @@ struct Geometry {
   }
 };
 
-/// Visits the places [begin, end) of y for one tap in runs of one row of y. `inside(to, from, n)`: `n` places from
-/// column `to` on meet elements of x from `from` on, a stride apart; `outside(to, n)`: they meet padding.
-template <class Inside, class Outside>
-void walk(const Geometry& g, std::int64_t tap, std::int64_t begin, std::int64_t end, Inside&& inside,
-          Outside&& outside) {
-  const std::int64_t k2 = tap % g.kernel[2], k1 = tap / g.kernel[2] % g.kernel[1],
-                     k0 = tap / (g.kernel[2] * g.kernel[1]);
-  const std::int64_t step = g.stride[2], first = k2 * g.dilation[2] - g.pad[2];  // the column of x for column 0 of y
-  // Columns [low, high) of y meet x.
-  const std::int64_t low = std::min(first >= 0 ? 0 : (-first + step - 1) / step, g.y[2]);
-  const std::int64_t high = std::clamp(g.x[2] - first <= 0 ? 0 : (g.x[2] - first + step - 1) / step, low, g.y[2]);
-  std::int64_t column = begin % g.y[2], row = begin / g.y[2] % g.y[1], slice = begin / (g.y[2] * g.y[1]);
-  for (std::int64_t at = begin; at < end;) {
-    const std::int64_t n = std::min(g.y[2] - column, end - at), to = at - begin;
-    const std::int64_t x0 = slice * g.stride[0] + k0 * g.dilation[0] - g.pad[0];
-    const std::int64_t x1 = row * g.stride[1] + k1 * g.dilation[1] - g.pad[1];
-    if (x0 < 0 || x0 >= g.x[0] || x1 < 0 || x1 >= g.x[1]) {
-      outside(to, n);
-    } else {
-      const std::int64_t a = std::clamp(low, column, column + n), b = std::clamp(high, a, column + n);
-      if (a > column) outside(to, a - column);
-      if (b > a) inside(to + a - column, (x0 * g.x[1] + x1) * g.x[2] + first + a * step, b - a);
-      if (column + n > b) outside(to + b - column, column + n - b);
-    }
-    at += n;
-    column = 0;
-    if (++row == g.y[1]) row = 0, ++slice;
-  }
+/// gather or scatter (`loop`) of a tile of y's places for the channels of one group, split over the threads.
+template <class F>
+void by_channels(const Geometry& g, std::int64_t begin, std::int64_t end, F&& loop) {
+  const std::int64_t taps = g.taps(), n = end - begin;
+  parallel_for(
+      g.wide_each(), std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(1, n * taps)),
+      [&](std::int64_t c0, std::int64_t c1) { loop(ConvTile{c1 - c0, begin, end}, c0 * g.x_places(), c0 * taps * n); });
 }
-
 /// columns[(channel, tap)][place - begin] = what the tap meets at that place.
 template <class T>
-void gather(const Geometry& g, const T* x, std::int64_t begin, std::int64_t end, T* columns) {
-  const std::int64_t n = end - begin, taps = g.taps(), step = g.stride[2];
-  parallel_for(g.wide_each(), std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(1, n * taps)),
-               [&](std::int64_t c0, std::int64_t c1) {
-                 for (std::int64_t c = c0; c < c1; ++c) {
-                   const T* image = x + c * g.x_places();
-                   for (std::int64_t tap = 0; tap < taps; ++tap) {
-                     T* line = columns + (c * taps + tap) * n;
-                     walk(
-                         g, tap, begin, end,
-                         [&](std::int64_t to, std::int64_t from, std::int64_t length) {
-                           if (step == 1) {
-                             std::copy_n(image + from, length, line + to);
-                           } else {
-                             for (std::int64_t i = 0; i < length; ++i) line[to + i] = image[from + i * step];
-                           }
-                         },
-                         [&](std::int64_t to, std::int64_t length) { std::fill_n(line + to, length, T(0)); });
-                   }
-                 }
-               });
+void gather(DType d, const Geometry& g, const T* x, std::int64_t begin, std::int64_t end, T* columns) {
+  by_channels(g, begin, end, [&](const ConvTile& t, std::int64_t in_x, std::int64_t in_columns) {
+    kernels->conv.of[int(d)].gather(g.shape(), t, x + in_x, columns + in_columns);
+  });
 }
-
 /// The transpose of `gather`: adds columns to the elements of x that they came from.
 template <class T>
-void scatter(const Geometry& g, const T* columns, std::int64_t begin, std::int64_t end, T* x) {
-  const std::int64_t n = end - begin, taps = g.taps(), step = g.stride[2];
-  parallel_for(g.wide_each(), std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(1, n * taps)),
-               [&](std::int64_t c0, std::int64_t c1) {
-                 for (std::int64_t c = c0; c < c1; ++c) {
-                   T* image = x + c * g.x_places();
-                   for (std::int64_t tap = 0; tap < taps; ++tap) {
-                     const T* line = columns + (c * taps + tap) * n;
-                     walk(
-                         g, tap, begin, end,
-                         [&](std::int64_t to, std::int64_t from, std::int64_t length) {
-                           for (std::int64_t i = 0; i < length; ++i) {
-                             image[from + i * step] = T(image[from + i * step] + line[to + i]);
-                           }
-                         },
-                         [](std::int64_t, std::int64_t) {});
-                   }
-                 }
-               });
+void scatter(DType d, const Geometry& g, const T* columns, std::int64_t begin, std::int64_t end, T* x) {
+  by_channels(g, begin, end, [&](const ConvTile& t, std::int64_t in_x, std::int64_t in_columns) {
+    kernels->conv.of[int(d)].scatter(g.shape(), t, columns + in_columns, x + in_x);
+  });
 }
 
 /// How many places of y are done at once: their columns stay in the cache next to the core.
@@ -146,9 +99,53 @@ void for_images(const Geometry& g, F&& f) {
   });
 }
 
+// --- single channels: groups whose kernels see one channel, where a matrix product would be a sum of a few numbers
+// -----------------------------------------------------------------------------------------------------------------
+
+bool is_single(const Geometry& g) { return g.wide_each() == 1 && !g.is_pointwise(); }
+
+/// Scratch for one channel with its padding, one for each range of channels; f(channel of x, its padded places).
+template <class T, class F>
+void for_padded(DType d, const Geometry& g, const T* x, std::int64_t outer, std::int64_t inner, F&& f) {
+  const ConvShape s = g.shape();
+  const std::int64_t work = std::max<std::int64_t>(1, g.narrow_each() * g.taps() * g.y_places() * inner);
+  parallel_for(outer, std::max<std::int64_t>(1, kGrain / work), [&](std::int64_t begin, std::int64_t end) {
+    const Scratch scratch(s.padded_places() * std::int64_t(sizeof(T)) + kConvSlack);
+    for (std::int64_t i = begin * inner; i < end * inner; ++i) {
+      const std::int64_t channel = inner == 1 ? i : i % inner * outer + i / inner;
+      kernels->conv.of[int(d)].padded(s, x + channel * g.x_places(), scratch.get());
+      f(s, channel, scratch.get());
+    }
+  });
+}
+/// y += x * w
+template <class T>
+void single_to_narrow(DType d, const Geometry& g, const T* x, const T* w, T* y) {
+  const std::int64_t each = g.narrow_each();
+  for_padded(d, g, x, g.batch * g.wide, 1, [&](const ConvShape& s, std::int64_t channel, const void* padded) {
+    for (std::int64_t k = 0; k < each; ++k)
+      kernels->conv.of[int(d)].single(s, padded, w + (channel % g.wide * each + k) * g.taps(),
+                                      y + (channel * each + k) * g.y_places());
+  });
+}
+/// w += the products of x and y, a channel's over the batch in this order for any number of threads.
+template <class T>
+void single_to_weight(DType d, const Geometry& g, const T* x, const T* y, T* w) {
+  const std::int64_t each = g.narrow_each();
+  for_padded(d, g, x, g.wide, g.batch, [&](const ConvShape& s, std::int64_t channel, const void* padded) {
+    for (std::int64_t k = 0; k < each; ++k)
+      kernels->conv.of[int(d)].single_weight(s, padded, y + (channel * each + k) * g.y_places(),
+                                             w + (channel % g.wide * each + k) * g.taps());
+  });
+}
+
+// --- groups of channels: matrix products
+// -----------------------------------------------------------------------------------------------------------------
+
 /// y += x * w
 template <class T>
 void to_narrow(DType d, const Geometry& g, const T* x, const T* w, T* y) {
+  if (is_single(g)) return single_to_narrow(d, g, x, w, y);
   const std::int64_t places = g.y_places(), terms = g.wide_each() * g.taps(), rows = g.narrow_each();
   const bool direct = g.is_pointwise();
   const std::int64_t tile = direct ? places : tile_of(g, itemsize(d));
@@ -158,7 +155,7 @@ void to_narrow(DType d, const Geometry& g, const T* x, const T* w, T* y) {
     T* columns = reinterpret_cast<T*>(scratch.get());
     for (std::int64_t at = 0; at < places; at += tile) {
       const std::int64_t n = std::min(tile, places - at);
-      if (!direct) gather(g, image, at, at + n, columns);
+      if (!direct) gather(d, g, image, at, at + n, columns);
       GemmArgs a{};
       a.m = rows, a.n = n, a.k = terms;
       a.a = {w + group * rows * terms, terms, 1};
@@ -191,7 +188,7 @@ void to_wide(DType d, const Geometry& g, const T* y, const T* w, T* x) {
       a.ldc = direct ? places : n;
       if (direct) a.beta = cdouble(1), a.ibeta = 1;
       gemm(d, a);
-      if (!direct) scatter(g, columns, at, at + n, image);
+      if (!direct) scatter(d, g, columns, at, at + n, image);
     }
   });
 }
@@ -227,6 +224,7 @@ void turn_weights(const Geometry& g, const T* w, T* out) {
 /// w += the products of x and y, summed over the batch and y's places in this order for any number of threads.
 template <class T>
 void to_weight(DType d, const Geometry& g, const T* x, const T* y, T* w) {
+  if (is_single(g)) return single_to_weight(d, g, x, y, w);
   const std::int64_t places = g.y_places(), terms = g.wide_each() * g.taps(), rows = g.narrow_each();
   const bool direct = g.is_pointwise();
   const std::int64_t tile = direct ? places : tile_of(g, itemsize(d));
@@ -238,7 +236,7 @@ void to_weight(DType d, const Geometry& g, const T* x, const T* y, T* w) {
         const T* image = x + (member * g.wide + group * g.wide_each()) * g.x_places();
         for (std::int64_t at = 0; at < places; at += tile) {
           const std::int64_t n = std::min(tile, places - at);
-          if (!direct) gather(g, image, at, at + n, columns);
+          if (!direct) gather(d, g, image, at, at + n, columns);
           GemmArgs a{};
           a.m = rows, a.n = terms, a.k = n;
           a.a = {y + (member * g.narrow + group * rows) * places + at, places, 1};
@@ -641,10 +639,10 @@ Tensor slide(bool to_columns, const Geometry& g, bool batched, const Tensor& t) 
       T* const to = out.data_as<T>();
       for (std::int64_t i = 0; i < g.batch; ++i) {
         if (to_columns) {
-          gather(g, from + i * image, 0, g.y_places(), to + i * columns);
+          gather(d, g, from + i * image, 0, g.y_places(), to + i * columns);
         } else if constexpr (!is_half_v<T>) {
           std::fill_n(to + i * image, image, T(0));
-          scatter(g, from + i * columns, 0, g.y_places(), to + i * image);
+          scatter(d, g, from + i * columns, 0, g.y_places(), to + i * image);
         }
       }
     });
