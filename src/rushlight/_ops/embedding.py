@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from .. import _core
 from . import FUNCTION, operator
+from .reduce import scalar_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .._core import Tensor
 
 _MODES = ("sum", "mean", "max")
-_KINDS = {"float16": "Half", "bfloat16": "BFloat16", "float32": "Float", "float64": "Double", "uint8": "Byte"}
-_KINDS |= {"int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long", "bool": "Bool"}
-_KINDS |= {"complex64": "ComplexFloat", "complex128": "ComplexDouble"}
 
 
 def _type_name(t: Tensor) -> str:
-    return f"torch.{_KINDS[str(t.dtype).rpartition('.')[2]]}Tensor"
+    return f"torch.{scalar_name(t.dtype)}Tensor"
 
 
 def _check_type(t: Tensor, place: int, name: str, function: str, words: str) -> None:
-    if _KINDS[str(t.dtype).rpartition(".")[2]] not in words.split(", "):
+    if scalar_name(t.dtype) not in words.split(", "):
         raise RuntimeError(
             f"Expected tensor for argument #{place} '{name}' to have one of the following scalar types: {words}; but got "
             f"{_type_name(t)} instead (while checking arguments for {function})"
@@ -40,8 +38,9 @@ def embedding_renorm_(input: Tensor, indices: Tensor, max_norm: float, norm_type
     if input.requires_grad and input.is_leaf and _core.is_grad_enabled():
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
     if not (input.is_floating_point() or input.is_complex()):
-        kind = _type_name(input)[6:-6]
-        raise RuntimeError(f"norm(): input dtype should be either floating point or complex. Got {kind} instead.")
+        raise RuntimeError(
+            f"norm(): input dtype should be either floating point or complex. Got {scalar_name(input.dtype)} instead."
+        )
     for end in rows[[0, -1]].tolist() if rows.numel() else ():
         if not 0 <= end < input.shape[0]:
             raise IndexError(

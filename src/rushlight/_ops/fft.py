@@ -17,6 +17,7 @@ from .. import _core as core
 from .._core import Tensor
 from ..autograd.function import Function
 from . import operator
+from .reduce import scalar_name
 
 # --- the transforms themselves --------------------------------------------------------------------------------------
 
@@ -199,14 +200,6 @@ def c2r(x: Tensor, dims: tuple[int, ...], norm: int, last: int) -> Tensor:
 
 _COMPLEX = {core.float32: core.complex64, core.float64: core.complex128}
 _REAL = {core.complex64: core.float32, core.complex128: core.float64}
-_NAMES = {
-    core.float16: "Half",
-    core.bfloat16: "BFloat16",
-    core.float32: "Float",
-    core.float64: "Double",
-    core.complex64: "ComplexFloat",
-    core.complex128: "ComplexDouble",
-}
 
 
 def _promoted(x: Tensor, to_complex: bool = False) -> Tensor:
@@ -215,10 +208,10 @@ def _promoted(x: Tensor, to_complex: bool = False) -> Tensor:
     if d in _REAL:
         return x
     if d not in _COMPLEX:
-        if d not in _NAMES:
+        if not d.is_floating_point:  # nor complex: see above
             d = core.get_default_dtype()
         if d not in _COMPLEX:
-            raise RuntimeError(f"Unsupported dtype {_NAMES[d]}")
+            raise RuntimeError(f"Unsupported dtype {scalar_name(d)}")
     if to_complex:
         d = _COMPLEX[d]
     return x if x.dtype is d else x.to(d)
@@ -312,7 +305,7 @@ def _half(sizes: list[int], x: Tensor, s: Any, dims: tuple[int, ...]) -> int:
 
 def _need_real(x: Tensor, name: str, what: str = "real input tensor") -> None:
     if x.dtype in _REAL:
-        raise RuntimeError(f"{name} expects a {what}, but got {_NAMES[x.dtype]}")
+        raise RuntimeError(f"{name} expects a {what}, but got {scalar_name(x.dtype)}")
 
 
 # --- one dimension --------------------------------------------------------------------------------------------------
@@ -477,7 +470,7 @@ def _hfftn(x: Tensor, s: Any, dim: Any, norm: str | None) -> Tensor:
 def _ihfftn(x: Tensor, s: Any, dim: Any, norm: str | None) -> Tensor:
     sizes, dims = _many_dims(x, s, dim)
     if x.dtype in _REAL:
-        raise RuntimeError(f"Only supports floating-point dtypes, but found: {_NAMES[x.dtype]}")
+        raise RuntimeError(f"Only supports floating-point dtypes, but found: {scalar_name(x.dtype)}")
     _need_axis("ihfftn", dims)
     x = _resized(_promoted(x), sizes, dims)
     factor = _norm(norm, False)

@@ -18,27 +18,12 @@ from .._errors import LinAlgError
 from ..autograd.function import Function
 from ..return_types import make
 from . import BOTH, FUNCTION, namespaces, operator
+from .reduce import scalar_name
 
 __all__ = ["LinAlgError"]
 
 
 # --- arguments ------------------------------------------------------------------------------------------------------
-
-_SCALARS = {
-    core.bool: "Bool",
-    core.uint8: "Byte",
-    core.int8: "Char",
-    core.int16: "Short",
-    core.int32: "Int",
-    core.int64: "Long",
-    core.float16: "Half",
-    core.bfloat16: "BFloat16",
-    core.float32: "Float",
-    core.float64: "Double",
-    core.complex64: "ComplexFloat",
-    core.complex128: "ComplexDouble",
-}
-
 
 _NATIVE = (core.float32, core.float64, core.complex64, core.complex128)
 
@@ -60,8 +45,8 @@ def _need_float(t: Tensor, name: str) -> None:
     if t.dtype in _NATIVE:
         return
     if not t.is_floating_point():
-        raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {_SCALARS[t.dtype]}")
-    raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {_SCALARS[t.dtype]}")
+        raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {scalar_name(t.dtype)}")
+    raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {scalar_name(t.dtype)}")
 
 
 def _which(i: int, ndim: int) -> str:
@@ -181,7 +166,7 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
             f"{name}: Expected batch dimensions of tau to be equal to input.shape[:-2], but got {list(tau.shape[:-1])}"
         )
     if A.dtype != tau.dtype:
-        raise RuntimeError(f"{name}: tau dtype {_SCALARS[tau.dtype]} does not match input dtype {_SCALARS[A.dtype]}")
+        raise RuntimeError(f"{name}: tau dtype {scalar_name(tau.dtype)} does not match input dtype {scalar_name(A.dtype)}")
     if not _recorded(A, tau) and A.dtype in _NATIVE:
         return core._linalg_orgqr(A, tau)
     Q = core.eye(m, n, dtype=A.dtype).expand(*A.shape[:-2], m, n)
@@ -336,7 +321,8 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
         raise RuntimeError(f"{name}: other must have at least 1 dimension.")
     if A.dtype != B.dtype:
         raise RuntimeError(
-            f"{name}: Expected input and other to have the same dtype, but got input's dtype {_SCALARS[A.dtype]} and other's dtype {_SCALARS[B.dtype]}"
+            f"{name}: Expected input and other to have the same dtype, but got input's dtype {scalar_name(A.dtype)} and "
+            f"other's dtype {scalar_name(B.dtype)}"
         )
     if driver is not None and driver not in ("gels", "gelsy", "gelsd", "gelss"):
         raise RuntimeError(f"{name}: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)")
@@ -391,22 +377,22 @@ def vector_norm(x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False,
         raise TypeError(f"linalg_vector_norm(): argument 'ord' (position 2) must be Number, not {type(ord).__name__}")
     if not (x.is_floating_point() or x.is_complex()):
         raise RuntimeError(
-            f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {_SCALARS[x.dtype]}"
+            f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {scalar_name(x.dtype)}"
         )
     if dtype is not None:
         if not (dtype.is_floating_point or dtype.is_complex):
             raise RuntimeError(
-                f"linalg.vector_norm: dtype should be floating point or complex, but got {_SCALARS[dtype]}"
+                f"linalg.vector_norm: dtype should be floating point or complex, but got {scalar_name(dtype)}"
             )
         if x.is_complex() != dtype.is_complex:
             kind = "complex" if x.is_complex() else "real"
             raise RuntimeError(
-                f"linalg.vector_norm: dtype should be {kind} for {kind} inputs, but got {_SCALARS[dtype]}"
+                f"linalg.vector_norm: dtype should be {kind} for {kind} inputs, but got {scalar_name(dtype)}"
             )
         if core.promote_types(x.dtype, dtype) != dtype:
             raise RuntimeError(
-                f"linalg.vector_norm: the dtype of the input ({_SCALARS[x.dtype]}) should be convertible without narrowing to "
-                f"the specified dtype ({_SCALARS[dtype]})"
+                f"linalg.vector_norm: the dtype of the input ({scalar_name(x.dtype)}) should be convertible without narrowing to "
+                f"the specified dtype ({scalar_name(dtype)})"
             )
         x = x.to(dtype)
     dims = tuple(range(x.ndim)) if dim is None or dim == () or dim == [] else dim
@@ -434,7 +420,7 @@ def matrix_norm(
     _need_matrix(A, "linalg.matrix_norm")
     if not (A.is_floating_point() or A.is_complex()):
         raise RuntimeError(
-            f"linalg.matrix_norm: Expected a floating point or complex tensor as input. Got {_SCALARS[A.dtype]}"
+            f"linalg.matrix_norm: Expected a floating point or complex tensor as input. Got {scalar_name(A.dtype)}"
         )
     rows, columns = _two_dims(dim, A.ndim, "linalg.matrix_norm")
     if dtype is not None:
@@ -589,7 +575,7 @@ def matrix_exp(input: Tensor) -> Tensor:
     """The exponential of matrices [..., n, n]."""
     if not (input.is_floating_point() or input.is_complex()):
         raise RuntimeError(
-            f"linalg.matrix_exp: Expected a floating point or complex tensor as input. Got {_SCALARS[input.dtype]}"
+            f"linalg.matrix_exp: Expected a floating point or complex tensor as input. Got {scalar_name(input.dtype)}"
         )
     _need_square(input, "linalg.matrix_exp")
     if input.dtype in (core.float16, core.bfloat16):
@@ -639,7 +625,7 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """sum conj(x) y along a dimension."""
     if not (x.is_floating_point() or x.is_complex()):
         raise RuntimeError(
-            f"linalg.vecdot: Expected a floating point or complex tensor as input. Got {_SCALARS[x.dtype]}"
+            f"linalg.vecdot: Expected a floating point or complex tensor as input. Got {scalar_name(x.dtype)}"
         )
     return (x.conj() * y).sum(dim)
 

@@ -184,12 +184,16 @@ def _check_weights(name: str, kind: str, weights: Tensor, n: int, right_dtype: b
         raise RuntimeError(f"cov(): {name} cannot be negative")
 
 
+_SCALARS = {
+    core.bool: "Bool", core.uint8: "Byte", core.int8: "Char", core.int16: "Short", core.int32: "Int", core.int64: "Long",
+    core.float16: "Half", core.bfloat16: "BFloat16", core.float32: "Float", core.float64: "Double",
+    core.complex64: "ComplexFloat", core.complex128: "ComplexDouble",
+}  # fmt: skip
+
+
 def scalar_name(d: dtype) -> str:
     """A dtype as messages spell it: "Long"."""
-    names = {"int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte", "float32": "Float"}
-    names |= {"float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "bool": "Bool"}
-    names |= {"complex64": "ComplexFloat", "complex128": "ComplexDouble"}
-    return names[str(d).rpartition(".")[2]]
+    return _SCALARS[d]
 
 
 @operator("Other")

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import _core as core
 from .._core import Tensor, multi_margin_loss, multilabel_margin_loss
+from .._ops.reduce import scalar_name
 from .._ops.shape import broadcast_tensors
 
 TYPE_CHECKING = False
@@ -228,7 +229,7 @@ def soft_margin_loss(
             f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(product.shape)}"
         )
     if not (input.is_floating_point() or input.is_complex()):
-        raise RuntimeError(f"result type Float can't be cast to the desired output type {_word(input.dtype)}")
+        raise RuntimeError(f"result type Float can't be cast to the desired output type {scalar_name(input.dtype)}")
     return _reduced(product.exp().log1p(), reduction)
 
 
@@ -299,7 +300,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     _check("cosine_similarity", x1=x1, x2=x2)
     kind = core.result_type(x1, x2)
     if not kind.is_floating_point:
-        raise RuntimeError(f"expected common dtype to be floating point, yet common dtype is {_word(kind)}")
+        raise RuntimeError(f"expected common dtype to be floating point, yet common dtype is {scalar_name(kind)}")
     x1, x2 = broadcast_tensors(x1.to(kind), x2.to(kind))
     parts = []
     for x in (x1, x2):
@@ -308,13 +309,6 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
             length.clamp_(min=eps)
         parts.append(x / length)
     return (parts[0] * parts[1]).sum(dim)
-
-
-def _word(kind: Any) -> str:
-    words = {"int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool"}
-    words |= {"complex64": "ComplexFloat", "complex128": "ComplexDouble"}
-    name = str(kind).rpartition(".")[2]
-    return words.get(name, name)
 
 
 def normalize(
