@@ -429,6 +429,16 @@ CONV = {
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+@pytest.mark.parametrize("make", [lambda nn: nn.Linear(0, 3), lambda nn: nn.Conv1d(0, 3, 1), lambda nn: nn.Conv2d(2, 3, 0)])
+def test_biases_without_weights_begin_as_zeros(make):
+    def scenario(lib):
+        lib.manual_seed(3)
+        return make(lib.nn).bias.tolist(), lib.rand(3).tolist()
+
+    both(scenario)
+
+
 @pytest.mark.parametrize("name", CONV)
 def test_convolutions_say_what_pytorch_says(name):
     def scenario(lib):

@@ -16,7 +16,8 @@ from .resample import FIRST
 def _window(*more: dict[str, float]) -> tuple[Sample, ...]:
     calls = [call(n, periodic) for n, periodic in itertools.product((0, 1, 2, 5, 8), (True, False))]
     calls += [call(7, **kwargs) for kwargs in more]
-    calls += [call(6, dtype=d) for d in (torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.complex64)]
+    kinds = (torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.complex64, torch.complex128)
+    calls += [call(n, dtype=d) for n in (1, 6) for d in kinds]
     return (*calls, call(-1), call(2.5), call(5, requires_grad=True))
 
 
