@@ -99,9 +99,10 @@ _SUBMODULES = (
 # Questions and settings: _settings.py.
 _SETTINGS = (
     "are_deterministic_algorithms_enabled asarray compile get_default_device get_deterministic_debug_mode "
-    "get_float32_matmul_precision get_num_interop_threads is_deterministic_algorithms_warn_only_enabled "
-    "is_anomaly_check_nan_enabled is_anomaly_enabled is_warn_always_enabled set_default_device set_deterministic_debug_mode set_float32_matmul_precision "
-    "set_num_interop_threads set_warn_always typename use_deterministic_algorithms"
+    "get_float32_matmul_precision get_num_interop_threads is_anomaly_check_nan_enabled is_anomaly_enabled "
+    "is_deterministic_algorithms_warn_only_enabled is_warn_always_enabled set_default_device "
+    "set_deterministic_debug_mode set_float32_matmul_precision set_num_interop_threads set_warn_always typename "
+    "use_deterministic_algorithms"
 ).split()
 
 # Mixed precision: amp/autocast_mode.py.

@@ -160,7 +160,8 @@ class _Uninitialized:
 
 
 _METHODS = frozenset(
-    ("__get__", "__set__", "__delete__", "__hash__", "size", "copy_", "half", "bfloat16", "float", "double", "char", "short", "int", "long", "cuda", "cpu", "to", "detach",
+    ("__get__", "__set__", "__delete__", "__hash__", "size", "copy_", "half", "bfloat16", "float", "double", "char", "short",
+     "int", "long", "cuda", "cpu", "to", "detach",
      "is_floating_point", "is_complex", "get_device", "_has_compatible_shallow_copy_type", "requires_grad_")
 )  # fmt: skip
 

@@ -13,8 +13,8 @@ __all__ = ["LazyModuleMixin"]
 class LazyModuleMixin(Module):
     """To be mixed in before a layer's class: its parameters have no shape until `initialize_parameters` gives them one.
 
-    A subclass makes `UninitializedParameter`s and `UninitializedBuffer`s, and overrides `initialize_parameters`, which is called with the
-    arguments of the first call. The layer is then an instance of `cls_to_become`, if that is set.
+    A subclass makes `UninitializedParameter`s and `UninitializedBuffer`s, and overrides `initialize_parameters`, which is
+    called with the arguments of the first call. The layer is then an instance of `cls_to_become`, if that is set.
     """
 
     cls_to_become: Any = None
