@@ -430,7 +430,9 @@ CONV = {
 
 
 @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
-@pytest.mark.parametrize("make", [lambda nn: nn.Linear(0, 3), lambda nn: nn.Conv1d(0, 3, 1), lambda nn: nn.Conv2d(2, 3, 0)])
+@pytest.mark.parametrize(
+    "make", [lambda nn: nn.Linear(0, 3), lambda nn: nn.Conv1d(0, 3, 1), lambda nn: nn.Conv2d(2, 3, 0)]
+)
 def test_biases_without_weights_begin_as_zeros(make):
     def scenario(lib):
         lib.manual_seed(3)

@@ -166,7 +166,9 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
             f"{name}: Expected batch dimensions of tau to be equal to input.shape[:-2], but got {list(tau.shape[:-1])}"
         )
     if A.dtype != tau.dtype:
-        raise RuntimeError(f"{name}: tau dtype {scalar_name(tau.dtype)} does not match input dtype {scalar_name(A.dtype)}")
+        raise RuntimeError(
+            f"{name}: tau dtype {scalar_name(tau.dtype)} does not match input dtype {scalar_name(A.dtype)}"
+        )
     if not _recorded(A, tau) and A.dtype in _NATIVE:
         return core._linalg_orgqr(A, tau)
     Q = core.eye(m, n, dtype=A.dtype).expand(*A.shape[:-2], m, n)
