@@ -96,22 +96,25 @@ _SUBMODULES = (
     "xpu",
 )
 
-# Questions and settings: _settings.py.
-_SETTINGS = (
-    "are_deterministic_algorithms_enabled asarray compile get_default_device get_deterministic_debug_mode "
-    "get_float32_matmul_precision get_num_interop_threads is_anomaly_check_nan_enabled is_anomaly_enabled "
-    "is_deterministic_algorithms_warn_only_enabled is_warn_always_enabled set_default_device "
-    "set_deterministic_debug_mode set_float32_matmul_precision set_num_interop_threads set_warn_always typename "
-    "use_deterministic_algorithms"
-).split()
-
-# Mixed precision: amp/autocast_mode.py.
-_AUTOCAST = (
-    "autocast autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache get_autocast_cpu_dtype "
-    "get_autocast_dtype get_autocast_gpu_dtype is_autocast_cache_enabled is_autocast_cpu_enabled is_autocast_enabled "
-    "set_autocast_cache_enabled set_autocast_cpu_dtype set_autocast_cpu_enabled set_autocast_dtype set_autocast_enabled "
-    "set_autocast_gpu_dtype"
-).split()
+# Names by the module in which they are, which is imported when one of them is asked for.
+_LATER = {
+    "_einsum": "einsum",
+    "_settings": (
+        "are_deterministic_algorithms_enabled asarray compile get_default_device get_deterministic_debug_mode "
+        "get_float32_matmul_precision get_num_interop_threads is_anomaly_check_nan_enabled is_anomaly_enabled "
+        "is_deterministic_algorithms_warn_only_enabled is_warn_always_enabled set_default_device "
+        "set_deterministic_debug_mode set_float32_matmul_precision set_num_interop_threads set_warn_always typename "
+        "use_deterministic_algorithms"
+    ),
+    "amp.autocast_mode": (
+        "autocast autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache get_autocast_cpu_dtype "
+        "get_autocast_dtype get_autocast_gpu_dtype is_autocast_cache_enabled is_autocast_cpu_enabled "
+        "is_autocast_enabled set_autocast_cache_enabled set_autocast_cpu_dtype set_autocast_cpu_enabled "
+        "set_autocast_dtype set_autocast_enabled set_autocast_gpu_dtype"
+    ),
+    "func": "vmap",
+    "serialization": "load save",
+}
 
 
 def is_storage(obj: Any) -> builtins.bool:
@@ -127,35 +130,20 @@ def set_printoptions(**options: Any) -> None:
 
 
 def __getattr__(name: str) -> Any:
+    import importlib
+
     if name in _SUBMODULES:
-        import importlib
-
         return importlib.import_module(f"{__name__}.{name}")
-    if name == "einsum":
-        from ._einsum import einsum
-
-        return einsum
-    if name == "vmap":
-        from .func import vmap
-
-        return vmap
-    if name in _SETTINGS:
-        from . import _settings
-
-        return getattr(_settings, name)
-    if name in _AUTOCAST:
-        from .amp import autocast_mode
-
-        return getattr(autocast_mode, name)
-    if name in ("load", "save"):
-        from . import serialization
-
-        return getattr(serialization, name)
-    found = _ops.deferred(name)
-    if found is not None:
-        globals()[name] = found
-        return found
-    raise AttributeError(missing(name))
+    for module, names in _LATER.items():
+        if name in names.split():
+            found = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+            break
+    else:
+        found = _ops.deferred(name)
+        if found is None:
+            raise AttributeError(missing(name))
+    globals()[name] = found
+    return found
 
 
 __all__ = [
