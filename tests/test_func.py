@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import importlib
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict, defaultdict, namedtuple
 from collections.abc import Callable
 from typing import Any
 
@@ -237,6 +238,11 @@ TREES: dict[str, Callable[[Any, Any], Any]] = {
     "type": lambda m, p: p.tree_map(lambda a, b: a, (1, 2), [1, 2]),
     "keys": lambda m, p: p.tree_map(lambda a, b: a, {"a": 1}, {"b": 1}),
     "count": lambda m, p: p.tree_unflatten([1], p.tree_structure([1, 2])),
+    "text of a factory": lambda m, p: p.tree_unflatten(
+        [2], p.treespec_loads(p.treespec_dumps(p.tree_structure(defaultdict(concurrent.futures.Future, a=1))))
+    ),
+    "constant": lambda m, p: p.register_constant(type("Unlike", (), {})),
+    "constant without hash": lambda m, p: p.register_constant(type("Alike", (), {"__eq__": lambda a, b: True})),
     "twice": lambda m, p: p.register_pytree_node(dict, 1, 2),
     "no description": lambda m, p: p.tree_unflatten([1], 3),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
 from typing import Any, NamedTuple
 
 __all__ = [
@@ -202,8 +203,9 @@ class _Constant:
 
 def register_constant(cls: type) -> None:
     """Makes a class, whose objects can be compared and hashed, part of a tree's description instead of a leaf."""
-    if "__eq__" not in dir(cls) or getattr(cls, "__eq__", None) is getattr(object, "__eq__", None):
-        raise TypeError(f"register_constant(cls) expects `cls` to have __eq__ and __hash__ of its own, got {cls}.")
+    for name in ("__eq__", "__hash__"):
+        if getattr(cls, name) in (None, getattr(object, name)):
+            raise TypeError(f"register_constant(cls) expects `cls` to have a non-default `{name}` implementation.")
     register_pytree_node(
         cls,
         lambda x: ([], _Constant(x)),
@@ -297,7 +299,7 @@ _basic(
         "dict_context": context[1],
     },
     lambda context: [
-        getattr(__import__(context["default_factory_module"]), context["default_factory_name"]),
+        getattr(import_module(context["default_factory_module"]), context["default_factory_name"]),
         context["dict_context"],
     ],
 )
