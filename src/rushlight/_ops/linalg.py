@@ -264,6 +264,15 @@ def _thresholds(S: Tensor, A: Tensor, atol: Any, rtol: Any) -> Tensor:
     return relative if atol is None else core.maximum(core.as_tensor(atol, dtype=S.dtype), relative)
 
 
+def _check_tolerances(function: str, **given: Any) -> None:
+    """Tolerances are compared with singular values, which are real."""
+    for name, t in given.items():
+        if isinstance(t, Tensor) and t.is_complex():
+            raise RuntimeError(
+                f"torch.{function}: {name} tensor of complex type is not supported. Got {_SCALARS[t.dtype]}"
+            )
+
+
 def _spectrum(A: Tensor, hermitian: bool) -> Tensor:
     A = A.detach()
     return core.linalg_eigvalsh(A).abs() if hermitian else core.linalg_svdvals(A)
@@ -273,12 +282,14 @@ def _spectrum(A: Tensor, hermitian: bool) -> Tensor:
 def pinv(A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Tensor:
     """The Moore-Penrose inverse of matrices [..., m, n] -> [..., n, m]; singular values up to max(atol, rtol * largest)
     count as 0."""
-    _need_matrix(A, "linalg.pinv")
-    _need_float(A, "linalg.pinv")
+    if A.ndim < 2 or A.dtype not in _EPS and not A.is_complex():
+        raise RuntimeError(
+            f"linalg.pinv({_SCALARS[A.dtype]}{{{list(A.shape)}}}): expected a tensor with 2 or more dimensions of float, double, "
+            "cfloat or cdouble types"
+        )
+    _check_tolerances("linalg.pinv", rcond=rcond, atol=atol, rtol=rtol)
     if hermitian and A.shape[-1] != A.shape[-2]:
         _need_square(A, "linalg.eigh")
-    if A.numel() == 0:
-        return A.mT.clone()
     relative = rcond if rcond is not None else rtol
     for given, argument in ((atol, "atol"), (relative, "rtol")):
         if isinstance(given, Tensor) and given.requires_grad and core.is_grad_enabled():
@@ -286,6 +297,8 @@ def pinv(A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = N
                 f"The function 'linalg_pinv' is not differentiable with respect to argument '{argument}'. "
                 "This input cannot have requires_grad True."
             )
+    if A.numel() == 0:
+        return A.mT.clone()
     result: Tensor = _Pinv.apply(A, atol, relative, hermitian)[0]
     return result
 
@@ -300,13 +313,13 @@ def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
 def matrix_rank(A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Tensor:
     """How many singular values of matrices [..., m, n] are above max(atol, rtol * largest)."""
     _need_matrix(A, "linalg.matrix_rank")
-    _need_float(A, "linalg.matrix_rank")
+    _check_tolerances("linalg.matrix_rank", atol=atol if tol is None else tol, rtol=rtol)
+    if tol is None and atol is None and rtol is None and A.dtype not in _EPS and not A.is_complex():
+        raise RuntimeError("This function doesn't handle types other than float and double")
     if A.numel() == 0:
         return core.zeros(A.shape[:-2], dtype=core.int64)
     S = _spectrum(A, hermitian)
     if tol is not None:
-        if isinstance(tol, Tensor) and tol.is_complex():
-            raise RuntimeError("torch.linalg.matrix_rank: tol tensor of complex type is not supported.")
         limits = core.as_tensor(tol, dtype=S.dtype)
     else:
         limits = _thresholds(S, A, atol, rtol)
@@ -414,6 +427,13 @@ def _two_dims(dim: Any, ndim: int, name: str) -> tuple[int, int]:
     return found[0], found[1]
 
 
+def _extreme(t: Tensor, dim: int, keepdim: bool, largest: bool) -> Tensor:
+    """The largest number along a dimension, of none 0; the smallest one, of none an error."""
+    if not largest:
+        return t.amin(dim, keepdim)
+    return t.amax(dim, keepdim) if t.shape[dim] else t.sum(dim, keepdim)
+
+
 @operator("Reduction", namespace="linalg", out=True)
 def matrix_norm(
     A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
@@ -432,10 +452,7 @@ def matrix_norm(
     spectral = ord == "nuc" or (not isinstance(ord, str) and abs(ord) == 2)
     if spectral:
         S = core.linalg_svdvals(A.movedim((rows, columns), (-2, -1)))
-        if S.shape[-1] == 0 and ord != "nuc":
-            result = S.sum(-1)
-        else:
-            result = S.sum(-1) if ord == "nuc" else S.amax(-1) if ord > 0 else S.amin(-1)
+        result = S.sum(-1) if ord == "nuc" else _extreme(S, -1, False, ord > 0)
         if keepdim:
             for d in sorted((rows, columns)):
                 result = result.unsqueeze(d)
@@ -448,7 +465,7 @@ def matrix_norm(
     if not keepdim and outer > inner:
         outer -= 1
     sums = vector_norm(A, 1, inner, keepdim)
-    return sums.amax(outer, keepdim) if ord > 0 else sums.amin(outer, keepdim)
+    return _extreme(sums, outer, keepdim, ord > 0)
 
 
 @operator("Reduction", namespace="linalg", out=True)
@@ -465,12 +482,12 @@ def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, 
     matrices = (dim is None and A.ndim == 2) or (dim is not None and not isinstance(dim, int) and len(dim) == 2)
     if ord is not None and matrices:
         return matrix_norm(A, ord, (0, 1) if dim is None else dim, keepdim, dtype=dtype)
-    if isinstance(ord, str):
-        raise RuntimeError(
-            f"linalg.norm: Order {ord} not supported for vectors"
-            if dim is not None or A.ndim == 1
-            else f"linalg.matrix_norm: Order {ord} not supported."
-        )
+    if isinstance(ord, str):  # which only matrices have
+        if ord not in ("fro", "nuc"):
+            raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
+        if dim is None:
+            _need_matrix(A, "linalg.matrix_norm")
+        _two_dims([dim] if isinstance(dim, int) else dim, A.ndim, "linalg.matrix_norm")
     return vector_norm(A, 2 if ord is None else ord, dim, keepdim, dtype=dtype)
 
 
