@@ -269,7 +269,7 @@ def _check_tolerances(function: str, **given: Any) -> None:
     for name, t in given.items():
         if isinstance(t, Tensor) and t.is_complex():
             raise RuntimeError(
-                f"torch.{function}: {name} tensor of complex type is not supported. Got {_SCALARS[t.dtype]}"
+                f"torch.{function}: {name} tensor of complex type is not supported. Got {scalar_name(t.dtype)}"
             )
 
 
@@ -284,7 +284,7 @@ def pinv(A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = N
     count as 0."""
     if A.ndim < 2 or A.dtype not in _EPS and not A.is_complex():
         raise RuntimeError(
-            f"linalg.pinv({_SCALARS[A.dtype]}{{{list(A.shape)}}}): expected a tensor with 2 or more dimensions of float, double, "
+            f"linalg.pinv({scalar_name(A.dtype)}{{{list(A.shape)}}}): expected a tensor with 2 or more dimensions of float, double, "
             "cfloat or cdouble types"
         )
     _check_tolerances("linalg.pinv", rcond=rcond, atol=atol, rtol=rtol)
