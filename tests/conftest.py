@@ -7,7 +7,9 @@ import pathlib
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -108,3 +110,34 @@ def python(tmp_path: pathlib.Path) -> Run:
         return done
 
     return run
+
+
+def in_threads(count: int, work: Callable[[int], None]) -> None:
+    """Runs `work(0)` … `work(count - 1)` at once; an error in any is an error here."""
+    errors: list[BaseException] = []
+    gate = threading.Barrier(count)
+
+    def guarded(n: int) -> None:
+        try:
+            gate.wait(60)
+            work(n)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(n,), daemon=True) for n in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+        assert not thread.is_alive(), "a thread hangs"
+    if errors:
+        raise errors[0]
+
+
+@pytest.fixture
+def eager_switching() -> Any:
+    """Threads change places as often as they can: races show at once."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import rushlight as rl
 
-from conftest import Run
+from conftest import Run, in_threads
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -185,37 +183,6 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize("work", ["kernels", "one matmul", "one reduction", "backward"])
 def test_ctrl_c_interrupts(python: Run, work: str, threads: int) -> None:
     assert python(INTERRUPTED, work, str(threads)).stdout == "interrupted True\n"
-
-
-def in_threads(count: int, work: Callable[[int], None]) -> None:
-    """Runs `work(0)` … `work(count - 1)` at once; an error in any is an error here."""
-    errors: list[BaseException] = []
-    gate = threading.Barrier(count)
-
-    def guarded(n: int) -> None:
-        try:
-            gate.wait(60)
-            work(n)
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(n,), daemon=True) for n in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-        assert not thread.is_alive(), "a thread hangs"
-    if errors:
-        raise errors[0]
-
-
-@pytest.fixture
-def eager_switching() -> Any:
-    """Threads change places as often as they can: races show at once."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 @pytest.mark.usefixtures("eager_switching")

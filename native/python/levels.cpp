@@ -71,7 +71,7 @@ PyObject* dual_open(PyObject*, PyObject* args) {
   return PyLong_FromLong(open_dual_level(handler == Py_None ? nullptr : handler, batch != 0));
 }
 PyObject* dual_close(PyObject*, PyObject*) {
-  if (dual_levels > 0) {
+  if (own_dual_levels() > 0) {
     close_dual_level();
     use_exchanged(false);
   }
@@ -85,7 +85,7 @@ PyObject* dual_limited(PyObject*, PyObject* o) {
 }
 /// _dual_level(tensor): the highest level in which it has a tangent, or -1.
 PyObject* dual_level_py(PyObject*, PyObject* o) {
-  return PyLong_FromLong(is_tensor(o) ? dual_level(reinterpret_cast<TensorObject*>(o)) : -1);
+  return guarded([&] { return PyLong_FromLong(is_tensor(o) ? dual_level(reinterpret_cast<TensorObject*>(o)) : -1); });
 }
 /// _dual_get(tensor, level): its own tangent; None where there is none, False where the level does not know it.
 PyObject* dual_get(PyObject*, PyObject* args) {
@@ -106,16 +106,16 @@ PyObject* dual_set(PyObject*, PyObject* args) {
   });
 }
 /// _dual_count(): the number of levels that this thread sees.
-PyObject* dual_count(PyObject*, PyObject*) { return PyLong_FromLong(std::max(0, std::min(dual_limit, dual_levels))); }
+PyObject* dual_count(PyObject*, PyObject*) { return PyLong_FromLong(std::max(0, std::min(dual_limit, own_dual_levels()))); }
 PyObject* level_handler_py(PyObject*, PyObject* o) {
   const long n = PyLong_AsLong(o);
   if (n == -1 && PyErr_Occurred()) return nullptr;
-  PyObject* handler = n >= 0 && n < dual_levels ? level_handler(int(n)) : nullptr;
+  PyObject* handler = n >= 0 && n < own_dual_levels() ? level_handler(int(n)) : nullptr;
   return Py_NewRef(handler != nullptr ? handler : Py_None);
 }
 /// _batch_level(tensor): the highest level of vmap in which it is batched, or -1.
 PyObject* batch_level_py(PyObject*, PyObject* o) {
-  return PyLong_FromLong(is_tensor(o) ? batch_level(reinterpret_cast<TensorObject*>(o)) : -1);
+  return guarded([&] { return PyLong_FromLong(is_tensor(o) ? batch_level(reinterpret_cast<TensorObject*>(o)) : -1); });
 }
 /// _batch_wrap(all, level): the batched tensor of the samples all[0], all[1], ... See NOTE [Batched].
 PyObject* batch_wrap(PyObject*, PyObject* args) {
@@ -183,12 +183,16 @@ PyObject* run_forward(const char* what, int level, PyObject* a, PyObject* b) {
 }
 
 bool batched_attribute(PyObject* o, const char* what, PyObject* a, PyObject*& answer) {
-  const int level = batch_level(reinterpret_cast<TensorObject*>(o));
-  if (level < 0) return false;
-  Object name = Object::steal(PyUnicode_FromString(what));
-  Object both = a == nullptr ? name : Object::steal(PyTuple_Pack(2, name.get(), a));
-  answer = name && both ? run_forward(a == nullptr ? "run_attribute" : "set_attribute", level, o, both.get()) : nullptr;
-  return true;
+  bool known = true;
+  answer = guarded([&]() -> PyObject* {
+    const int level = batch_level(reinterpret_cast<TensorObject*>(o));
+    known = level >= 0;
+    if (!known) return nullptr;
+    Object name = Object::check(PyUnicode_FromString(what));
+    Object both = a == nullptr ? name : Object::check(PyTuple_Pack(2, name.get(), a));
+    return run_forward(a == nullptr ? "run_attribute" : "set_attribute", level, o, both.get());
+  });
+  return known;
 }
 
 bool refuse_batched(PyObject* o, const char* what) {

@@ -600,12 +600,15 @@ int set_data(PyObject* o, PyObject* value, void*) {
 template <class F>
 PyObject* view_attribute(PyObject* o, const char* op, const char* name, F&& f) {
   if (dual_levels > 0) [[unlikely]] {
-    if (const int level = dual_level(raw(o)); level >= 0) {
-      return guarded([&]() -> PyObject* {
-        Object text = Object::check(PyUnicode_FromString(name));
-        return run_forward("run_attribute", level, o, text.get());
-      });
-    }
+    bool known = true;
+    PyObject* result = guarded([&]() -> PyObject* {
+      const int level = dual_level(raw(o));
+      known = level >= 0;
+      if (!known) return nullptr;
+      Object text = Object::check(PyUnicode_FromString(name));
+      return run_forward("run_attribute", level, o, text.get());
+    });
+    if (known) return result;
   }
   return unary_call(o, op, f);
 }

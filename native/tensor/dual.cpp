@@ -1,5 +1,6 @@
 #include "tensor/dual.h"
 
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
@@ -14,22 +15,49 @@ using Tangents = std::unordered_map<TensorObject*, Tensor>;
 struct Level {
   Tangents tangents;
   Object handler;
-  unsigned long thread = 0;
   bool batch = false;
 };
-std::vector<Level>& levels() {
-  static std::vector<Level> all;
+using Levels = std::vector<Level>;
+
+// The levels of each thread that has any, under the GIL. One that ends with levels open leaves them here, for a thread
+// cannot free tensors when it ends.
+std::vector<std::unique_ptr<Levels>>& threads() {
+  static std::vector<std::unique_ptr<Levels>> all;
   return all;
 }
+thread_local Levels* own_levels = nullptr;
+Levels& levels() {
+  static Levels none;
+  return own_levels != nullptr ? *own_levels : none;
+}
 
-/// A tensor with the flag dies.
+/// A tensor with the flag dies, in whatever thread.
 void forget(TensorObject* t) noexcept {
-  for (std::size_t i = 0; i < levels().size(); ++i) {
-    Tangents& of = levels()[i].tangents;
-    const auto at = of.find(t);
-    if (at == of.end()) continue;
-    const Tensor last = std::move(at->second);  // may free other tensors: the entry goes first
-    of.erase(at);
+  std::vector<Tensor> last;  // freed in the end: that may free other tensors and run code that opens and closes levels
+  for (const auto& each : threads()) {
+    for (Level& level : *each) {
+      if (const auto at = level.tangents.find(t); at != level.tangents.end()) {
+        last.push_back(std::move(at->second));
+        level.tangents.erase(at);
+      }
+    }
+  }
+}
+
+/// The levels of other threads are not this thread's; to compute with their tensors would lose samples or tangents.
+void check_no_other(TensorObject* t, bool batched) {
+  for (const auto& theirs : threads()) {
+    if (theirs.get() == own_levels) continue;
+    for (const Level& level : *theirs) {
+      if (batched && !level.handler) continue;
+      for (TensorObject* o : {t, t->base}) {
+        if (o == nullptr) continue;
+        if (const auto at = level.tangents.find(o); at != level.tangents.end() && at->second.defined()) {
+          fail_runtime("a tensor that another thread's ", level.batch ? "vmap" : "forward mode",
+                       " made: it has a meaning in that thread only");
+        }
+      }
+    }
   }
 }
 
@@ -49,6 +77,8 @@ int highest(TensorObject* t, bool batched) {
       if (const auto at = level.find(t->base); at != level.end() && at->second.defined()) return i;
     }
   }
+  if (threads().size() > (own_levels != nullptr ? 1 : 0)) [[unlikely]]
+    check_no_other(t, batched);
   return -1;
 }
 
@@ -75,24 +105,28 @@ void set_tangent(const Tensor& t, int level, Tensor tangent) {
 
 int open_dual_level(PyObject* handler, bool batch) {
   forget_dual = forget;
-  levels().push_back({{}, Object::borrow(handler), PyThread_get_thread_ident(), batch});
-  dual_levels = int(levels().size());
-  return dual_levels - 1;
+  if (own_levels == nullptr) own_levels = threads().emplace_back(std::make_unique<Levels>()).get();
+  own_levels->push_back({{}, Object::borrow(handler), batch});
+  ++dual_levels;
+  return int(own_levels->size()) - 1;
 }
 
 void close_dual_level() {
   const Level last = std::move(levels().back());
-  levels().pop_back();
-  dual_levels = int(levels().size());
+  own_levels->pop_back();
+  --dual_levels;
+  if (!own_levels->empty()) return;
+  std::erase_if(threads(), [](const auto& each) { return each.get() == own_levels; });
+  own_levels = nullptr;
 }
 
+int own_dual_levels() { return int(levels().size()); }
 bool is_batch_level(int level) { return levels()[std::size_t(level)].batch; }
 PyObject* level_handler(int level) { return levels()[std::size_t(level)].handler.get(); }
 
 int open_batch_level() {
   for (int i = std::min(dual_limit, int(levels().size())) - 1; i >= 0; --i) {
-    const Level& level = levels()[std::size_t(i)];
-    if (level.handler && level.thread == PyThread_get_thread_ident()) return i;
+    if (levels()[std::size_t(i)].handler) return i;
   }
   return -1;
 }

@@ -18,8 +18,13 @@ namespace rl {
 // is the batch. Such a level has a handler, an object in rushlight.func, that is asked instead of _forward; it also
 // sees random operators without batched arguments, and whatever would read elements.
 
-/// How many levels are open.
+// Levels belong to the thread that opened them: its own are numbered from 0, and it sees no others. A tensor of another
+// thread's level, that an operator meets, is an error.
+
+/// How many levels are open, in all threads: where it is 0 nobody has to look.
 extern int dual_levels;
+/// How many this thread has.
+int own_dual_levels();
 /// This thread sees levels below this number.
 extern thread_local int dual_limit;
 
@@ -37,7 +42,7 @@ bool is_batch_level(int level);
 PyObject* level_handler(int level);
 /// The highest level of vmap that this thread sees in which `t`, or its base, is batched; -1: none.
 int batch_level(TensorObject* t);
-/// The highest level of vmap that this thread sees, which it has opened itself; -1: none.
+/// The highest level of vmap that this thread sees, -1: none.
 int open_batch_level();
 /// Closes the innermost level.
 void close_dual_level();

@@ -6,6 +6,7 @@ Inside a `dual_level`, ``make_dual(x, v)`` is `x` with the tangent `v`; what is 
 
 from __future__ import annotations
 
+from _thread import _local
 from collections import namedtuple
 from typing import Any
 
@@ -16,32 +17,36 @@ from ._levels import check_shape, tangent_of
 
 __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual"]
 
-#: The innermost open level, -1 outside.
-_current_level = -1
+
+class _Mine(_local):
+    """What each thread has of its own."""
+
+    level = -1  # the innermost open level, -1 outside
+
+
+_mine = _Mine()
 
 
 def enter_dual_level() -> int:
-    """Opens a level and gives its number. There is one at most."""
-    global _current_level
-    if _current_level >= 0:
+    """Opens a level of this thread and gives its number. There is one at most."""
+    if _mine.level >= 0:
         raise RuntimeError("Nested forward mode AD is not supported at the moment")
-    _current_level = _core._dual_open()
-    return _current_level
+    _mine.level = _core._dual_open()
+    return _mine.level
 
 
 def exit_dual_level(*, level: int | None = None) -> None:
     """Closes the level: its tangents are gone."""
-    global _current_level
     if level is None:
-        level = _current_level
+        level = _mine.level
     if level < 0:
         raise RuntimeError("Dual level must be a positive number.")
-    if level != _current_level:
+    if level != _mine.level:
         raise RuntimeError(
             "Trying to exit a forward AD level that was not the last one that was created. This is not supported."
         )
     _core._dual_close()
-    _current_level = -1
+    _mine.level = -1
 
 
 class dual_level:
@@ -70,7 +75,7 @@ class UnpackedDualTensor(namedtuple("UnpackedDualTensor", ["primal", "tangent"])
 def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Any:
     """A view of `tensor` that carries `tangent`, of the same shape and dtype, at the level (default: the open one)."""
     if level is None:
-        level = _current_level
+        level = _mine.level
     if level < 0:
         raise RuntimeError(
             "Trying to create a dual Tensor for forward AD but no level exists, make sure to enter_dual_level() first."
@@ -78,7 +83,7 @@ def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Any:
     for what, t in (("primal", tensor), ("tangent", tangent)):
         if not (t.is_floating_point() or t.is_complex()):
             raise ValueError(f"Expected {what} to be floating point or complex, but got: {t.dtype}")
-    if level > _current_level:
+    if level > _mine.level:
         raise RuntimeError("Invalid level given to _make_dual")
     was = _core._dual_limit(level + 1)
     try:
@@ -103,7 +108,7 @@ def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Any:
 def unpack_dual(tensor: Any, *, level: int | None = None) -> Any:
     """The plain tensor under a dual one, as a view of it, and its tangent."""
     if level is None:
-        level = _current_level
+        level = _mine.level
     if level < 0:
         return UnpackedDualTensor(tensor, None)
     if not isinstance(tensor, Tensor):
