@@ -36,6 +36,21 @@ CURVES: dict[str, Callable[[Any], Any]] = {
     "layers": lambda x: G.linear(x, W, x) * x,
     "products": lambda x: x.outer(x) @ W @ x,
     "in place": lambda x: (x * 1).mul_(x).add_(x).exp_(),
+    "in place under a view": lambda x: [(y := x * 1), (v := y[1:]), y.mul_(x), v * y[:1]][3],
+    "in place through a view": lambda x: [(y := x.exp().T), y[:1].mul_(x[1]), y.view(1, 3)[0, 2:].copy_(x[:1]), y * x][
+        3
+    ],
+    "into a constant": lambda x: [(y := m.zeros(2, 3, dtype=x.dtype)), y[0].copy_(x * x), y.diagonal().exp_(), y @ x][
+        3
+    ],
+    "items": lambda x: [
+        (y := x * 1),
+        y.__setitem__(0, y[1] * x[2]),
+        y.__setitem__(slice(1, 2), 3.0),
+        y[2:].zero_(),
+        y * x,
+    ][4],
+    "diagonals": lambda x: m.diag(x * x) @ W @ x.diag_embed(1)[:3, :3] @ x,
     "gradient inside": lambda x: F.grad(lambda y: (y.sin() * y[0]).sum())(x),
     "jvp inside": lambda x: F.jvp(lambda y: y**4, (x,), (x,))[1],
 }
@@ -85,10 +100,65 @@ def test_jet_is_recorded_and_nests() -> None:
     assert m.allclose(got, 6 * batch * V * V)
 
 
+class Cubed(m.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_forward(x)
+        return x**3
+
+    @staticmethod
+    def jvp(ctx: Any, t: Any) -> Any:
+        (x,) = ctx.saved_tensors
+        return 3 * x * x * t
+
+
+# Operators that have no rule of their own, and rules that do not know these arguments.
+WITHOUT_RULE: dict[str, Callable[[Any], Any]] = {
+    "sort": lambda x: (x * W[0]).sort()[0] ** 2,
+    "decomposition": lambda x: m.linalg.eigvalsh(m.outer(x, x) + m.diag(x * x)),
+    "determinant": lambda x: m.linalg.det(x.outer(x) + W),
+    "solve": lambda x: m.linalg.solve(m.outer(x, x) + 2 * m.eye(3, dtype=m.float64), x.exp()),
+    "norm": lambda x: x.norm(3) + x.exp().prod(),
+    "two on curves": lambda x: m.atan2(x, x * x + 1) + m.logaddexp(x, x.sin()),
+    "arguments by name": lambda x: m.mul(x, other=x) + m.div(x, x + 1, rounding_mode=None),
+    "scan": lambda x: x.cumprod(0) * x.logcumsumexp(0),
+    "of one a constant": lambda x: m.cdist(x[None], W) @ x,
+    "inside of jvp": lambda x: F.jvp(lambda y: y.cumprod(0), (x,), (x * x,))[1],
+    "around a batch": lambda x: F.vmap(lambda w: (w * x).cumprod(0))(W),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_RULE)
+def test_jet_without_a_rule(name: str) -> None:
+    f = WITHOUT_RULE[name]
+    value, terms = F.jet(f, (X,), ([V, *[m.zeros_like(V)] * 2],))
+    assert m.allclose(value, f(X))
+    for got, expected in zip(terms, nested(f, 3), strict=True):
+        assert m.allclose(got, expected, rtol=1e-7, atol=1e-9)
+
+
+def test_jet_of_a_function_of_the_users() -> None:
+    _, terms = F.jet(lambda x: Cubed.apply(x.exp()), (X,), ([V, m.zeros_like(V)],))
+    assert m.allclose(m.stack(terms), m.stack([3 * V * (3 * X).exp(), 9 * V * V * (3 * X).exp()]))
+
+
+def test_jet_without_a_rule_is_recorded() -> None:
+    x = X.clone().requires_grad_()
+    _, (_, second) = F.jet(lambda y: y.cumprod(0)[1], (x,), ([V, m.zeros_like(V)],))
+    assert m.allclose(second, 2 * V[0] * V[1])
+    _, (first, _) = F.jet(lambda y: y.cumprod(0)[1], (x,), ([V, m.zeros_like(V)],))
+    first.backward()
+    assert m.allclose(x.grad, m.stack([V[1], V[0], V[2] * 0]))
+
+
 def test_jet_refuses() -> None:
     zero = m.zeros_like(V)
-    with pytest.raises(NotImplementedError, match="no rule for sort"):
-        F.jet(lambda x: x.sort()[0], (X,), ([V, zero],))
+    with pytest.raises(NotImplementedError, match="no rule for __setitem__ at places that tensors name"):
+        F.jet(lambda x: (x * 1).__setitem__(x > 0, 2.0), (X,), ([V, zero],))
+    with pytest.raises(NotImplementedError, match="no rule for sin with out="):
+        F.jet(lambda x: m.sin(x, out=m.zeros_like(x)), (X,), ([V, zero],))
+    with pytest.raises(NotImplementedError, match="no rule for mul_ on a view of an argument"):
+        F.jet(lambda x: x.mul_(x), (X,), ([V, zero],))
     with pytest.raises(ValueError, match="series of one length"):
         F.jet(m.sin, (X,), ([],))
     with pytest.raises(ValueError, match="primals' shapes"):

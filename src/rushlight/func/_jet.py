@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from .. import _core
 from .._core import Tensor
-from ..autograd._levels import _limit, own
+from ..autograd._forward import _map, _outputs
+from ..autograd._levels import _limit, _view_like, forward_level, make_dual, own, unpack
 from ..utils._pytree import tree_flatten, tree_unflatten
 
 __all__ = ["jet"]
@@ -22,6 +24,7 @@ __all__ = ["jet"]
 _get = _core._dual_get
 _set = _core._dual_set
 addcmul = _core.addcmul
+_KEYWORDS = 0x08  # inspect.CO_VARKEYWORDS: the function takes any
 Series = list[Any]  # coefficients from x0 on; None stands for zero
 
 
@@ -41,10 +44,13 @@ class _Level:
         found = _get(x, self.level)
         if found is not False:
             return found
+        base = self.base_of(x)
+        return None if base is None else _core.stack([_view_like(x, base, c) for c in _get(base, self.level).unbind(0)])
+
+    def base_of(self, x: Any) -> Tensor | None:
+        """The tensor on a curve of which `x` is a view: it has the coefficients of both, so that changes reach both."""
         base = x._base if isinstance(x, Tensor) else None
-        if base is not None and isinstance(_get(base, self.level), Tensor):
-            raise NotImplementedError("jet: a view of a tensor that was written to")
-        return None
+        return base if base is not None and isinstance(_get(base, self.level), Tensor) else None
 
     def give(self, x: Tensor, rest: Sequence[Any]) -> Tensor:
         """`x` with these coefficients."""
@@ -88,26 +94,35 @@ class _Level:
                 return func(*args, **kwargs)
             if name.endswith("_") and not name.endswith("__"):
                 return self._in_place(func, name, args, kwargs)
-            if name == "__setitem__" or kwargs.get("out") is not None:
-                raise NotImplementedError(f"jet: no rule for {name} on a tensor of a curve")
+            if name == "__setitem__":
+                x, key, value = args
+                part = x[key]
+                if part._base is None:
+                    raise NotImplementedError("jet: no rule for __setitem__ at places that tensors name")
+                self._in_place(Tensor.copy_, "copy_", (part, value), {})
+                return None
+            if kwargs.get("out") is not None:
+                raise NotImplementedError(f"jet: no rule for {name} with out=")
             rule = _RULES.get(name)
             if rule is None:
                 rule = _linear if kind == "View" else _pointwise if kind == "Pointwise" else None
-            if rule is None:
-                raise NotImplementedError(
-                    f"jet: no rule for {name}; nested jvp gives its derivatives, at a cost of 2^k"
-                )
+            if rule is None or (kwargs and not rule.__code__.co_flags & _KEYWORDS):
+                rule = _nested
             return rule(self, func, *args, **kwargs)
         finally:
             _limit(was)
 
     def _in_place(self, func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         x = args[0]
-        if x._base is not None and name != "requires_grad_":
-            raise NotImplementedError(f"jet: no rule for {name} on a view")
+        if name == "requires_grad_":
+            return func(*args, **kwargs)
+        if x._base is not None and _get(x, self.level) is not False:
+            raise NotImplementedError(f"jet: no rule for {name} on a view of an argument")
         same = getattr(Tensor, name[:-1], None)
-        if name == "copy_":
-            value = args[1]
+        if name in ("copy_", "fill_", "zero_"):
+            value = args[1] if len(args) > 1 else 0
+            if not isinstance(value, Tensor):
+                value = _core.full_like(x, value)
         elif same is None:
             raise NotImplementedError(f"jet: no rule for {name}")
         else:
@@ -119,8 +134,19 @@ class _Level:
             value = same(old, *args[1:], **kwargs)
             _limit(self.level)
         rest = self.get(value)
+        base = x._base
+        if base is None:
+            x.copy_(value)
+            _set(x, self.level, None if rest is None else rest.expand((self.order, *x.shape)).clone())
+            return x
+        fresh = []
+        for before, after in zip(self.series(base)[1:], [None] * self.order if rest is None else rest, strict=True):
+            whole = _core.empty_strided(base.shape, base.stride(), dtype=base.dtype)
+            fresh.append(whole.zero_() if before is None else whole.copy_(before))
+            part = _view_like(x, base, whole)
+            part.zero_() if after is None else part.copy_(after)
         x.copy_(value)
-        _set(x, self.level, None if rest is None else rest.expand((self.order, *x.shape)).clone())
+        _set(base, self.level, _core.stack(fresh))
         return x
 
     def run_attribute(self, level: int, t: Tensor, name: str) -> Any:
@@ -128,7 +154,7 @@ class _Level:
         try:
             value = getattr(t, name)
             rest = self.get(t)
-            if name in ("T", "mT", "H", "mH", "real", "imag") and rest is not None:
+            if name in ("T", "mT", "H", "mH", "real", "imag") and rest is not None and self.base_of(value) is None:
                 return self.give(value, [getattr(c, name) for c in rest.unbind(0)])
             return value
         finally:
@@ -179,7 +205,11 @@ class _Level:
         raise NotImplementedError("jet: backward() inside; use autograd.grad")
 
     def run_function(self, level: int, cls: Any, args: tuple[Any, ...]) -> Any:
-        raise NotImplementedError(f"jet: no rule for the Function {cls.__name__}")
+        was = _limit(level)
+        try:
+            return _nested(self, cls.apply, *args)
+        finally:
+            _limit(was)
 
 
 # --- rules ----------------------------------------------------------------------------------------------------------------
@@ -187,8 +217,52 @@ class _Level:
 Rule = Callable[..., Any]
 
 
-def _split(out: Any, k: int) -> Any:
-    return out if isinstance(out, Tensor) else out[k]
+def _nested(j: _Level, func: Any, *args: Any, **kwargs: Any) -> Any:
+    """Any operator that has tangents: by forward mode nested along t. That costs 2^k, but for this operator alone."""
+    with ExitStack() as stack:
+        levels = [stack.enter_context(forward_level()) for _ in range(j.order)]
+
+        def alias(x: Any) -> Any:
+            # Another object, that this level and what is open above it do not know.
+            if not isinstance(x, Tensor):
+                return x
+            fresh = x.view_as(x)
+            for level in range(j.level, levels[0]):
+                _set(fresh, level, None)
+            rest = j.get(x)
+            if rest is not None:
+                curves[id(fresh)] = rest.unbind(0)
+            return fresh
+
+        def curve(x: Any) -> Any:
+            found = curves.get(id(x))
+            if found is None:
+                return x
+            here = t.to(x.dtype)
+            value = found[-1]
+            for c in found[-2::-1]:
+                value = value * here + c
+            return value * here + x
+
+        curves: dict[int, Any] = {}
+        _limit(j.level)
+        places, named = _map(args, alias), {k: _map(v, alias) for k, v in kwargs.items()}
+        t = _core.zeros((), dtype=_core.float64)
+        for level in levels:
+            t = make_dual(t, _core.ones_like(t), level)
+        _limit(levels[-1] + 1)
+        out = func(*_map(places, curve), **{k: _map(v, curve) for k, v in named.items()})
+        derivatives: list[list[Any]] = []
+        for o in _outputs(out):
+            column = [o]
+            for level in reversed(levels):
+                column.append(None if column[-1] is None else unpack(column[-1], level)[1])
+            derivatives.append(column)
+        _limit(j.level)
+    for o, *column in derivatives:
+        if isinstance(o, Tensor):
+            j.give(o, [None if c is None else c / math.factorial(k) for k, c in enumerate(column, 1)])
+    return out
 
 
 def _linear(j: _Level, func: Any, input: Any, *args: Any, **kwargs: Any) -> Any:
@@ -197,8 +271,10 @@ def _linear(j: _Level, func: Any, input: Any, *args: Any, **kwargs: Any) -> Any:
     if rest is None and not any(isinstance(a, Tensor) and j.get(a) is not None for a in (*args, *kwargs.values())):
         return func(input, *args, **kwargs)
     if rest is None or any(isinstance(a, Tensor) and j.get(a) is not None for a in (*args, *kwargs.values())):
-        raise NotImplementedError(f"jet: no rule for {func.__name__} with these arguments on a curve")
+        return _nested(j, func, input, *args, **kwargs)
     out = func(input, *args, **kwargs)
+    if j.base_of(_outputs(out)[0]) is not None:
+        return out
     terms = [func(c, *args, **kwargs) for c in rest.unbind(0)]
     if isinstance(out, Tensor):
         return j.give(out, terms)
@@ -460,7 +536,7 @@ def _pointwise(j: _Level, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     if not isinstance(x, Tensor) or any(
         isinstance(a, Tensor) and j.get(a) is not None for a in (*args, *kwargs.values())
     ):
-        raise NotImplementedError(f"jet: no rule for {func.__name__} with these arguments on a curve")
+        return _nested(j, func, x, *args, **kwargs)
     u = j.series(x)
     with _core.enable_grad():
         point = own(x)
@@ -534,11 +610,17 @@ def _var(input: Tensor, dim: Any = None, *, correction: Any = 1, keepdim: bool =
     return (centred * centred).sum(dims, keepdim) / (count - correction)
 
 
-def _norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False) -> Any:
-    if p not in ("fro", 2, 2.0, None):
-        raise NotImplementedError("jet: no rule for norms of this order")
-    squares = input * input
-    return (squares.sum() if dim is None else squares.sum(dim, keepdim)).sqrt()
+def _norm(
+    j: _Level, func: Any, input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, **rest: Any
+) -> Any:
+    if rest or p not in ("fro", 2, 2.0, None):
+        return _nested(j, func, input, p, dim, keepdim, **rest)
+
+    def root() -> Any:
+        squares = input * input
+        return (squares.sum() if dim is None else squares.sum(dim, keepdim)).sqrt()
+
+    return _again(j, root)
 
 
 def _loss(input: Tensor, target: Tensor, *args: Any, reduction: str = "mean", **kwargs: Any) -> Any:
@@ -612,7 +694,7 @@ _RULES: dict[str, Rule] = {
     "logsumexp": _composed(_logsumexp),
     "var": _composed(_var),
     "std": _composed(lambda *args, **kwargs: _var(*args, **kwargs).sqrt()),
-    "norm": _composed(_norm),
+    "norm": _norm,
     "mse_loss": _composed(_loss),
 }
 
@@ -627,7 +709,7 @@ def jet(func: Callable[..., Any], primals: Any, series: Any) -> tuple[Any, Any]:
     by t there, ``[x', x'', …]``, all of the same length k. The result has the output, and the list of its first k
     derivatives by t, each of the output's structure: with ``series = ([v, 0, 0, …],)`` the directional derivatives along v.
 
-    The cost grows with k^2. Operators without a rule raise NotImplementedError; nested `jvp` serves those.
+    The cost grows with k^2. An operator without a rule is derived by nested forward mode, which costs 2^k for it alone.
     """
     if not isinstance(primals, tuple) or not isinstance(series, (tuple, list)) or len(primals) != len(series):
         raise ValueError("jet(func, primals, series): expected a tuple of primals and a series for each of them")
