@@ -103,106 +103,102 @@ def _place(o: Tensor, dim: int) -> Tensor:
     return o.movedim(0, dim)
 
 
-def _at_once(
-    func: Any,
-    size: int,
-    leaves: list[Any],
-    dims: list[Any],
-    spec: TreeSpec,
-    out_dims: Any,
-    randomness: str,
-    kwargs: Any,
-) -> Any:
-    with Batch(size, randomness) as b:
-        args = [x if d is None else b.wrap(x if d == 0 else x.movedim(d, 0)) for x, d in zip(leaves, dims, strict=True)]
-        _limit(b.level + 1)
-        result = func(*tree_unflatten(args, spec), **kwargs)
-        _limit(b.level)
-        if isinstance(result, Tensor) and out_dims == 0:
-            return b.all_of(result)
-        outs, out_spec = tree_flatten(result)
+class _Call:
+    """A call of a mapped function: its inputs, the dimension of the batch in each, and where it goes in the results."""
+
+    __slots__ = ("dims", "func", "kwargs", "leaves", "out_dims", "randomness", "size", "spec")
+
+    def __init__(
+        self,
+        func: Any,
+        size: int,
+        leaves: list[Any],
+        dims: list[Any],
+        spec: TreeSpec,
+        out_dims: Any,
+        randomness: str,
+        kwargs: Any,
+    ) -> None:
+        self.func, self.size, self.leaves, self.dims, self.spec = func, size, leaves, dims, spec
+        self.out_dims, self.randomness, self.kwargs = out_dims, randomness, kwargs
+
+    def run(self, args: list[Any]) -> Any:
+        return self.func(*tree_unflatten(args, self.spec), **self.kwargs)
+
+    def at_once(self) -> Any:
+        func, out_dims = self.func, self.out_dims
+        with Batch(self.size, self.randomness) as b:
+            args = [
+                x if d is None else b.wrap(x if d == 0 else x.movedim(d, 0))
+                for x, d in zip(self.leaves, self.dims, strict=True)
+            ]
+            _limit(b.level + 1)
+            result = self.run(args)
+            _limit(b.level)
+            if isinstance(result, Tensor) and out_dims == 0:
+                return b.all_of(result)
+            outs, out_spec = tree_flatten(result)
+            placed = []
+            for o, d in zip(outs, _out_dims(func, out_dims, outs, out_spec), strict=True):
+                _check_output(func, o, d)
+                if d is None:
+                    if isinstance(o, Tensor) and b.get(o) is not None:
+                        raise ValueError(
+                            f"vmap({_name(func)}, ...): `{_name(func)}` can not return a BatchedTensor when out_dim is None"
+                        )
+                    placed.append(o)
+                else:
+                    placed.append(_place(b.all_of(o), d))
+            return tree_unflatten(placed, out_spec)
+
+    def one_by_one(self) -> Any:
+        """Sample by sample, for functions that look at values."""
+        results: list[list[Any]] = []
+        out_spec: Any = None
+        state = _core.default_generator.get_state() if self.randomness == "same" else None
+        with Single(self.randomness) as watch:
+            _limit(watch.level + 1)
+            for i in range(self.size):
+                if state is not None:
+                    _core.default_generator.set_state(state)
+                args = [x if d is None else x.select(d, i) for x, d in zip(self.leaves, self.dims, strict=True)]
+                outs, here = tree_flatten(self.run(args))
+                if out_spec is not None and here != out_spec:
+                    raise RuntimeError(f"vmap: the samples' results have different structures: {out_spec} and {here}")
+                out_spec = here
+                results.append(outs)
         placed = []
-        for o, d in zip(outs, _out_dims(func, out_dims, outs, out_spec), strict=True):
-            _check_output(func, o, d)
+        for k, d in enumerate(_out_dims(self.func, self.out_dims, results[0], out_spec)):
+            parts = [r[k] for r in results]
+            _check_output(self.func, parts[0], d)
             if d is None:
-                if isinstance(o, Tensor) and b.get(o) is not None:
-                    raise ValueError(
-                        f"vmap({_name(func)}, ...): `{_name(func)}` can not return a BatchedTensor when out_dim is None"
-                    )
-                placed.append(o)
-            else:
-                placed.append(_place(b.all_of(o), d))
+                placed.append(parts[0])
+                continue
+            if any(p.shape != parts[0].shape for p in parts):
+                shapes = sorted({tuple(p.shape) for p in parts})
+                raise RuntimeError(f"vmap: the samples' results have different shapes ({shapes}) and cannot be stacked")
+            placed.append(_place(_core.stack(parts), d))
         return tree_unflatten(placed, out_spec)
 
-
-def _one_by_one(
-    func: Any,
-    size: int,
-    leaves: list[Any],
-    dims: list[Any],
-    spec: TreeSpec,
-    out_dims: Any,
-    randomness: str,
-    kwargs: Any,
-) -> Any:
-    """Sample by sample, for functions that look at values."""
-    results: list[list[Any]] = []
-    out_spec: Any = None
-    state = _core.default_generator.get_state() if randomness == "same" else None
-    with Single(randomness) as watch:
-        _limit(watch.level + 1)
-        for i in range(size):
-            if state is not None:
-                _core.default_generator.set_state(state)
-            args = [x if d is None else x.select(d, i) for x, d in zip(leaves, dims, strict=True)]
-            outs, here = tree_flatten(func(*tree_unflatten(args, spec), **kwargs))
-            if out_spec is not None and here != out_spec:
-                raise RuntimeError(f"vmap: the samples' results have different structures: {out_spec} and {here}")
-            out_spec = here
-            results.append(outs)
-    placed = []
-    for k, d in enumerate(_out_dims(func, out_dims, results[0], out_spec)):
-        parts = [r[k] for r in results]
-        _check_output(func, parts[0], d)
-        if d is None:
-            placed.append(parts[0])
-            continue
-        if any(p.shape != parts[0].shape for p in parts):
-            shapes = sorted({tuple(p.shape) for p in parts})
-            raise RuntimeError(f"vmap: the samples' results have different shapes ({shapes}) and cannot be stacked")
-        placed.append(_place(_core.stack(parts), d))
-    return tree_unflatten(placed, out_spec)
-
-
-def _mapped(
-    func: Any,
-    size: int,
-    leaves: list[Any],
-    dims: list[Any],
-    spec: TreeSpec,
-    out_dims: Any,
-    randomness: str,
-    fallback: str,
-    kwargs: Any,
-) -> Any:
-    state = _core.default_generator.get_state() if randomness != "error" else None
-    try:
-        return _at_once(func, size, leaves, dims, spec, out_dims, randomness, kwargs)
-    except NeedsSamples as needs:
-        if fallback == "error" or not size:
-            raise needs.error from None
-        file, line = needs.where
-        what = {"bool": "if, while, bool()", "mask": "indexing with a mask"}.get(needs.what, f"{needs.what}()")
-    warnings.warn_explicit(
-        f"vmap({_name(func)}): {what} needs the values of each sample, so the function runs sample by sample: {size} calls "
-        'instead of one. fallback="error" makes this an error.',
-        UserWarning,
-        file,
-        line,
-    )
-    if state is not None:
-        _core.default_generator.set_state(state)
-    return _one_by_one(func, size, leaves, dims, spec, out_dims, randomness, kwargs)
+    def result(self, fallback: str) -> Any:
+        state = _core.default_generator.get_state() if self.randomness != "error" else None
+        try:
+            return self.at_once()
+        except NeedsSamples as needs:
+            if fallback == "error" or not self.size:
+                raise needs.error from None
+            file, line = needs.where
+            what = {"bool": "if, while, bool()", "mask": "indexing with a mask"}.get(needs.what, f"{needs.what}()")
+        warnings.warn_explicit(
+            f"vmap({_name(self.func)}): {what} needs the values of each sample, so the function runs sample by sample: "
+            f'{self.size} calls instead of one. fallback="error" makes this an error.',
+            UserWarning,
+            file,
+            line,
+        )
+        if state is not None:
+            _core.default_generator.set_state(state)
+        return self.one_by_one()
 
 
 def vmap(
@@ -242,13 +238,14 @@ def vmap(
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         size, leaves, dims, spec = _inputs(func, in_dims, args)
         if chunk_size is None or chunk_size >= size:
-            return _mapped(func, size, leaves, dims, spec, out_dims, randomness, fallback, kwargs)
+            return _Call(func, size, leaves, dims, spec, out_dims, randomness, kwargs).result(fallback)
         results = []
         out_spec: Any = None
         for start in range(0, size, chunk_size):
             n = min(chunk_size, size - start)
             part = [x if d is None else x.narrow(d, start, n) for x, d in zip(leaves, dims, strict=True)]
-            outs, out_spec = tree_flatten(_mapped(func, n, part, dims, spec, out_dims, randomness, fallback, kwargs))
+            call = _Call(func, n, part, dims, spec, out_dims, randomness, kwargs)
+            outs, out_spec = tree_flatten(call.result(fallback))
             results.append(outs)
         joined = []
         for k, d in enumerate(_out_dims(func, out_dims, results[0], out_spec)):
