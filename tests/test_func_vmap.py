@@ -212,7 +212,6 @@ NESTED: dict[str, Callable[[Any, Any, Any, Any, Any], Any]] = {
         F.vmap(lambda a: a.sin().sum(0))(x[:0]),
         F.vmap(lambda a: a @ y[0])(x[:0]),
     ],
-    "promotion of a plain tensor": lambda m, F, x, y, s: s,
     "captured batches": lambda m, F, x, y, s: F.vmap(lambda a: F.vmap(lambda b: a + b)(y[0]))(s),
 }
 
@@ -458,3 +457,112 @@ def test_printed() -> None:
         return shown
 
     agree(scenario)
+
+
+def written(m: Any, how: str, w: Any, x: Any) -> Any:
+    """`w`, of three elements, after a write of values of the vector `x`."""
+    places = m.tensor([2, 0])
+    match how:
+        case "element":
+            w[0] = x[1]
+        case "slice":
+            w[1:] = x[:2]
+        case "places":
+            w[places] = x[:2]
+        case "batched places":
+            w[x.argsort()] = 1.0
+        case "mask":
+            w[x > 0.5] = 2.0
+        case "mul_":
+            w.mul_(x)
+        case "add_ to a view":
+            w[1:].mul_(x[:2])
+        case "copy_":
+            w.copy_(x)
+        case "fill_":
+            w.fill_(x[0])
+        case "index_add_":
+            w.index_add_(0, places, x[:2])
+        case "scatter_":
+            w.scatter_(0, places, x[:2])
+        case "masked_fill_":
+            w.masked_fill_(x > 0.5, 1.0)
+        case "addcmul_":
+            w.addcmul_(x, x)
+        case "alias":
+            w.detach().mul_(x)
+        case "data":
+            w.data = x
+    return w
+
+
+WRITES = (
+    "element,slice,places,batched places,mask,mul_,add_ to a view,copy_,fill_,index_add_,scatter_,masked_fill_,addcmul_,alias,data"
+).split(",")
+
+
+@pytest.mark.parametrize("how", WRITES)
+def test_a_write_promotes_what_was_made_inside(how: str) -> None:
+    m = importlib.import_module("rushlight")
+    y = data(m)[1]
+    f = m.func.vmap(lambda x: written(m, how, m.ones(3, dtype=x.dtype) * 2, x) * 1)
+    if how == "alias":
+        with pytest.raises(
+            RuntimeError, match="vmap: inplace arithmetic"
+        ):  # the other tensor on the memory would not see it
+            f(y)
+        return
+    assert m.equal(f(y), m.stack([written(m, how, m.ones(3, dtype=x.dtype) * 2, x) for x in y]))
+
+
+@pytest.mark.parametrize("how", WRITES)
+@pytest.mark.parametrize("library", ["rushlight", "torch"])
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
+def test_a_write_to_what_outlives_vmap_is_refused(library: str, how: str) -> None:
+    """It would be lost."""
+    m = importlib.import_module(library)
+    y = data(m)[1]
+    w = m.ones(3, dtype=y.dtype)
+    with pytest.raises(RuntimeError, match="vmap|doesn't match the broadcast shape"):
+        m.func.vmap(lambda x: written(m, how, w, x))(y)
+    assert m.equal(w, m.ones(3, dtype=y.dtype))
+
+
+@pytest.mark.parametrize("library", ["rushlight", "torch"])
+def test_writes_and_levels(library: str) -> None:
+    m = importlib.import_module(library)
+    y = data(m)[1]
+    with pytest.raises(
+        RuntimeError, match="vmap: inplace arithmetic"
+    ):  # made in the outer level, lost after the inner one
+
+        def outer(x: Any) -> Any:
+            w = x * 2
+            m.func.vmap(lambda z: w.mul_(z))(y)
+            return w
+
+        m.func.vmap(outer)(y)
+    w = m.zeros(3)
+    with pytest.raises(RuntimeError, match="Cannot ask for different inplace randomness on an unbatched tensor"):
+        m.func.vmap(lambda x: x + w.uniform_(), randomness="different")(y)
+    m.func.vmap(lambda x: (x, w.add_(1))[0])(y)  # what all samples share is written once
+    assert w.tolist() == [1.0, 1.0, 1.0]
+    m.func.vmap(lambda x: x.mul_(2))(y)  # the argument's own memory is that of all samples
+    assert m.equal(y, 2 * data(m)[1])
+
+
+def test_backward_inside_adds_up_in_shared_leaves() -> None:
+    """As a loop over the samples would; PyTorch refuses."""
+    m = importlib.import_module("rushlight")
+    y = data(m)[1]
+    grads = []
+    for run in (m.func.vmap, lambda f: lambda batch: [f(x) for x in batch]):
+        w = m.ones(3, dtype=y.dtype, requires_grad=True)
+
+        def f(x: Any, w: Any = w) -> Any:
+            (w.exp() * x).sum().backward()
+            return x
+
+        run(f)(y)
+        grads.append(w.grad)
+    assert m.allclose(*grads)

@@ -106,7 +106,9 @@ PyObject* dual_set(PyObject*, PyObject* args) {
   });
 }
 /// _dual_count(): the number of levels that this thread sees.
-PyObject* dual_count(PyObject*, PyObject*) { return PyLong_FromLong(std::max(0, std::min(dual_limit, own_dual_levels()))); }
+PyObject* dual_count(PyObject*, PyObject*) {
+  return PyLong_FromLong(std::max(0, std::min(dual_limit, own_dual_levels())));
+}
 PyObject* level_handler_py(PyObject*, PyObject* o) {
   const long n = PyLong_AsLong(o);
   if (n == -1 && PyErr_Occurred()) return nullptr;
@@ -116,6 +118,13 @@ PyObject* level_handler_py(PyObject*, PyObject* o) {
 /// _batch_level(tensor): the highest level of vmap in which it is batched, or -1.
 PyObject* batch_level_py(PyObject*, PyObject* o) {
   return guarded([&] { return PyLong_FromLong(is_tensor(o) ? batch_level(reinterpret_cast<TensorObject*>(o)) : -1); });
+}
+/// _born_within(tensor, level): was it, with memory of its own, made since the level was opened?
+PyObject* born_within_py(PyObject*, PyObject* args) {
+  PyObject* o;
+  int level;
+  if (!PyArg_ParseTuple(args, "O!i", tensor_type, &o, &level)) return nullptr;
+  return PyBool_FromLong(born_within(reinterpret_cast<TensorObject*>(o), level));
 }
 /// _batch_wrap(all, level): the batched tensor of the samples all[0], all[1], ... See NOTE [Batched].
 PyObject* batch_wrap(PyObject*, PyObject* args) {
@@ -130,6 +139,7 @@ PyMethodDef functions[] = {
     {"_dual_count", dual_count, METH_NOARGS, "How many levels this thread sees."},
     {"_level_handler", level_handler_py, METH_O, "What serves a level; None: forward mode."},
     {"_batch_level", batch_level_py, METH_O, "The highest level of vmap of a tensor; -1."},
+    {"_born_within", born_within_py, METH_VARARGS, "_born_within(tensor, level): made since then?"},
     {"_batch_wrap", batch_wrap, METH_VARARGS, "_batch_wrap(all, level): the batched tensor."},
     {"_dual_close", dual_close, METH_NOARGS, "Closes the innermost level of forward mode."},
     {"_dual_limit", dual_limited, METH_O, "_dual_limit(n): this thread sees levels below n."},
@@ -185,7 +195,8 @@ PyObject* run_forward(const char* what, int level, PyObject* a, PyObject* b) {
 bool batched_attribute(PyObject* o, const char* what, PyObject* a, PyObject*& answer) {
   bool known = true;
   answer = guarded([&]() -> PyObject* {
-    const int level = batch_level(reinterpret_cast<TensorObject*>(o));
+    int level = batch_level(reinterpret_cast<TensorObject*>(o));
+    if (a != nullptr && is_tensor(a)) level = std::max(level, batch_level(reinterpret_cast<TensorObject*>(a)));
     known = level >= 0;
     if (!known) return nullptr;
     Object name = Object::check(PyUnicode_FromString(what));

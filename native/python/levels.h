@@ -16,7 +16,8 @@ PyObject* run_forward(const char* what, int level, PyObject* a, PyObject* b);
 
 /// For what reads elements: if `o` is batched, the level's handler raises (or nothing is done); then true.
 bool refuse_batched(PyObject* o, const char* what);
-/// If `o` is batched, `answer` is what its level has for an attribute, or null with an exception; then true.
+/// If `o`, or the new value `a`, is batched, `answer` is what the level has for an attribute, or null with an
+/// exception; then true.
 bool batched_attribute(PyObject* o, const char* what, PyObject* a, PyObject*& answer);
 
 void init_levels(PyObject* module);

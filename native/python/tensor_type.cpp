@@ -589,6 +589,7 @@ int set_data(PyObject* o, PyObject* value, void*) {
            from->storage->retain();
            std::exchange(t->storage, from->storage)->release();
            t->offset = from->offset;
+           t->born = 0;
            t->dtype = from->dtype;
            set_geometry(t, {from->sizes(), from->ndim}, {from->strides(), from->ndim});
            return Py_None;

@@ -15,6 +15,7 @@ using Tangents = std::unordered_map<TensorObject*, Tensor>;
 struct Level {
   Tangents tangents;
   Object handler;
+  std::uint32_t birth = 0;
   bool batch = false;
 };
 using Levels = std::vector<Level>;
@@ -106,7 +107,7 @@ void set_tangent(const Tensor& t, int level, Tensor tangent) {
 int open_dual_level(PyObject* handler, bool batch) {
   forget_dual = forget;
   if (own_levels == nullptr) own_levels = threads().emplace_back(std::make_unique<Levels>()).get();
-  own_levels->push_back({{}, Object::borrow(handler), batch});
+  own_levels->push_back({{}, Object::borrow(handler), batch ? ++births : births, batch});
   ++dual_levels;
   return int(own_levels->size()) - 1;
 }
@@ -121,6 +122,9 @@ void close_dual_level() {
 }
 
 int own_dual_levels() { return int(levels().size()); }
+bool born_within(TensorObject* t, int level) {
+  return level >= 0 && level < own_dual_levels() && std::int32_t(t->born - levels()[std::size_t(level)].birth) >= 0;
+}
 bool is_batch_level(int level) { return levels()[std::size_t(level)].batch; }
 PyObject* level_handler(int level) { return levels()[std::size_t(level)].handler.get(); }
 

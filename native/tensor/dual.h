@@ -36,6 +36,8 @@ bool find_tangent(TensorObject* t, int level, Tensor& tangent);
 void set_tangent(const Tensor& t, int level, Tensor tangent);
 /// The new level's number. `handler`: what serves it; none for forward mode.
 int open_dual_level(PyObject* handler, bool batch);
+/// Was `t`, with memory of its own, made since the level was opened? (It may be a base. Of its aliases nobody knows.)
+bool born_within(TensorObject* t, int level);
 /// Is it a level of vmap, whose tensors are those of all samples?
 bool is_batch_level(int level);
 /// What serves a level, null for forward mode. Borrowed.

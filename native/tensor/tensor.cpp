@@ -62,6 +62,7 @@ void reset(TensorObject* t) {
   t->ndim = 0;
   t->output_nr = 0;
   t->view_version = 0;
+  t->born = births;
 }
 
 /// An object whose storage, dtype and geometry are still to be set.
@@ -123,6 +124,7 @@ void put_dims(TensorObject* t, Dims sizes, Dims strides) {
 // --- life and death
 // ---------------------------------------------------------------------------------------------------
 
+std::uint32_t births = 0;
 void (*forget_dual)(TensorObject*) noexcept = nullptr;
 
 void free_extra(TensorExtra* e) noexcept {
@@ -324,6 +326,7 @@ Tensor join_versions(const Tensor& t, Tensor r) {
     r->flags |= kOwnVersion;
   }
   r->flags = std::uint16_t((r->flags & ~kInference) | (t->flags & kInference));
+  r->born = 0;
   return r;
 }
 

@@ -56,7 +56,7 @@ struct TensorObject {
   std::uint16_t flags;
   std::uint32_t output_nr;
   std::uint32_t view_version;  // the version at which a view's grad_fn was made
-  std::int32_t _reserved;
+  std::uint32_t born;          // how many levels of vmap had been opened when it was made; 0 for what shares its memory
   union {
     std::int64_t inline_dims[2 * kInlineDims];  // sizes, then strides from kInlineDims on
     std::int64_t* heap_dims;                    // sizes, then strides
@@ -223,6 +223,8 @@ void set_geometry(TensorObject* t, Dims sizes, Dims strides);
 void resize(const Tensor& t, Dims sizes);
 /// From now on the collector looks at the tensor.
 void collect(TensorObject* t);
+/// How many levels of vmap have been opened so far, in all threads: what `born` of new tensors is.
+extern std::uint32_t births;
 /// What a dying tensor with the flag kDual is told to.
 extern void (*forget_dual)(TensorObject*) noexcept;
 /// The rare parts of `t`, made on demand.

@@ -98,6 +98,7 @@ _autocasting: Any
 _backward_has_inputs: Any
 _batch_level: Any
 _batch_wrap: Any
+_born_within: Any
 _bump_version: Any
 _call_after_backward: Any
 _current_backward: Any

@@ -11,7 +11,7 @@ from .. import _core
 from .._core import Tensor
 from ..autograd._levels import _limit, tracked
 from ._rules import _RULES, _VIEW_ATTRIBUTES, _find
-from ._rules.common import _ITEM, _RANDOM, NeedsSamples, _loop, _refusal, _several, _users_line
+from ._rules.common import _ITEM, _RANDOM, NeedsSamples, _loop, _refusal, _several, _unwritable, _users_line
 from ._rules.making import _quiet
 from ._rules.pointwise import _inplace, _into
 
@@ -70,17 +70,23 @@ class Batch:
         full = self.get(x)
         return x.expand((self.size, *x.shape)) if full is None else full
 
-    def promote(self, x: Tensor) -> Tensor:
-        """Makes `x` batched, which is about to be written to: from now on its samples are their own."""
+    def promote(self, x: Tensor, what: str) -> Tensor:
+        """Makes `x` batched, to which `what` is about to write: from now on its samples are their own.
+
+        Only what was made since the level was opened, and no alias (`detach`, `.data`): writes would be lost for what
+        outlives the level, and for the other tensors on the memory.
+        """
         full = self.get(x)
         if full is not None:
             return full
         base = x._base
         if base is not None and base.dtype == x.dtype:
-            self.promote(base)
+            self.promote(base, what)
             full = self.get(x)
             assert full is not None
             return full
+        if not _core._born_within(x, self.level):
+            raise _unwritable(what)
         strides = x.stride()
         span = 1 + sum((n - 1) * s for n, s in zip(x.shape, strides, strict=True)) if x.numel() else 0
         full = _core.empty_strided((self.size, *x.shape), (span, *strides), dtype=x.dtype).copy_(x)
@@ -129,8 +135,7 @@ class Batch:
         name, value = both
         was = _limit(level)
         try:
-            full = self.get(t)
-            assert full is not None
+            full = self.promote(t, name)
             if name in ("real", "imag") and isinstance(value, Tensor):
                 _inplace(self, Tensor.copy_, self.wrap(getattr(full, name)), value)
                 return

@@ -66,6 +66,24 @@ def _refusal(what: str) -> Exception:
     )
 
 
+def _unwritable(what: str) -> Exception:
+    """What PyTorch raises where a batched value is written into a tensor that all samples share."""
+    if what in ("data", "grad"):
+        return RuntimeError(f"mutating directly with `.{what}` under vmap transform is not allowed.")
+    if what == "random":
+        return RuntimeError(
+            "vmap: Cannot ask for different inplace randomness on an unbatched tensor. This will appear like same "
+            "randomness. If this is necessary for your usage, please file an issue with functorch."
+        )
+    what = {"__setitem__": "index_put_", "real": "copy_", "imag": "copy_"}.get(what, what)
+    return RuntimeError(
+        f"vmap: {what}(self, *extra_args) is not possible because there exists a Tensor `other` in extra_args that has more "
+        "elements than `self`. This happened due to `other` being vmapped over but `self` not being vmapped over in a vmap. "
+        f"Please try to use out-of-place operators instead of {what}. If said operator is being called inside the PyTorch "
+        "framework, please file a bug report instead."
+    )
+
+
 def _users_line() -> tuple[str, int]:
     """Where the user's code is: the innermost frame that is not the library's."""
     import os
@@ -181,7 +199,7 @@ def _stacked(b: Batch, results: list[Any], name: str) -> Any:
 
 def _loop_inplace(b: Batch, func: Any, *args: Any, **kwargs: Any) -> Any:
     """Any operator that writes to its first argument."""
-    full = b.promote(args[0])
+    full = b.promote(args[0], func.__name__)
     for i in range(b.size):
 
         def sample(t: Tensor, i: int = i) -> Tensor:

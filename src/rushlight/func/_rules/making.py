@@ -83,7 +83,7 @@ def _random(b: Batch, func: Any, *args: Any, **kwargs: Any) -> Any:
         rewound.__name__ = name
         return (_loop_inplace if inplace else _loop)(b, rewound, *args, **kwargs)
     if inplace:
-        func(b.promote(args[0]), *args[1:], **kwargs)
+        func(b.promote(args[0], "random"), *args[1:], **kwargs)
         return args[0]
     if name in ("rand", "randn"):
         sizes = _sizes((kwargs.pop("size"),) if "size" in kwargs else args)

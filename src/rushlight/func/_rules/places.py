@@ -30,7 +30,7 @@ def _gather(b: Batch, func: Any, input: Tensor, dim: int, index: Tensor, *args: 
 def _scatter_inplace(b: Batch, func: Any, input: Tensor, dim: int, index: Tensor, *args: Any, **kwargs: Any) -> Any:
     if input.ndim == 0 or index.ndim == 0:
         return _loop_inplace(b, func, input, dim, index, *args, **kwargs)
-    full = b.promote(input)
+    full = b.promote(input, func.__name__)
 
     def given(a: Any) -> Any:
         return b.all_of(a) if isinstance(a, Tensor) else a
@@ -52,7 +52,7 @@ def _index_along(b: Batch, func: Any, input: Tensor, dim: int, index: Tensor, *a
             key = (slice(None),) * (_dim(dim, input.ndim) - 1) + (index,)
             return _get_item(b, func, input, key)
         return (_loop_inplace if inplace else _loop)(b, func, input, dim, index, *args, **kwargs)
-    full = b.promote(input) if inplace else b.all_of(input)
+    full = b.promote(input, name) if inplace else b.all_of(input)
 
     def given(a: Any) -> Any:
         return b.all_of(a) if isinstance(a, Tensor) and a.ndim else a
@@ -199,21 +199,20 @@ def _advanced(b: Batch, view: Tensor, places: list[tuple[int, Tensor]]) -> Tenso
 
 
 def _set_item(b: Batch, func: Any, input: Tensor, key: Any, value: Any) -> None:
-    full = b.promote(input)
+    simple = not _is_index(key) and (not isinstance(key, tuple) or not any(map(_is_index, key)))
+    full = b.promote(input, "inplace arithmetic" if simple else "index_put_")
     masks = [k for k in (key if isinstance(key, tuple) else (key,)) if isinstance(k, Tensor) and k.dtype == _core.bool]
     if any(b.get(k) is not None for k in masks):
         if len(masks) == 1 and key is masks[0] and (not isinstance(value, Tensor) or value.ndim == 0):
             mask = b.all_of(key)
             mask = mask.reshape((*mask.shape, *(1,) * (full.ndim - mask.ndim)))
-            given = value
-            if isinstance(value, Tensor) and b.get(value) is not None:
-                given = b.get(value).reshape((b.size, *(1,) * input.ndim)).to(full.dtype)  # type: ignore[union-attr]
-            elif not isinstance(value, Tensor):
-                given = _core.tensor(value, dtype=full.dtype)
+            given = value if isinstance(value, Tensor) else _core.tensor(value, dtype=full.dtype)
+            many = b.get(given)
+            if many is not None:
+                given = many.reshape((b.size, *(1,) * input.ndim))
             full.copy_(_core.where(mask, given.to(full.dtype), full))
             return
         raise NeedsSamples("mask", _refusal("mask"), _users_line())
-    simple = not _is_index(key) and (not isinstance(key, tuple) or not any(map(_is_index, key)))
     places: list[tuple[int, Tensor]] = []
     if simple:
         basic = key if isinstance(key, tuple) else (key,)

@@ -73,7 +73,7 @@ def _same_dtype(b: Batch, name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
 def _inplace(b: Batch, func: Any, *args: Any, **kwargs: Any) -> Any:
     """A pointwise operator that writes to its first argument."""
     x = args[0]
-    full = b.promote(x)
+    full = b.promote(x, "inplace arithmetic")
     rank = x.ndim
 
     def place(a: Any) -> Any:

@@ -61,7 +61,7 @@ def _composed(make: Callable[..., Any]) -> Rule:
 
 def _composed_inplace(make: Callable[..., Any]) -> Rule:
     def rule(b: Batch, func: Any, self: Tensor, *args: Any, **kwargs: Any) -> Any:
-        b.promote(self)
+        b.promote(self, func.__name__)
         return _again(b, lambda: self.copy_(make(self, *args, **kwargs)))
 
     return rule

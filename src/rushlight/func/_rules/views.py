@@ -188,7 +188,7 @@ def _joined(b: Batch, func: Any, tensors: Any) -> Any:
 
 
 def _triangle_inplace(b: Batch, func: Any, input: Tensor, diagonal: int = 0) -> Any:
-    func(b.promote(input), diagonal)
+    func(b.promote(input, func.__name__), diagonal)
     return input
 
 
