@@ -168,13 +168,17 @@ def test_jet_refuses() -> None:
 MAPS: dict[str, Callable[[Any], Any]] = {
     "band": lambda x: x[1:-1] * x[:-2] + x[2:].sin(),
     "reductions": lambda x: m.cat([x[:4].sum()[None], x.view(3, 4).mean(0), x.view(3, 4).logsumexp(1), x[:2].prod()[None]]),
-    "products": lambda x: m.cat([W @ x[:3], x.view(4, 3) @ x[:3], (x.view(4, 3) @ W).reshape(-1), W.outer(x[3:6]) if False else W[0].outer(x[:2]).reshape(-1)]),
+    "products": lambda x: m.cat([W @ x[:3], x.view(4, 3) @ x[:3], (x.view(4, 3) @ W).reshape(-1), W[0].outer(x[:2]).reshape(-1)]),
     "batches": lambda x: (x.view(2, 2, 3) @ x.view(2, 3, 2)).reshape(-1),
     "layout": lambda x: m.stack([x.view(3, 4).T.flip(0), x.roll(2).reshape(4, 3)], 1)[:, 0].tril().reshape(-1),
     "scans": lambda x: m.cat([x[:5].cumsum(0), x[5:].softmax(0)]),
     "in place": lambda x: (
         z := m.zeros(6, dtype=x.dtype), z[:3].copy_(x[:3]), z[3:].add_(x[5:8]), z.__setitem__(0, x[9]), z.mul_(x[:6]), z
     )[-1],
+    "in place under a view": lambda x: [(y := x * 1), (v := y[1:]), y.mul_(x.flip(0)), v * 1][3],
+    "in place through a view": lambda x: [
+        (y := x.sin()), (v := y.view(3, 4).T[1:]), v.mul_(x[:3, None]), v[0].copy_(x[3:6]), m.cat([y, v.reshape(-1)])
+    ][4],
     "decompositions": lambda x: m.linalg.inv(x[:4].view(2, 2)).reshape(-1),
     "constant": lambda x: m.ones(3, dtype=x.dtype),
     "pieces": lambda x: m.where(x > 0.5, x, x.flip(0)).clamp(min=0.1),

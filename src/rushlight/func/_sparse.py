@@ -60,11 +60,16 @@ class _Trace:
         found = _get(x, self.level) if isinstance(x, Tensor) else None
         if isinstance(found, Tensor):
             return self.rows[int(found)]
-        base = x._base if isinstance(x, Tensor) else None
-        of_base = None if base is None else _get(base, self.level)
-        if base is None or not isinstance(of_base, Tensor):
+        base = self.base_of(x)
+        if base is None:
             return None
-        return self.rows[int(of_base)][self._places(x, base)]
+        return self.rows[int(_get(base, self.level))][self._places(x, base)]
+
+    def base_of(self, x: Any) -> Tensor | None:
+        """The traced tensor of which `x` is a view: it has the rows of both, so that changes reach both."""
+        base = x._base if isinstance(x, Tensor) else None
+        known = base is not None and base.dtype == x.dtype and isinstance(_get(base, self.level), Tensor)
+        return base if known else None
 
     def own(self, x: Tensor) -> Tensor:
         raise NotImplementedError("sparse derivatives: the function itself takes gradients; give its pattern")
@@ -77,7 +82,7 @@ class _Trace:
         return numbers.as_strided(view.shape, view.stride(), start).reshape(-1).numpy()
 
     def give(self, x: Tensor, rows: Any) -> Tensor:
-        if rows is not None:
+        if rows is not None and self.base_of(x) is None:
             self.rows.append(rows)
             _set(x, self.level, _core.tensor(len(self.rows) - 1))
         return x
@@ -90,6 +95,10 @@ class _Trace:
         if base is None:
             self.give(x, rows)
             return
+        if base.dtype != x.dtype or isinstance(_get(x, self.level), Tensor):
+            raise NotImplementedError(
+                "sparse derivatives: a change in place of an argument's view, or of parts of complex numbers"
+            )
         old = self.get(base)
         old = self._empty(base.numel()) if old is None else old
         import numpy as np
@@ -203,7 +212,6 @@ class _Trace:
         moved = move(numbers)
 
         def placed(o: Tensor, places: Tensor) -> Tensor:
-            # Every part has its own rows, even where it is a view.
             return self.give(o, rows[places.to(_core.int64).reshape(-1).numpy()])
 
         if isinstance(out, Tensor):
