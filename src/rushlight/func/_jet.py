@@ -18,6 +18,7 @@ from .._core import Tensor
 from ..autograd._forward import _map, _outputs
 from ..autograd._levels import _limit, _view_like, forward_level, make_dual, own, unpack
 from ..utils._pytree import tree_flatten, tree_unflatten
+from ._rules.common import _again
 
 __all__ = ["jet"]
 
@@ -505,14 +506,6 @@ def _pow(j: _Level, func: Any, x: Any, exponent: Any) -> Any:
             total = term if total is None else total + term
         w.append(None if total is None else total / (k * u[0]))
     return j.give(out, w[1:])
-
-
-def _again(j: _Level, f: Callable[[], Any]) -> Any:
-    was = _limit(j.level + 1)
-    try:
-        return f()
-    finally:
-        _limit(was)
 
 
 def _by_slope(slope: Callable[..., Any]) -> Rule:

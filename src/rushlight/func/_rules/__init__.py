@@ -28,7 +28,7 @@ from .products import (
     _matmul,
     _outer,
 )
-from .queries import _backward, _detach_inplace, _refused, _register_hook, _requires_grad, _resize, _retain_grad
+from .queries import _backward, _detach_inplace, _refused, _register_hook, _requires_grad, _retain_grad
 from .views import (
     _as_strided,
     _cat,
@@ -167,14 +167,13 @@ _RULES: dict[str, Rule] = {
     "fill_": lambda b, func, self, value: _inplace(b, Tensor.copy_ if isinstance(value, Tensor) else func, self, value),
     **_names(
         _refused,
-        "nonzero argwhere allclose equal bincount squeeze_ unsqueeze_ t_ transpose_ swapaxes_ swapdims_ squeeze_",
+        "nonzero argwhere allclose equal bincount squeeze_ unsqueeze_ t_ transpose_ swapaxes_ swapdims_ resize_",
     ),
     "requires_grad_": _requires_grad,
     "retain_grad": _retain_grad,
     "register_hook": _register_hook,
     "backward": _backward,
     "detach_": _detach_inplace,
-    "resize_": _resize,
 }
 
 

@@ -140,8 +140,8 @@ def _sizes(args: tuple[Any, ...]) -> tuple[int, ...]:
     return args
 
 
-def _again(b: Batch, f: Callable[[], Any]) -> Any:
-    """Runs what is written with operators on batched tensors."""
+def _again(b: Any, f: Callable[[], Any]) -> Any:
+    """Runs what is written with operators on the tensors of a level."""
     was = _limit(b.level + 1)
     try:
         return f()

@@ -41,19 +41,13 @@ def _pointwise(b: Batch, func: Any, *args: Any, **kwargs: Any) -> Any:
     return b.wrap(out) if isinstance(out, Tensor) else _wrapped(b, out)
 
 
-_MASKED = frozenset({"where", "masked_fill", "masked_fill_"})
+_MASKS = {"where": 0, "masked_fill": 1, "masked_fill_": 1}  # the place of what is no operand
 
 
 def _same_dtype(b: Batch, name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
     """Operands in the dtype that their samples promote to: 0-dim samples count less than others."""
-    start = 1 if name == "where" else 0
-    tensors = [
-        a
-        for i, a in enumerate(args)
-        if isinstance(a, Tensor) and i >= start and not (name in _MASKED and i == 1 - start)
-    ]
-    if name == "where" or name in _MASKED:
-        tensors = [a for a in tensors if a.dtype != _core.bool or name not in _MASKED]
+    mask = _MASKS.get(name)
+    tensors = [a for i, a in enumerate(args) if isinstance(a, Tensor) and i != mask]
     if len(tensors) < 2 or all(t.ndim for t in tensors):
         return args
     found = tensors[0].dtype

@@ -123,26 +123,21 @@ def _conv(spatial: int, transposed: bool) -> Rule:
                 return b.wrap(func(x, weight, bias, *args, **kwargs))
             out = func(x.reshape((-1, *input.shape[1:])), weight, bias, *args, **kwargs)
             return b.wrap(out.reshape((b.size, input.shape[0], *out.shape[1:])))
-        if isinstance(kwargs.get("groups", 1), int) and len(args) < (4 if not transposed else 5):
-            groups = kwargs.get("groups", 1)
-            place = 3 if not transposed else 3
-            if len(args) > place:
-                groups = args[place]
-                args = args[:place] + args[place + 1 :] if not transposed else args
-                if transposed:
-                    return _loop(b, func, input, weight, bias, *args, **kwargs)
-            x = b.all_of(input)
-            if single:
-                x = x.unsqueeze(1)
-            x = x.movedim(0, 1)  # [N, B, C, ...]
-            x = x.reshape((x.shape[0], -1, *x.shape[3:]))
-            w = b.all_of(weight)
-            w = w.reshape((-1, *w.shape[2:]))
-            bias_all = None if bias is None else b.all_of(bias).reshape(-1)
-            out = func(x, w, bias_all, *args, **{**kwargs, "groups": groups * b.size})
-            out = out.reshape((out.shape[0], b.size, -1, *out.shape[2:])).movedim(1, 0)
-            return b.wrap(out.squeeze(1) if single else out)
-        return _loop(b, func, input, weight, bias, *args, **kwargs)
+        if transposed and len(args) > 3:
+            return _loop(b, func, input, weight, bias, *args, **kwargs)
+        # Samples are groups of channels.
+        groups = args[3] if len(args) > 3 else kwargs.get("groups", 1)
+        x = b.all_of(input)
+        if single:
+            x = x.unsqueeze(1)
+        x = x.movedim(0, 1)  # [N, B, C, ...]
+        x = x.reshape((x.shape[0], -1, *x.shape[3:]))
+        w = b.all_of(weight)
+        w = w.reshape((-1, *w.shape[2:]))
+        bias_all = None if bias is None else b.all_of(bias).reshape(-1)
+        out = func(x, w, bias_all, *args[:3], **{**kwargs, "groups": groups * b.size})
+        out = out.reshape((out.shape[0], b.size, -1, *out.shape[2:])).movedim(1, 0)
+        return b.wrap(out.squeeze(1) if single else out)
 
     return rule
 

@@ -53,8 +53,4 @@ def _detach_inplace(b: Batch, func: Any, self: Tensor) -> Any:
     return self
 
 
-def _resize(b: Batch, func: Any, self: Tensor, *args: Any, **kwargs: Any) -> Any:
-    raise NeedsSamples("resize_", _refusal("resize_"), _users_line())
-
-
 _core._internal(globals())
